@@ -1,0 +1,1 @@
+"""Floor 0: the nouns of sinchflow, frozen. Standard library and msgspec only."""

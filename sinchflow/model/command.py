@@ -1,0 +1,106 @@
+"""What a run asks the world to do, and what came of it.
+
+A command's id is derived (`run:address:n`), so the same run at the same step always asks under the same id.
+Texts are rendered; secrets travel as references (`SECRET_BEGIN NAME SECRET_END`) that `runtime.perform` fills in.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from sinchflow.model.flow import Retry
+
+
+class SendMessage(msgspec.Struct, frozen=True, kw_only=True, tag="send", omit_defaults=True):
+    """One message to one recipient.
+
+    body: the Message object for POST /v1/messages without our own metadata, `destination_number` in E.164.
+    expires_after: give up, unsent, when it could not leave within this time of the intent (the step's `timeout`).
+    """
+
+    id: str
+    account: str
+    to: str
+    body: dict[str, Any]
+    retry: Retry | None = None
+    expires_after: timedelta | None = None
+
+
+class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaults=True):
+    """One HTTP call. `content` is the body to send as is; the headers carry its Content-Type."""
+
+    id: str
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    query: list[tuple[str, str]] = []
+    content: str | None = None
+    basic_auth: tuple[str, str] | None = None
+    expect: tuple[str, ...] = ("2xx",)
+    follow_redirects: bool = False
+    max_bytes: int = 1_048_576
+    parse: Literal["auto", "json", "text"] = "auto"
+    timeout: timedelta = timedelta(seconds=30)  #: of one attempt, from the first byte sent to the last received
+    retry: Retry | None = None
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log", omit_defaults=True):
+    """A line for the daemon's log. Needs no outcome: the run has already gone on."""
+
+    id: str
+    text: str
+
+
+#: Commands whose outcome the run waits for, and the log line, which it does not wait for.
+Command = SendMessage | CallUrl | LogLine
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, tag="sent", omit_defaults=True):
+    """The provider accepted the message; `message` has its answer's fields (`message_id`, `status`, …)."""
+
+    command: str
+    message: dict[str, Any]
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True, tag="skipped", omit_defaults=True):
+    """Not sent, on purpose: policy refused it or the recipient is no number. Does not fail the step."""
+
+    command: str
+    to: str
+    reason: str
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True, tag="answered", omit_defaults=True):
+    """The URL answered with a status that the step expects. `json` is the parsed body, None when it is not JSON."""
+
+    command: str
+    status: int
+    headers: dict[str, str]  #: lower-case names
+    text: str
+    json: Any = None
+    duration_s: float = 0.0
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defaults=True):
+    """The command failed for good: not to be retried, or retries used up.
+
+    kind: `timeout` `connection` `status` `refused` (400 of the provider) `unknown` `outbound` (address not allowed)
+    `too_large` `parse` `expired` `secret`.
+    """
+
+    command: str
+    kind: str
+    message: str  #: one clear sentence
+    status: int | None = None  #: HTTP status where there was one
+    to: str | None = None  #: recipient, for a send
+
+
+Outcome = Sent | Skipped | Answered | Failed
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far the performing of a command has come; kept with the run so that retries survive a restart."""
+
+    number: int = 1  #: attempts begun, from 1
+    due: datetime | None = None  #: when the next attempt may begin; None: at once, or under way
