@@ -1,0 +1,153 @@
+"""Reading the journal: what a start needs, and what commands show. Read-only; never waits for the writer."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from sinchflow.errors import CannotStart
+from sinchflow.journal import rows
+from sinchflow.journal.journal import FlowSource, Snapshot
+from sinchflow.journal.writer import explain
+from sinchflow.model import codec
+from sinchflow.model.event import Event
+from sinchflow.model.send import Call, SendSummary
+
+
+class Reader:
+    """Questions to a journal over a read-only connection."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def load(self, since: datetime) -> Snapshot:
+        """See `Journal.load`."""
+        ask = self._rows
+        first_run, first_send = (
+            self._first_since("run", "started_at", since),
+            self._first_since("send", "created_at", since),
+        )
+        return Snapshot(
+            runs=tuple(
+                codec.decode_run(data) for (data,) in ask("SELECT data FROM run WHERE status = 'running' ORDER BY id")
+            ),
+            sends=tuple(
+                rows.send_from(row)
+                for row in ask(f"SELECT {rows.SEND_COLUMNS} FROM send WHERE is_open ORDER BY id")  # noqa: S608
+            ),
+            calls=tuple(
+                Call(id=call_id, account=account, started_at=rows.from_ms(started_at))
+                for call_id, account, started_at in ask(
+                    "SELECT id, account, started_at FROM call WHERE id >= ? ORDER BY id",
+                    self._first_since("call", "started_at", since),
+                )
+            ),
+            run_starts=tuple(
+                (flow, account, contact, rows.from_ms(started_at))
+                for flow, account, contact, started_at in ask(
+                    "SELECT flow, account, contact, started_at FROM run WHERE id >= ? AND contact IS NOT NULL",
+                    first_run,
+                )
+            ),
+            send_times=tuple(
+                (recipient, rows.from_ms(created_at))
+                for recipient, created_at in ask(
+                    "SELECT recipient, created_at FROM send WHERE id >= ? AND state <> 'skipped'", first_send
+                )
+            ),
+        )
+
+    def unrouted(self, after: int, limit: int) -> Sequence[Event]:
+        """See `Journal.unrouted`."""
+        asked = self._rows(
+            "SELECT event.data FROM unrouted JOIN event ON event.id = unrouted.event "
+            "WHERE unrouted.event > ? ORDER BY unrouted.event LIMIT ?",
+            after,
+            limit,
+        )
+        return [codec.decode_event(data) for (data,) in asked]
+
+    def event(self, event_id: int) -> Event | None:
+        """See `Journal.event`."""
+        found = self._rows("SELECT data FROM event WHERE id = ?", event_id)
+        return codec.decode_event(found[0][0]) if found else None
+
+    def source(self, digest: str) -> FlowSource | None:
+        """See `Journal.source`."""
+        found = self._rows(
+            "SELECT digest, name, file, line, language, source FROM flow_source WHERE digest = ?", digest
+        )
+        if not found:
+            return None
+        digest, name, file, line, language, source = found[0]
+        return FlowSource(digest=digest, name=name, file=file, line=line, language=language, source=source)
+
+    def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
+        """See `Journal.sends`."""
+        wanted = sorted(states)
+        where = f"WHERE state IN ({','.join('?' * len(wanted))})" if wanted else ""
+        asked = self._rows(
+            f"SELECT {rows.SUMMARY_COLUMNS} FROM send {where} ORDER BY id DESC LIMIT ?",  # noqa: S608
+            *wanted,
+            limit,
+        )
+        return [rows.summary(row) for row in asked]
+
+    def last_id(self) -> int:
+        """The highest id in any table, 0 when all are empty."""
+        tables = ("event", "run", "send", "call", "quarantine")
+        return max(int(self._rows(f"SELECT coalesce(max(id), 0) FROM {table}")[0][0]) for table in tables)  # noqa: S608
+
+    def meta(self, name: str) -> str | None:
+        """One of the journal's own settings."""
+        found = self._rows("SELECT value FROM meta WHERE name = ?", name)
+        return str(found[0][0]) if found else None
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def _rows(self, question: str, *bindings: Any) -> list[Any]:
+        try:
+            return list(self._connection.execute(question, bindings))
+        except apsw.Error as error:
+            raise explain(error, self._connection.filename) from error
+
+    def _first_since(self, table: str, column: str, since: datetime) -> int:
+        """The first id not older than `since`. Ids ascend with time, so bisecting them needs no index on time."""
+        time = rows.to_ms(since)
+
+        def is_older(row_id: int) -> bool:
+            found = self._rows(
+                f"SELECT {column} FROM {table} WHERE id >= ? ORDER BY id LIMIT 1",  # noqa: S608
+                row_id,
+            )
+            return bool(found) and int(found[0][0]) < time
+
+        low, high = self._rows(f"SELECT coalesce(min(id), 0), coalesce(max(id), -1) + 1 FROM {table}")[0]  # noqa: S608
+        return _bisect(is_older, low, high)
+
+
+def _bisect(is_older: Callable[[int], bool], low: int, high: int) -> int:
+    """The lowest id in low..high for which `is_older` does not hold."""
+    while low < high:
+        middle = (low + high) // 2
+        if is_older(middle):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def open_reader(path: Path) -> Reader:
+    """A reader of the journal at `path`, with or without a daemon at work on it. Raises CannotStart with the reason."""
+    if not path.exists():
+        raise CannotStart(f"no journal at {path}: start the daemon once, or name its folder with --data")
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(2_000)
+        return Reader(connection)
+    except apsw.Error as error:
+        raise CannotStart(str(explain(error, str(path)))) from error

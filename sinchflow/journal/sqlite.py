@@ -1,0 +1,165 @@
+"""The journal on SQLite: one file, one writing thread, one lock.
+
+`synchronous=FULL` in WAL mode makes each commit one fsync of the log; a commit survives power loss (sqlite.org,
+"PRAGMA synchronous"). A lock file beside the journal keeps a second daemon out; the kernel releases it when the
+process dies, however it dies.
+"""
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from importlib import resources
+from pathlib import Path
+
+import apsw
+
+from sinchflow.errors import CannotStart
+from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Snapshot
+from sinchflow.journal.reader import open_reader
+from sinchflow.journal.writer import Writer, explain
+from sinchflow.model.event import Event
+from sinchflow.model.send import SendSummary
+
+#: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
+APPLICATION_ID = 0x534E4348
+#: The schema that this release writes.
+SCHEMA_VERSION = 1
+FILE_NAME = "journal.sqlite3"
+
+
+class SqliteJournal:
+    """A `Journal` in `folder`. Opens or creates the file and takes the lock.
+
+    Raises CannotStart when the folder cannot be written, the file is not a journal, is damaged or of a newer
+    version, or another daemon has the lock.
+    """
+
+    def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self.path = folder / FILE_NAME
+        self._lock = _Lock(folder)
+        try:
+            connection = _open(self.path)
+            self._reader = open_reader(self.path)
+            self.identity = self._reader.meta("identity") or ""
+            self._last_id = self._reader.last_id()
+        except BaseException:
+            self._lock.release()
+            raise
+        self._writer = Writer(connection, loop)
+        self._writer.start()
+
+    def new_id(self) -> int:
+        """See `Journal.new_id`."""
+        self._last_id += 1
+        return self._last_id
+
+    def accept(self, event: Event, done: Accepted) -> None:
+        """See `Journal.accept`."""
+        self._writer.put((event, done))
+
+    def commit(self, changes: Changes, done: Done) -> None:
+        """See `Journal.commit`."""
+        self._writer.put((changes, done))
+
+    def load(self, since: datetime) -> Snapshot:
+        """See `Journal.load`."""
+        return self._reader.load(since)
+
+    def unrouted(self, after: int, limit: int) -> Sequence[Event]:
+        """See `Journal.unrouted`."""
+        return self._reader.unrouted(after, limit)
+
+    def event(self, event_id: int) -> Event | None:
+        """See `Journal.event`."""
+        return self._reader.event(event_id)
+
+    def source(self, digest: str) -> FlowSource | None:
+        """See `Journal.source`."""
+        return self._reader.source(digest)
+
+    def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
+        """See `Journal.sends`."""
+        return self._reader.sends(states, limit)
+
+    def close(self) -> None:
+        """See `Journal.close`."""
+        self._writer.stop()
+        self._reader.close()
+        self._lock.release()
+
+
+def _open(path: Path) -> apsw.Connection:
+    """The writing connection to a journal of this release's schema, made or upgraded where needed."""
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(5_000)
+        _refuse_foreign(connection, path)
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+        connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
+        connection.pragma("journal_size_limit", 128 * 1024 * 1024)
+        _upgrade(connection)
+    except apsw.Error as error:
+        raise CannotStart(str(explain(error, str(path)))) from error
+    return connection
+
+
+def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
+    application_id = connection.pragma("application_id")
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
+    if application_id != APPLICATION_ID and not (is_empty and application_id == 0):
+        raise CannotStart(f"{path} belongs to another program: name another folder with --data")
+    version = connection.pragma("user_version")
+    if version > SCHEMA_VERSION:
+        raise CannotStart(
+            f"journal {path} was written by a newer sinchflow (schema {version}, this one knows {SCHEMA_VERSION}): "
+            "upgrade sinchflow, or restore a backup from before the upgrade"
+        )
+
+
+def _upgrade(connection: apsw.Connection) -> None:
+    """Apply the schema files that the journal lacks, each in a transaction with its version."""
+    for version in range(connection.pragma("user_version") + 1, SCHEMA_VERSION + 1):
+        script = resources.files("sinchflow.journal").joinpath("schema", f"{version:04}.sql").read_text("utf-8")
+        with connection:
+            for _ in connection.execute(script):
+                pass
+            if version == 1:
+                connection.execute("INSERT INTO meta VALUES ('identity', ?)", (secrets.token_hex(4),))
+            connection.pragma("application_id", APPLICATION_ID)
+            connection.pragma("user_version", version)
+
+
+class _Lock:
+    """An exclusive lock on the data folder; the file holds the owner's pid."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotStart(
+                f"the data folder {folder} cannot be written ({error.strerror}): "
+                "check its permissions, or name another with --data"
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(self._file, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise CannotStart(
+                f"another sinchflow daemon (pid {owner}) works on the journal in {folder}: "
+                "stop it first, or name another folder with --data"
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next daemon in."""
+        with suppress(OSError):
+            os.close(self._file)

@@ -1,0 +1,267 @@
+"""One contract suite for every `Journal`: what each promise of the protocol's text means, on SQLite and in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined
+from sinchflow.journal.memory import MemoryJournal
+from sinchflow.journal.sqlite import SqliteJournal
+from sinchflow.model.command import SendMessage
+from sinchflow.model.event import Event
+from sinchflow.model.run import Run
+from sinchflow.model.send import Call, Send
+
+NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Store:
+    """A journal that can be closed and opened again, as a restart does."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind = kind
+        self.folder = folder
+        self._memory: MemoryJournal | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Journal]:
+        loop = asyncio.get_running_loop()
+        journal: Journal
+        if self.kind == "sqlite":
+            journal = SqliteJournal(self.folder, loop)
+        else:
+            self._memory = self._memory or MemoryJournal(lambda *call: asyncio.get_running_loop().call_soon(*call))
+            journal = self._memory
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(request.param, tmp_path)
+
+
+async def wait(call: Callable[..., None], *arguments: Any) -> Any:
+    answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    call(*arguments, answer.set_result)
+    return await answer
+
+
+def event(journal: Journal, key: str = "reply-1", **changes: Any) -> Event:
+    plain = Event(
+        id=journal.new_id(), kind="inbound_sms", key=key, received_at=NOW, contact="+61491570156",
+        our_number="+61491593156", fields={"content": "HOURS\n\x00 Ω🎉", "metadata": {"a": "b"}, "attachments": []},
+    )  # fmt: skip
+    return msgspec.structs.replace(plain, **changes)
+
+
+def run(run_id: int, **changes: Any) -> Run:
+    plain = Run(id=run_id, flow="opening-hours", digest="d1", event_id=1, started_at=NOW, contact="+61491570156")
+    return msgspec.structs.replace(plain, **changes)
+
+
+def send(send_id: int, run_id: int, **changes: Any) -> Send:
+    command = SendMessage(id=f"{run_id}:0:0", account="default", to="+61491570156", body={"content": "Hi"})
+    plain = Send(id=send_id, run=run_id, command=command, state="queued", created_at=NOW)
+    return msgspec.structs.replace(plain, **changes)
+
+
+def test_an_accepted_event_comes_back_as_it_was_until_it_is_routed(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            stored = event(journal)
+            assert await wait(journal.accept, stored) is True
+        async with store.open() as journal:
+            assert [stored] == list(journal.unrouted(after=0, limit=10))
+            assert stored == journal.event(stored.id)
+            assert await wait(journal.commit, Changes(routed=(stored.id,))) is None
+            assert list(journal.unrouted(after=0, limit=10)) == []
+            assert stored == journal.event(stored.id)
+
+    asyncio.run(scenario())
+
+
+def test_a_repeat_is_told_from_a_new_event_at_once_later_and_after_a_restart(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            burst = [event(journal, key) for key in ("a", "b", "a", "c", "a")]
+            answers = await asyncio.gather(*(wait(journal.accept, each) for each in burst))
+            assert answers == [True, True, False, True, False]
+            assert await wait(journal.accept, event(journal, "b")) is False
+        async with store.open() as journal:
+            assert await wait(journal.accept, event(journal, "c")) is False
+            assert await wait(journal.accept, event(journal, "c", account="nz")) is True
+            assert await wait(journal.accept, event(journal, "c", kind="delivery_receipt")) is True
+            assert len(journal.unrouted(after=0, limit=100)) == 5
+
+    asyncio.run(scenario())
+
+
+def test_unrouted_events_are_read_in_portions_in_order(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            events = [event(journal, f"k{number}") for number in range(7)]
+            await asyncio.gather(*(wait(journal.accept, each) for each in events))
+            first = journal.unrouted(after=0, limit=3)
+            second = journal.unrouted(after=first[-1].id, limit=10)
+            assert [*first, *second] == events
+
+    asyncio.run(scenario())
+
+
+def test_open_runs_and_sends_survive_and_ended_ones_are_not_loaded(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            ids = [journal.new_id() for _ in range(6)]
+            changes = Changes(
+                runs=(run(ids[0]), run(ids[1], status="completed")),
+                new_sends=(send(ids[2], ids[0]), send(ids[3], ids[0]), send(ids[4], ids[1])),
+            )
+            assert await wait(journal.commit, changes) is None
+            settled = (send(ids[3], ids[0], state="sent", message_id="m-1"), send(ids[4], ids[1], state="refused"))
+            assert await wait(journal.commit, Changes(sends=settled)) is None
+        async with store.open() as journal:
+            loaded = journal.load(EPOCH)
+            assert loaded.runs == (run(ids[0]),)
+            assert loaded.sends == (send(ids[2], ids[0]),)
+
+    asyncio.run(scenario())
+
+
+def test_a_send_comes_back_with_all_that_changed(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            run_id, send_id, call_id = (journal.new_id() for _ in range(3))
+            await wait(journal.commit, Changes(runs=(run(run_id),), new_sends=(send(send_id, run_id),)))
+            changed = send(
+                send_id, run_id, state="held", attempt=2, due=NOW + timedelta(seconds=5), call=call_id, reason="cut off"
+            )
+            await wait(journal.commit, Changes(sends=(changed,)))
+            assert journal.load(EPOCH).sends == (changed,)
+
+    asyncio.run(scenario())
+
+
+def test_the_last_of_several_changes_to_one_run_counts(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            run_id = journal.new_id()
+            steps = [run(run_id, steps_taken=count) for count in range(5)]
+            await asyncio.gather(*(wait(journal.commit, Changes(runs=(each,))) for each in steps))
+            assert journal.load(EPOCH).runs == (steps[-1],)
+
+    asyncio.run(scenario())
+
+
+def test_ids_ascend_and_are_not_given_again_after_a_restart(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            stored = event(journal)
+            run_id = journal.new_id()
+            assert run_id > stored.id
+            await wait(journal.accept, stored)
+            await wait(journal.commit, Changes(runs=(run(run_id),)))
+        async with store.open() as journal:
+            assert journal.new_id() > run_id
+
+    asyncio.run(scenario())
+
+
+def test_the_identity_stays_the_same(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            identity = journal.identity
+        async with store.open() as journal:
+            assert len(identity) == 8
+            assert identity == journal.identity
+
+    asyncio.run(scenario())
+
+
+def test_starts_sends_and_calls_are_loaded_from_the_given_time_on(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            for minutes in range(30):
+                at = NOW + timedelta(minutes=minutes)
+                run_id, send_id, call_id = (journal.new_id() for _ in range(3))
+                changes = Changes(
+                    runs=(run(run_id, started_at=at, status="completed"),),
+                    new_sends=(send(send_id, run_id, created_at=at, state="sent"),),
+                    calls=(Call(id=call_id, account="default", started_at=at),),
+                )
+                await wait(journal.commit, changes)
+            since = NOW + timedelta(minutes=25)
+            loaded = journal.load(since)
+            times = [since + timedelta(minutes=minutes) for minutes in range(5)]
+            assert list(loaded.run_starts) == [("opening-hours", "default", "+61491570156", at) for at in times]
+            assert list(loaded.send_times) == [("+61491570156", at) for at in times]
+            assert [call.started_at for call in loaded.calls] == times
+
+    asyncio.run(scenario())
+
+
+def test_sends_are_listed_newest_first_by_state(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            ids = [journal.new_id() for _ in range(4)]
+            states = ("sent", "held", "queued")
+            sends = tuple(send(ids[n + 1], ids[0], state=state) for n, state in enumerate(states))
+            await wait(journal.commit, Changes(runs=(run(ids[0]),), new_sends=sends))
+            assert [each.id for each in journal.sends((), 10)] == [ids[3], ids[2], ids[1]]
+            assert [each.state for each in journal.sends(("held", "queued"), 10)] == ["queued", "held"]
+            (newest,) = journal.sends((), 1)
+            assert (newest.to, newest.message, newest.run) == ("+61491570156", "Hi", ids[0])
+
+    asyncio.run(scenario())
+
+
+def test_a_flow_source_is_found_by_its_digest(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            source = FlowSource(digest="d1", name="hours", file="flows/hours.yaml", line=4, source="name: hours\n")
+            await wait(journal.commit, Changes(sources=(source,)))
+            await wait(journal.commit, Changes(sources=(source,)))
+            assert journal.source("d1") == source
+            assert journal.source("d2") is None
+
+    asyncio.run(scenario())
+
+
+def test_a_unit_that_cannot_be_encoded_spoils_no_other() -> None:
+    async def scenario(folder: Path) -> None:
+        async with Store("sqlite", folder).open() as journal:
+            good, bad = event(journal, "good"), event(journal, "bad", fields={"content": "\ud800"})
+            answers = await asyncio.gather(wait(journal.accept, bad), wait(journal.accept, good))
+            assert isinstance(answers[0], Exception)
+            assert answers[1] is True
+
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(scenario(Path(folder)))
+
+
+def test_quarantine_keeps_the_newest_thousand(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with Store("sqlite", tmp_path).open() as journal:
+            bodies = [
+                Quarantined(id=journal.new_id(), received_at=NOW, path="/inbound", reason="not JSON", body=b"\xff")
+                for _ in range(1_200)
+            ]
+            await wait(journal.commit, Changes(quarantined=tuple(bodies)))
+        import apsw
+
+        connection = apsw.Connection(str(tmp_path / "journal.sqlite3"))
+        assert connection.execute("SELECT count(*), min(id) FROM quarantine").fetchone() == (1_000, bodies[200].id)
+        connection.close()
+
+    asyncio.run(scenario())
