@@ -1,0 +1,149 @@
+"""`sinchflow init`: a new project that validates and runs as it is."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sinchflow.cli.invocation import root_of
+from sinchflow.cli.schema import read_schema
+from sinchflow.errors import SinchflowError, UsageError
+
+#: The template that a newcomer gets: one question, one answer.
+_DEFAULT = "opening-hours"
+_ALL = "all"
+_MODELINE = "# yaml-language-server: $schema="
+
+_SETTINGS = f"""\
+{_MODELINE}.sinchflow/project.schema.json
+#
+# Settings of this project. `sinchflow dev` needs none of them; `sinchflow run` needs the first three.
+# {{{{ secrets.NAME }}}} is taken from the environment variable SINCHFLOW_SECRET_NAME, so no secret stands in this file.
+
+# Which Sinch service the account is with: messagemedia, engage_eu, engage_au, etxt.
+service: messagemedia
+
+# The account's API key and secret: SINCHFLOW_SECRET_SINCH_API_KEY and SINCHFLOW_SECRET_SINCH_API_SECRET.
+credentials:
+  api_key: "{{{{ secrets.SINCH_API_KEY }}}}"
+  api_secret: "{{{{ secrets.SINCH_API_SECRET }}}}"
+
+# The secret part of the addresses that Sinch calls, /hooks/TOKEN/inbound and /hooks/TOKEN/receipts.
+# Make one with `openssl rand -hex 24` and set SINCHFLOW_SECRET_HOOK_TOKEN.
+webhooks:
+  token: "{{{{ secrets.HOOK_TOKEN }}}}"
+
+# What `local` means in templates: now() | local('%H:%M').
+timezone: UTC
+
+# The number or name that messages are sent from, unless a step says otherwise; without it, the account's own.
+# source_number: +61491593156
+
+# How numbers without a + are read.
+# country: AU
+
+# The account's throttle, over all calls to Sinch. A call carries up to `batch` messages.
+# limits: {{calls: 100, per: 60s, batch: 100}}
+
+# The brake for two machines that answer each other: at most so many messages to one person.
+# policy: {{max_sends_per_contact: {{max: 10, per: 10m}}}}
+
+# Private addresses that `http` steps may reach all the same.
+# outbound: {{allow: [127.0.0.1, crm.internal]}}
+
+# Environment variables that templates may read as env.NAME.
+# env: [SHOP_URL]
+"""
+
+_IGNORED = """\
+# The daemon's journal and other data; the schemas beside it are for editors and may be committed.
+.sinchflow/*
+!.sinchflow/*.schema.json
+"""
+
+
+def init(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=".", help="Where; made if missing.")] = Path(),
+    template: Annotated[
+        str, typer.Option("--template", metavar="NAME", help="Which example to begin with; `all` for all of them.")
+    ] = _DEFAULT,
+) -> None:
+    """Write a new project: settings, a flow that works, and schemas for your editor.
+
+    Nothing is overwritten: when one of the files exists already, nothing is written at all.
+
+    \b
+    Templates:
+      opening-hours           answers a keyword with a text (the default)
+      keyword-menu            a menu of answers, picked by keyword
+      out-of-hours            tells people at night when they can expect an answer
+      escalate-to-chat        hands a conversation over to the team's chat
+      failed-receipt-to-crm   reports messages that could not be delivered to a URL
+      all                     all of these
+
+    \b
+    Examples:
+      sinchflow init shop
+      sinchflow init shop --template keyword-menu
+    """
+    root = root_of(context) / directory
+    _write(root, dict(_contents(template)))
+    where = "" if root.resolve() == Path.cwd() else f" -C {root}"
+    print(f"Wrote a project to {root.resolve() if root == Path() else root}: sinchflow.yaml and {_count(root)} in flows/.")
+    print(f"Next:  sinchflow{where} dev    and text HOURS" if template == _DEFAULT else f"Next:  sinchflow{where} dev")
+
+
+def _contents(template: str) -> Iterator[tuple[str, str]]:
+    """Path in the project and text of each file."""
+    examples = {
+        name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
+        for entry in files("sinchflow").joinpath("examples").iterdir()
+        if (name := entry.name).endswith(".yaml") and not name.endswith(".test.yaml")
+    }
+    if template != _ALL and template not in examples:
+        raise UsageError(f'no template "{template}": choose from {", ".join(sorted(examples))}, {_ALL}')
+    yield "sinchflow.yaml", _SETTINGS
+    yield ".gitignore", _IGNORED
+    for name in ("flow", "project"):
+        yield f".sinchflow/{name}.schema.json", read_schema(name)
+    for name, text in sorted(examples.items()):
+        if template in (_ALL, name):
+            yield f"flows/{name}.yaml", text.replace(f"{_MODELINE}../schemas/", f"{_MODELINE}../.sinchflow/")
+
+
+def _write(root: Path, contents: dict[str, str]) -> None:
+    existing = [name for name in contents if (root / name).exists() and not _is_ours(name)]
+    if existing:
+        raise UsageError(
+            f"{root}: {', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'} already and nothing was "
+            "written; choose another directory, or delete what you do not need"
+        )
+    try:
+        for name, text in contents.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if name == ".gitignore" and path.exists():
+                _add_lines(path, text)
+            else:
+                path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SinchflowError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _is_ours(name: str) -> bool:
+    """Copies of ours, renewed at will, and the file that we only add to."""
+    return name.startswith(".sinchflow/") or name == ".gitignore"
+
+
+def _add_lines(path: Path, text: str) -> None:
+    before = path.read_text(encoding="utf-8")
+    if text not in before:
+        path.write_text(before + ("" if before.endswith("\n") or not before else "\n") + text, encoding="utf-8")
+
+
+def _count(root: Path) -> str:
+    number = len(list((root / "flows").glob("*.yaml")))
+    return "1 flow" if number == 1 else f"{number} flows"

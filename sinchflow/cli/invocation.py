@@ -1,0 +1,18 @@
+"""What the global options say, handed from `main` to the command that was asked for."""
+
+from pathlib import Path
+
+import typer
+
+
+class Invocation:
+    """The global options of one command line."""
+
+    def __init__(self) -> None:
+        self.root = Path()
+        self.debug = False
+
+
+def root_of(context: typer.Context) -> Path:
+    """The project's directory: `-C DIR`, else the current one."""
+    return context.ensure_object(Invocation).root

@@ -1,0 +1,85 @@
+"""The `sinchflow` command: wires one file per command together and turns exceptions into one line and an exit code.
+
+Knows nothing of what the commands do. Each command imports what it needs when it is called, so that `version` and
+`--help` answer at once.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sinchflow.cli import dev, init, run, schema, sends, start, validate, version
+from sinchflow.cli.invocation import Invocation
+from sinchflow.errors import SinchflowError, UsageError
+
+
+def main() -> None:
+    """Run the command line and exit: 0 fine, 1 findings or failures, 2 usage, 3 cannot start, 4 provider or network."""
+    invocation = Invocation()
+    try:
+        build()(obj=invocation, prog_name="sinchflow")
+    except SinchflowError as error:
+        report(invocation, f"sinchflow: {error}")
+        sys.exit(error.exit_code)
+    except Exception as error:
+        # The last resort of the process: a bug of ours must still read as one line.
+        again = "" if invocation.debug else "; run with `sinchflow --debug …` for the details"
+        report(invocation, f"sinchflow: internal error: {type(error).__name__}: {error}{again}")
+        sys.exit(1)
+
+
+def report(invocation: Invocation, line: str) -> None:
+    """The error on stderr, after its traceback where `--debug` asks for one."""
+    if invocation.debug:
+        traceback.print_exc()
+    print(line, file=sys.stderr)
+
+
+def build() -> typer.Typer:
+    """The command line with all its commands."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(options)
+    app.command("init")(init.init)
+    app.command("validate")(validate.validate)
+    app.command("dev")(dev.dev)
+    app.command("run")(run.run)
+    app.command("start")(start.start)
+    app.add_typer(sends.build(), name="sends")
+    app.command("schema")(schema.schema)
+    app.command("version")(version.version)
+    return app
+
+
+def options(
+    context: typer.Context,
+    directory: Annotated[
+        Path, typer.Option("-C", metavar="DIR", help="Work on the project in DIR instead of the current directory.")
+    ] = Path(),
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks when something goes wrong.")] = False,
+) -> None:
+    """Answers customers by SMS from YAML flows kept in a Git repository.
+
+    A project is a directory with flows in flows/*.yaml and, optionally, settings in sinchflow.yaml.
+
+    \b
+    First steps:
+      sinchflow init shop          write a project
+      sinchflow -C shop validate   find mistakes before they run
+      sinchflow -C shop dev        try it: you text in as a customer, nothing leaves the machine
+      sinchflow -C shop run        the real thing, connected to Sinch
+    """
+    invocation = context.ensure_object(Invocation)
+    invocation.debug = debug
+    if not directory.is_dir():
+        problem = "is not a directory" if directory.exists() else "does not exist"
+        raise UsageError(f"-C {directory}: {problem}")
+    invocation.root = directory

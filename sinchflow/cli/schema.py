@@ -1,0 +1,32 @@
+"""`sinchflow schema`: the JSON Schemas that editors use."""
+
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+
+class SchemaName(StrEnum):
+    """Which kind of file a schema describes."""
+
+    FLOW = "flow"
+    PROJECT = "project"
+
+
+def schema(
+    name: Annotated[SchemaName, typer.Argument(help="flow: files in flows/; project: sinchflow.yaml.")] = SchemaName.FLOW,
+) -> None:
+    """Print the JSON Schema of flows or of sinchflow.yaml, for editors and other tools.
+
+    \b
+    Examples:
+      sinchflow schema > flow.schema.json
+      sinchflow schema project > project.schema.json
+    """
+    print(read_schema(name.value), end="")
+
+
+def read_schema(name: str) -> str:
+    """The schema's text; `name` is `flow` or `project`."""
+    return files("sinchflow").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")

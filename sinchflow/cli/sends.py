@@ -1,0 +1,120 @@
+"""`sinchflow sends list`: what became of the messages, from the running daemon or from its journal."""
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, get_args
+from urllib.parse import urlencode
+
+import typer
+
+from sinchflow.cli import admin
+from sinchflow.cli.invocation import root_of
+from sinchflow.errors import UsageError
+from sinchflow.model.send import SendState
+
+_STATES: tuple[str, ...] = get_args(SendState)
+_COLUMNS = ("id", "state", "run", "to", "message")
+
+
+class Format(StrEnum):
+    """How the list is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def build() -> typer.Typer:
+    """The `sends` commands."""
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the messages the daemon sent or holds.")
+    app.callback()(_about)
+    app.command("list")(list_sends)
+    return app
+
+
+def _about() -> None:
+    """Look at the messages the daemon sent, could not send or holds."""
+
+
+def list_sends(
+    context: typer.Context,
+    output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="STATE", help="Only this state; may be given several times.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many, newest first.")] = 50,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
+    ] = None,
+) -> None:
+    """List messages, newest first, with what became of them. Works with and without a running daemon.
+
+    \b
+    States:
+      queued     waits for its turn              sending   on its way to the provider
+      deferred   waits for a later time          sent      accepted by the provider
+      held       nobody knows whether it went    not_sent  the provider could not be reached in time
+                 out, so it is not repeated      refused   the provider refused it
+      unknown    the same, looked up right now   expired   did not leave within the step's timeout
+                                                 skipped   policy refused it, or the number is none
+
+    \b
+    Examples:
+      sinchflow sends list
+      sinchflow sends list --state held --state unknown
+      sinchflow sends list --format json --limit 1000
+    """
+    states = _known(state or [])
+    sends = _sends(admin.data_folder(root_of(context), data), states, limit)
+    if output is Format.JSON:
+        print(json.dumps({"sends": sends}, ensure_ascii=False, indent=2))
+    else:
+        print(_table(sends))
+
+
+def _known(states: Sequence[str]) -> tuple[str, ...]:
+    for state in states:
+        if state not in _STATES:
+            raise UsageError(f'unknown state "{state}": choose from {", ".join(_STATES)}')
+    return tuple(states)
+
+
+def _sends(data: Path, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
+    """From the daemon when one runs, else from the journal: the same objects either way."""
+    daemon = admin.find(data)
+    if daemon is not None:
+        query = urlencode([("limit", limit), *(("state", state) for state in states)])
+        try:
+            answer: list[dict[str, Any]] = admin.ask(daemon, "GET", f"/api/sends?{query}")["sends"]
+            return answer
+        except ConnectionError:
+            print("sinchflow: the daemon is gone; reading its journal", file=sys.stderr)
+    from sinchflow.journal.reader import open_reader
+    from sinchflow.journal.sqlite import FILE_NAME
+    from sinchflow.model.codec import to_plain
+
+    reader = open_reader(data / FILE_NAME)
+    try:
+        plain: list[dict[str, Any]] = to_plain(list(reader.sends(states, limit)))
+        return plain
+    finally:
+        reader.close()
+
+
+def _table(sends: Sequence[dict[str, Any]]) -> str:
+    """Aligned columns, the reason last; plain text, so that it can be piped on."""
+    if not sends:
+        return "no messages"
+    rows = [(*(_cell(send[column]) for column in _COLUMNS), _cell(send["reason"], 120)) for send in sends]
+    head = (*_COLUMNS, "reason")
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cell(value: Any, width: int = 48) -> str:
+    text = "" if value is None else " ".join(str(value).split())
+    text = "".join(char if char.isprintable() else "?" for char in text)
+    return text if len(text) <= width else text[: width - 1] + "…"
