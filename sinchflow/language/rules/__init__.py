@@ -1,0 +1,1 @@
+"""The rules beyond the schema, one file each."""

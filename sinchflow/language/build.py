@@ -1,0 +1,301 @@
+"""From checked nodes to the model: `Flow` and `Project`.
+
+Takes nodes that the schema and the rules found nothing wrong with; it checks nothing itself. Version 1 of the language:
+sources of flows are kept with their runs, so what it reads today it must read for ever.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import PurePath
+from typing import Any, cast
+
+from sinchflow.language.document import documents
+from sinchflow.language.duration import parse_duration
+from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, items_of
+from sinchflow.model.flow import (
+    Action,
+    BasicAuth,
+    BearerAuth,
+    Branch,
+    Choose,
+    Condition,
+    DeliveryReceipt,
+    Fail,
+    Flow,
+    Http,
+    InboundSms,
+    Log,
+    Manual,
+    Retry,
+    SendSms,
+    SetVars,
+    Step,
+    Stop,
+    Text,
+    Throttle,
+    Trigger,
+    Value,
+)
+
+
+def flow_from_source(source: str, file: str, line: int) -> Flow:
+    """The flow of one stored YAML document, as it was when a run was pinned to it.
+
+    line: the file's line on which the document began, so that places in errors stay true.
+    Raises ValueError when the source is no sound document; stored sources are, `Checker` saw to it.
+    """
+    found = list(documents(source, file, line))
+    if len(found) != 1 or found[0][1] or not isinstance(found[0][0].root, Mapping):
+        raise ValueError(f"{file}:{line}: the stored source is not one flow")
+    return build_flow(found[0][0])
+
+
+def build_flow(document: Document) -> Flow:
+    """The flow that a checked document describes."""
+    return _Builder(document).flow()
+
+
+def default_name(file: str) -> str:
+    """A flow's name when it has none of its own: its file's stem."""
+    return PurePath(file).stem
+
+
+class _Builder:
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._actions: dict[str, Callable[[Node, str], Action]] = {
+            "reply": lambda node, _: self._send(node, is_reply=True),
+            "send_sms": lambda node, _: self._send(node, is_reply=False),
+            "http": lambda node, _: self._http(_mapping(node)),
+            "set": lambda node, _: SetVars(values=self._values(node)),
+            "choose": self._choose,
+            "log": lambda node, _: Log(text=self._text(node)),
+            "stop": lambda node, _: Stop(text=self._text(node)),
+            "fail": lambda node, _: Fail(text=self._text(node)),
+        }
+
+    def flow(self) -> Flow:
+        root = _mapping(self._document.root)
+        throttle = root.get("throttle")
+        name = root.entry("name")
+        return Flow(
+            name=word(name[1]) if name else default_name(self._document.file),
+            digest=self._document.digest,
+            origin=self._document.origin_of(name[1] if name else root),
+            triggers=tuple(self._triggers(root)),
+            steps=self._steps(root.get("steps"), ""),
+            description=_word_or_none(root.get("description")),
+            enabled=_plain(root.get("enabled"), True),
+            priority=_plain(root.get("priority"), 0),
+            goes_on=_plain(root.get("continue"), False),
+            vars=self._values(root.get("vars")),
+            contact=self._text_or_none(root.get("contact")),
+            condition=self._condition(root.get("if")),
+            throttle=Throttle(max=_plain(_mapping(throttle).get("max"), 1), per=duration(_mapping(throttle).get("per")))
+            if throttle
+            else None,
+        )
+
+    # --- triggers
+
+    def _triggers(self, root: Mapping) -> list[Trigger]:
+        node = cast(Node, root.get("on"))
+        if not isinstance(node, Mapping):
+            return [self._trigger(cast(Scalar, item).text, item, item) for item in items_of(node)]
+        return [
+            self._trigger(kind.text, kind, filters) for kind, value in node.entries for filters in _filter_sets(value)
+        ]
+
+    def _trigger(self, kind: str, at: Node, filters: Node) -> Trigger:
+        origin = self._document.origin_of(at)
+        given = filters if isinstance(filters, Mapping) else Mapping((), at.start, at.end)
+        match kind:
+            case "inbound_sms":
+                return InboundSms(
+                    origin=origin,
+                    keyword=words(given.get("keyword")),
+                    exact=words(given.get("exact")),
+                    contains=words(given.get("contains")),
+                    starts_with=words(given.get("starts_with")),
+                    regex=words(given.get("regex")),
+                    from_=words(given.get("from")),
+                    to=words(given.get("to")),
+                    type=words(given.get("type")),
+                    metadata=_filters_by_key(given.get("metadata")),
+                )
+            case "delivery_receipt":
+                return DeliveryReceipt(
+                    origin=origin,
+                    status=words(given.get("status")),
+                    status_code=words(given.get("status_code")),
+                    from_=words(given.get("from")),
+                    to=words(given.get("to")),
+                    metadata=_filters_by_key(given.get("metadata")),
+                )
+            case _:
+                return Manual(origin=origin)
+
+    # --- steps
+
+    def _steps(self, node: Node | None, prefix: str) -> tuple[Step, ...]:
+        return tuple(self._step(_mapping(item), f"{prefix}{at}") for at, item in enumerate(items_of(node)))
+
+    def _step(self, node: Mapping, address: str) -> Step:
+        key, value = next(pair for pair in node.entries if pair[0].text in self._actions)
+        name = node.get("name")
+        on_error = node.get("on_error")
+        return Step(
+            address=address,
+            origin=self._document.origin_of(key),
+            action=self._actions[key.text](value, address),
+            id=_word_or_none(node.get("id")),
+            name=word(name) if name else None,
+            condition=self._condition(node.get("if")),
+            timeout=duration(node.get("timeout")) if node.get("timeout") else None,
+            retry=_retry(_mapping(node.get("retry"))) if node.get("retry") else None,
+            on_error="continue"
+            if isinstance(on_error, Scalar)
+            else self._steps(on_error, f"{address}.on_error.")
+            if on_error
+            else None,
+        )
+
+    def _choose(self, node: Node, address: str) -> Choose:
+        return Choose(
+            branches=tuple(
+                Branch(
+                    condition=self._condition(branch.get("if")),
+                    steps=self._steps(branch.get("steps") or branch.get("else"), f"{address}.choose.{at}."),
+                )
+                for at, branch in enumerate(map(_mapping, items_of(node)))
+            )
+        )
+
+    def _send(self, node: Node, *, is_reply: bool) -> SendSms:
+        if isinstance(node, Scalar):
+            return SendSms(to=None, message=self._text(node))
+        given = _mapping(node)
+        return SendSms(
+            to=None if is_reply else self._texts(given.get("to")),
+            message=self._text(given.get("message")),
+            source_number=self._text_or_none(given.get("source_number")),
+            source_number_type=cast(Any, _word_or_none(given.get("source_number_type"))),
+            delivery_report=_plain(given.get("delivery_report"), True),
+            callback_url=self._text_or_none(given.get("callback_url")),
+            metadata=self._text_by_key(given.get("metadata")),
+            format=cast(Any, _word_or_none(given.get("format")) or "SMS"),
+            media=self._texts(given.get("media")),
+            subject=self._text_or_none(given.get("subject")),
+            scheduled=self._text_or_none(given.get("scheduled")),
+            message_expiry_timestamp=self._text_or_none(given.get("message_expiry_timestamp")),
+        )
+
+    def _http(self, given: Mapping) -> Http:
+        auth, form = given.get("auth"), given.get("form")
+        has_body = any(given.entry(key) for key in ("json", "form", "body"))
+        return Http(
+            method=_word_or_none(given.get("method")) or ("POST" if has_body else "GET"),
+            url=self._text(given.get("url")),
+            headers=self._text_by_key(given.get("headers")),
+            query=self._text_values(given.get("query")),
+            json=self._value(given.get("json")),
+            has_json=given.entry("json") is not None,
+            form=self._text_values(form) if form else None,
+            body=self._text_or_none(given.get("body")),
+            auth=self._auth(_mapping(auth)) if auth else None,
+            expect=words(given.get("expect")) or ("2xx",),
+            follow_redirects=_plain(given.get("follow_redirects"), False),
+            max_bytes=_plain(given.get("max_bytes"), 1_048_576),
+            parse=cast(Any, _word_or_none(given.get("parse")) or "auto"),
+        )
+
+    def _auth(self, given: Mapping) -> BasicAuth | BearerAuth:
+        bearer = given.get("bearer")
+        if bearer:
+            return BearerAuth(bearer=self._text(bearer))
+        return BasicAuth(username=self._text(given.get("username")), password=self._text(given.get("password")))
+
+    # --- texts and values
+
+    def _text(self, node: Node | None) -> Text:
+        scalar = cast(Scalar, node)
+        return Text(scalar.text, self._document.origin_of(scalar))
+
+    def _text_or_none(self, node: Node | None) -> Text | None:
+        return None if node is None else self._text(node)
+
+    def _texts(self, node: Node | None) -> tuple[Text, ...]:
+        return tuple(self._text(item) for item in items_of(node))
+
+    def _text_by_key(self, node: Node | None) -> dict[str, Text]:
+        return {key.text: self._text(value) for key, value in _mapping(node).entries} if node else {}
+
+    def _text_values(self, node: Node | None) -> dict[str, Value]:
+        """Texts, or lists of texts, by key; every scalar keeps its spelling."""
+        return {
+            key.text: self._texts(value) if isinstance(value, Sequence) else self._text(value)
+            for key, value in (_mapping(node).entries if node else ())
+        }
+
+    def _condition(self, node: Node | None) -> Condition | None:
+        return None if node is None else Condition(cast(Scalar, node).text, self._document.origin_of(node))
+
+    def _values(self, node: Node | None) -> dict[str, Value]:
+        return {key.text: self._value(value) for key, value in _mapping(node).entries} if node else {}
+
+    def _value(self, node: Node | None) -> Value:
+        match node:
+            case Scalar():
+                return self._text(node) if isinstance(node.value, str) else node.value
+            case Sequence():
+                return tuple(self._value(item) for item in node.items)
+            case Mapping():
+                return self._values(node)
+            case None:
+                return None
+
+
+def word(node: Node) -> str:
+    """A scalar's spelling."""
+    return cast(Scalar, node).text
+
+
+def words(node: Node | None) -> tuple[str, ...]:
+    """The spellings of a list, or of one scalar."""
+    return tuple(word(item) for item in items_of(node))
+
+
+def duration(node: Node | None) -> timedelta:
+    """The duration that a checked scalar spells."""
+    return cast(timedelta, parse_duration(word(cast(Scalar, node))))
+
+
+def _mapping(node: Node | None) -> Mapping:
+    return cast(Mapping, node)
+
+
+def _word_or_none(node: Node | None) -> str | None:
+    return None if node is None else word(node)
+
+
+def _plain(node: Node | None, default: Any) -> Any:
+    return default if node is None else cast(Scalar, node).value
+
+
+def _filter_sets(node: Node) -> list[Node]:
+    return list(node.items) if isinstance(node, Sequence) else [node]
+
+
+def _filters_by_key(node: Node | None) -> dict[str, tuple[str, ...]]:
+    return {key.text: words(value) for key, value in _mapping(node).entries} if node else {}
+
+
+def _retry(given: Mapping) -> Retry:
+    default = Retry()
+    return Retry(
+        attempts=_plain(given.get("attempts"), default.attempts),
+        delay=duration(given.get("delay")) if given.get("delay") else default.delay,
+        backoff=cast(Any, _word_or_none(given.get("backoff")) or default.backoff),
+        max_delay=duration(given.get("max_delay")) if given.get("max_delay") else default.max_delay,
+        when=words(given.get("when")) or default.when,
+    )

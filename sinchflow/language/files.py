@@ -1,0 +1,79 @@
+"""Which files belong to a project, and their bytes; whatever stands in the way of reading one is a finding."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.document import MAX_BYTES
+from sinchflow.model.origin import Origin
+
+_ENDINGS = (".yaml", ".yml")
+_TESTS = (".test.yaml", ".test.yml")
+
+
+def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path | tuple[Path, str]]:
+    """Flow files below a folder in order of their names; a pair of path and reason where one cannot be taken.
+
+    Files and folders whose name begins with a dot and transcript tests are passed over. Links to folders are followed,
+    but not back into a folder that they stand in.
+    """
+    try:
+        real = folder.resolve(strict=True)
+        children = sorted(folder.iterdir())
+    except OSError as error:
+        yield folder, _reason(error)
+        return
+    if real in ancestors:
+        yield folder, "is a link that leads back to a folder around it"
+        return
+    for child in children:
+        if child.name.startswith("."):
+            continue
+        if child.is_dir():
+            if child.name.endswith(_ENDINGS):
+                yield child, "is a folder, but its name is that of a flow file"
+            else:
+                yield from flow_files(child, (*ancestors, real))
+        elif child.name.endswith(_ENDINGS) and not child.name.endswith(_TESTS):
+            yield child
+
+
+def named_files(root: Path, paths: Sequence[Path]) -> Iterator[Path | tuple[Path, str]]:
+    """The files that `paths` mean: a file itself, of a folder its flow files. Relative paths begin at `root`."""
+    for path in paths:
+        whole = root / path
+        if whole.is_dir():
+            yield from flow_files(whole)
+        elif whole.name.endswith(_TESTS):
+            yield whole, "is a transcript test, not a flow"
+        else:
+            yield whole
+
+
+def read_file(path: Path) -> bytes | str:
+    """The file's bytes, one more than is allowed at most; or why it cannot be read."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return "is not a regular file"
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _reason(error)
+
+
+def cannot_take(file: str, reason: str) -> Diagnostic:
+    """The finding for a file that is no readable flow file."""
+    return finding(Origin(file, 1, 1), "file", f"{file} {reason}")
+
+
+def shown_name(root: Path, path: Path) -> str:
+    """The file's name as findings show it: from the project's root, or whole when it is outside."""
+    absolute = Path(os.path.abspath(path))
+    base = Path(os.path.abspath(root))
+    return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else absolute.as_posix()
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot be read: {error.strerror or error}"

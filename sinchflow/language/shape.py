@@ -1,0 +1,259 @@
+"""Schema checking: the files' shape by JSON Schema, every error at its own key or value and in our words.
+
+`jsonschema` finds the errors; this module says where in the file they are and what was expected. It is imported when
+first needed, so that commands that check nothing start quickly.
+"""
+
+import json
+import re
+from collections.abc import Sequence as Series
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, plain
+from sinchflow.language.suggest import did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+Kind = Literal["flow", "project"]
+
+_EXAMPLE = re.compile(r"Example: `([^`\n]+)`")
+_PATTERNS = {
+    "(ms|s|m|h|d)": "a duration such as 500ms, 30s, 15m, 24h or 2d",
+    "^[A-Za-z_]": "a name of letters, digits and underscores that does not begin with a digit",
+    "timeout|connection": "timeout, connection, a status such as 429 or a class such as 5xx",
+    "(xx|": "a status such as 409 or a class such as 2xx",
+    "{2}$": "a code of three digits",
+    "[A-Z]{2}": "a country in two capital letters, such as AU",
+}
+_TYPES = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+}
+_ROOTS = {"flow": "the flow", "project": "sinchflow.yaml"}
+
+
+class Shapes:
+    """The two schemas, compiled when first used."""
+
+    def __init__(self) -> None:
+        self._validators: dict[Kind, Validator] = {}
+
+    def check(self, document: Document, kind: Kind) -> list[Diagnostic]:
+        """What the schema finds wrong with a document that has nodes."""
+        errors = self._validator(kind).iter_errors(plain(document.root))
+        return [item for error in errors for item in _Error(document, error, _ROOTS[kind]).diagnostics()]
+
+    def _validator(self, kind: Kind) -> "Validator":
+        if kind not in self._validators:
+            from jsonschema import Draft7Validator
+
+            self._validators[kind] = Draft7Validator(read_schema(kind))
+        return self._validators[kind]
+
+
+def read_schema(kind: Kind) -> dict[str, Any]:
+    """The schema as it is shipped."""
+    text = resources.files("sinchflow.schemas").joinpath(f"{kind}.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+class _Error:
+    """One error of jsonschema, on its way to findings."""
+
+    def __init__(self, document: Document, error: Any, root: str) -> None:
+        self._document = document
+        self._error = error
+        self._root = root
+        self._key, self._node = _follow(document.root, list(error.absolute_path))
+        self._label = _label(list(error.absolute_path), root)
+
+    def diagnostics(self) -> list[Diagnostic]:
+        if "propertyNames" in self._error.relative_schema_path:
+            return [self._key_name()]
+        match self._error.validator:
+            case "additionalProperties":
+                return self._unknown_keys()
+            case "required":
+                return self._required()
+            case "type":
+                return [self._type()]
+            case "enum":
+                return [self._enum()]
+            case "pattern":
+                return [self._pattern()]
+            case _:
+                return [self._limit()]
+
+    def _at_value(self, rule: str, message: str, hint: str = "") -> Diagnostic:
+        """At the value; at its key where the value is nothing that can be underlined."""
+        node: Node | None = self._node
+        if self._key is not None and (node is None or not isinstance(node, Scalar) or node.start == node.end):
+            node = self._key
+        origin = self._document.origin_of(node) if node is not None else self._document.origin(0)
+        return finding(origin, rule, message, hint or self._example())
+
+    def _example(self) -> str:
+        found = _EXAMPLE.search(str(self._schema().get("description", "")))
+        return f"for example: {found[1]}" if found else ""
+
+    def _schema(self) -> dict[str, Any]:
+        """The schema of the whole value, also when the error is in one of its `items` or in `then`."""
+        error = self._error
+        if "description" not in error.schema and error.parent is not None:
+            return dict(error.parent.schema)
+        return dict(error.schema)
+
+    def _unknown_keys(self) -> list[Diagnostic]:
+        known = self._error.schema.get("properties", {})
+        place = self._label
+        return [
+            finding(
+                self._document.origin_of(key),
+                "unknown-key",
+                f'unknown key "{key.text}" in {place}',
+                did_you_mean(key.text, known, "allowed here") if known else f"{place} takes no keys",
+            )
+            for key, _ in (self._node.entries if isinstance(self._node, Mapping) else ())
+            if key.text not in known
+        ]
+
+    def _required(self) -> list[Diagnostic]:
+        missing = next(name for name in self._error.validator_value if name not in self._error.instance)
+        missing = _missing_name(self._error.message) or missing
+        node = self._key
+        if node is None:
+            node = self._node.entries[0][0] if isinstance(self._node, Mapping) and self._node.entries else None
+        origin = self._document.origin_of(node) if node else self._document.origin(0)
+        inner = self._error.schema.get("properties", {}).get(missing, {})
+        found = _EXAMPLE.search(str(inner.get("description", "")))
+        hint = f"for example: {found[1]}" if found else ""
+        written = [key.text for key, _ in self._node.entries] if isinstance(self._node, Mapping) else []
+        near = nearest(missing, [key for key in written if key not in self._error.schema.get("properties", {})])
+        if near:  # the finding about the unknown key says it already
+            return []
+        return [finding(origin, "missing-key", f'{self._label} needs the key "{missing}"', hint)]
+
+    def _type(self) -> Diagnostic:
+        wanted = self._error.validator_value
+        types = [wanted] if isinstance(wanted, str) else list(wanted)
+        expected = _expected(types, self._error.schema)
+        if self._node is None or (isinstance(self._node, Scalar) and self._node.value is None):
+            return self._at_value("type", f"{self._label} has no value; expected {expected}")
+        return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}")
+
+    def _enum(self) -> Diagnostic:
+        allowed = [str(item) for item in self._error.validator_value]
+        given = self._node.text if isinstance(self._node, Scalar) else ""
+        if isinstance(self._node, Scalar):
+            hint = did_you_mean(given, allowed, "allowed")
+            return self._at_value("value", f'{self._label} cannot be "{given}"', hint)
+        message = f"{self._label} must be one of a few words, but is {_found(self._node)}"
+        return self._at_value("type", message, f"allowed: {', '.join(allowed)}")
+
+    def _pattern(self) -> Diagnostic:
+        given = self._node.text if isinstance(self._node, Scalar) else ""
+        return self._at_value("value", f'{self._label} cannot be "{given}"; expected {self._pattern_words()}')
+
+    def _pattern_words(self) -> str:
+        pattern = str(self._error.validator_value)
+        return next(words for part, words in _PATTERNS.items() if part in pattern)
+
+    def _key_name(self) -> Diagnostic:
+        name = str(self._error.instance)
+        pair = self._node.entry(name) if isinstance(self._node, Mapping) else None
+        origin = self._document.origin_of(pair[0]) if pair else self._document.origin(0)
+        if self._error.validator == "pattern":
+            message = f'"{name}" cannot be a key of {self._label}; expected {self._pattern_words()}'
+        else:
+            message = f"this key of {self._label} has {len(name)} characters; expected 1 to 100"
+        return finding(origin, "value", message, f"write {re.sub(r'[^A-Za-z0-9_]+', '_', name)}" if name else "")
+
+    def _limit(self) -> Diagnostic:
+        value, given, label = self._error.validator_value, self._error.instance, self._label
+        match self._error.validator:
+            case "minLength":
+                return self._at_value("value", f"{label} is an empty text")
+            case "maxLength":
+                return self._at_value("value", f"{label} has {len(given)} characters; at most {value} are allowed")
+            case "minItems":
+                return self._at_value("value", f"{label} is an empty list")
+            case "minProperties":
+                return self._at_value("value", f"{label} is an empty mapping")
+            case "maxProperties":
+                return self._at_value("value", f"{label} has {len(given)} entries; at most {value} are allowed")
+            case "minimum":
+                return self._at_value("value", f"{label} is {given}; at least {value} is needed")
+            case "maximum":
+                return self._at_value("value", f"{label} is {given}; at most {value} is allowed")
+            case _:
+                return self._at_value("value", f"{label} is not as it should be")
+
+
+def _follow(root: Node | None, path: Series[str | int]) -> tuple[Scalar | None, Node | None]:
+    """The node at the end of the path, and the nearest key above it."""
+    key: Scalar | None = None
+    node = root
+    for part in path:
+        if isinstance(node, Mapping) and isinstance(part, str) and (pair := node.entry(part)):
+            key, node = pair
+        elif isinstance(node, Sequence) and isinstance(part, int):
+            key, node = None, node.items[part]
+    return key, node
+
+
+def _label(path: Series[str | int], root: str) -> str:
+    """What the value at the path is called in a sentence."""
+    if not path:
+        return root
+    last, outer = path[-1], path[-2] if len(path) > 1 else ""
+    if isinstance(last, str):
+        return last
+    if outer in ("steps", "else", "on_error"):
+        return "this step"
+    return "this branch" if outer == "choose" else f"{outer}"
+
+
+def _missing_name(message: str) -> str | None:
+    """jsonschema reports missing keys one by one, and names each only in its message."""
+    found = re.match(r"'([^']+)' is a required property", message)
+    return found[1] if found else None
+
+
+def _expected(types: Series[str], schema: Any) -> str:
+    if "pattern" in schema and types == ["string"]:
+        return next((words for part, words in _PATTERNS.items() if part in str(schema["pattern"])), "a text")
+    names = ["a text"] if {"string", "number", "boolean"} <= set(types) else []
+    names += [_TYPES[name] for name in types if not (names and name in ("string", "number", "boolean"))]
+    names = [name for name in names if name != "nothing"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _found(node: Node | None) -> str:
+    match node:
+        case Sequence():
+            return "a list"
+        case Mapping():
+            return "a mapping"
+        case Scalar(value=bool()):
+            return f"{node.text}, which is true or false and no text" if node.value is None else f'"{node.text}"'
+        case Scalar(value=int() | float()):
+            return f"the number {node.text}"
+        case Scalar(value=None):
+            return "nothing"
+        case Scalar():
+            return f'the text "{_short(node.text)}"'
+        case None:
+            return "nothing"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,69 @@
+"""Did you mean: the known word nearest to what was written."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+#: Words of other tools, or of everyday speech, and what they are called here.
+_SYNONYMS = {
+    "when": ("on", "if"),
+    "trigger": ("on",),
+    "triggers": ("on",),
+    "condition": ("if",),
+    "text": ("message", "reply", "exact"),
+    "content": ("message",),
+    "sms": ("send_sms",),
+    "send": ("send_sms",),
+    "send_message": ("send_sms",),
+    "message": ("reply", "log"),
+    "answer": ("reply", "exact"),
+    "sender": ("source_number", "from"),
+    "recipient": ("to",),
+    "destination_number": ("to",),
+    "from": ("source_number",),
+    "request": ("http",),
+    "call": ("http",),
+    "webhook": ("http",),
+    "actions": ("steps",),
+    "do": ("steps",),
+    "then": ("steps",),
+    "print": ("log",),
+    "exit": ("stop",),
+    "error": ("fail",),
+    "switch": ("choose",),
+    "catch": ("on_error",),
+    "data": ("json", "body"),
+    "title": ("name",),
+    "params": ("query",),
+    "api_token": ("token",),
+    "number": ("source_number",),
+    "pattern": ("regex",),
+    "matches": ("regex",),
+    "prefix": ("starts_with",),
+    "time_zone": ("timezone",),
+    "secret": ("secrets",),
+}
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was most likely meant, or None when nothing comes near."""
+    by_shape = {_shape(name): name for name in known}
+    shape = _shape(word)
+    if shape in by_shape:
+        return by_shape[shape]
+    close = get_close_matches(shape, by_shape, n=1, cutoff=0.72)
+    if close:
+        return by_shape[close[0]]
+    names = set(by_shape.values())
+    return next((name for name in _SYNONYMS.get(shape, ()) if name in names), None)
+
+
+def did_you_mean(word: str, known: Iterable[str], label: str = "known here") -> str:
+    """A hint: the nearest word if there is one, then all that are known, in order."""
+    names = sorted(known)
+    near = nearest(word, names)
+    listed = f"{label}: {', '.join(names)}" if names else ""
+    return "; ".join(part for part in (f'did you mean "{near}"?' if near else "", listed) if part).replace("?; ", "? ")
+
+
+def _shape(word: str) -> str:
+    return word.casefold().replace("-", "_").replace(" ", "_")
