@@ -1,0 +1,1 @@
+"""Floor 6: the commands; arguments in, text and exit code out."""
