@@ -1,0 +1,1 @@
+"""Floor 5: web pages of the daemon, on the admin port."""
