@@ -55,7 +55,9 @@ def ask(daemon: Daemon, method: str, path: str, body: Any = None) -> Any:
     except ConnectionError:
         raise
     except (OSError, HTTPException) as error:
-        raise CannotStart(f"the daemon (pid {daemon.pid}) does not answer on port {daemon.admin_port}: {error}") from error
+        raise CannotStart(
+            f"the daemon (pid {daemon.pid}) does not answer on port {daemon.admin_port}: {error}"
+        ) from error
     finally:
         connection.close()
     return _answer(status, content, path)

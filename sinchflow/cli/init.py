@@ -66,7 +66,9 @@ _IGNORED = """\
 
 def init(
     context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", show_default=".", help="Where; made if missing.")] = Path(),
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", show_default=".", help="Where; made if missing.")
+    ] = Path(),
     template: Annotated[
         str, typer.Option("--template", metavar="NAME", help="Which example to begin with; `all` for all of them.")
     ] = _DEFAULT,
@@ -92,7 +94,9 @@ def init(
     root = root_of(context) / directory
     _write(root, dict(_contents(template)))
     where = "" if root.resolve() == Path.cwd() else f" -C {root}"
-    print(f"Wrote a project to {root.resolve() if root == Path() else root}: sinchflow.yaml and {_count(root)} in flows/.")
+    print(
+        f"Wrote a project to {root.resolve() if root == Path() else root}: sinchflow.yaml and {_count(root)} in flows/."
+    )
     print(f"Next:  sinchflow{where} dev    and text HOURS" if template == _DEFAULT else f"Next:  sinchflow{where} dev")
 
 

@@ -15,7 +15,9 @@ class SchemaName(StrEnum):
 
 
 def schema(
-    name: Annotated[SchemaName, typer.Argument(help="flow: files in flows/; project: sinchflow.yaml.")] = SchemaName.FLOW,
+    name: Annotated[
+        SchemaName, typer.Argument(help="flow: files in flows/; project: sinchflow.yaml.")
+    ] = SchemaName.FLOW,
 ) -> None:
     """Print the JSON Schema of flows or of sinchflow.yaml, for editors and other tools.
 

@@ -28,14 +28,19 @@ class Format(StrEnum):
 
 def build() -> typer.Typer:
     """The `sends` commands."""
-    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the messages the daemon sent or holds.")
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_about)
     app.command("list")(list_sends)
     return app
 
 
 def _about() -> None:
-    """Look at the messages the daemon sent, could not send or holds."""
+    """Look at the messages the daemon sent, could not send or holds.
+
+    \b
+    Example:
+      sinchflow sends list --state held
+    """
 
 
 def list_sends(

@@ -28,7 +28,9 @@ def start(
       sinchflow start weekly-reminder
     """
     folder = admin.data_folder(root_of(context), data)
-    missing = CannotStart(f"no daemon is running on {folder}: start one with `sinchflow run`, or name its folder with --data")
+    missing = CannotStart(
+        f"no daemon is running on {folder}: start one with `sinchflow run`, or name its folder with --data"
+    )
     daemon = admin.find(folder)
     if daemon is None:
         raise missing

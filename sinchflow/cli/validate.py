@@ -51,7 +51,9 @@ def validate(
             raise UsageError(f"{path}: no such file or directory")
     checked = Checker().check(root, chosen)
     if not checked.texts and not chosen:
-        raise UsageError(f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`")
+        raise UsageError(
+            f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
+        )
     if output is Format.JSON:
         from sinchflow.language.diagnostic import present_json
 
@@ -79,7 +81,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _coloured(block: str, severity: str) -> str:
-    """One finding as `present_text` lays it out: its first line bold, the mark in the severity's colour, the hint cyan."""
+    """One finding as `present_text` lays it out, with its first line, its mark and its hint in colours."""
     head, *rest = block.rstrip("\n").split("\n")
     mark_colour = _RED if severity == "error" else _YELLOW
     lines = [f"{_BOLD}{head}{_PLAIN}"]

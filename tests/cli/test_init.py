@@ -10,19 +10,19 @@ TEMPLATES = ("opening-hours", "keyword-menu", "out-of-hours", "escalate-to-chat"
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_every_template_validates_without_findings(sinchflow, template):
     written = sinchflow("init", "shop", "--template", template)
-    assert (0, "") == (written.returncode, written.stderr)
+    assert (written.returncode, written.stderr) == (0, "")
     assert "sinchflow -C shop dev" in written.stdout
     validated = sinchflow("-C", "shop", "validate", "--strict", "--format", "json")
-    assert (0, []) == (validated.returncode, json.loads(validated.stdout)["findings"])
+    assert (validated.returncode, json.loads(validated.stdout)["findings"]) == (0, [])
 
 
 def test_second_init_changes_nothing_and_says_so(sinchflow, tmp_path):
     sinchflow("init", "shop")
     (tmp_path / "shop/sinchflow.yaml").write_text("timezone: Australia/Perth\n")
     again = sinchflow("init", "shop", "--template", "keyword-menu")
-    assert 2 == again.returncode
+    assert again.returncode == 2
     assert "sinchflow.yaml exists already" in again.stderr
-    assert "timezone: Australia/Perth\n" == (tmp_path / "shop/sinchflow.yaml").read_text()
+    assert (tmp_path / "shop/sinchflow.yaml").read_text() == "timezone: Australia/Perth\n"
     assert not (tmp_path / "shop/flows/keyword-menu.yaml").exists()
 
 
@@ -35,22 +35,23 @@ def test_editors_find_the_schemas_that_the_files_name(sinchflow, tmp_path):
 
 def test_gitignore_that_is_there_is_kept(sinchflow, tmp_path):
     (tmp_path / ".gitignore").write_text("*.bak")
-    assert 0 == sinchflow("init").returncode
-    assert ["*.bak", "!.sinchflow/*.schema.json"] == [
-        line for line in (tmp_path / ".gitignore").read_text().splitlines() if line[:1] in "*!"
+    assert sinchflow("init").returncode == 0
+    assert [line for line in (tmp_path / ".gitignore").read_text().splitlines() if line[:1] in "*!"] == [
+        "*.bak",
+        "!.sinchflow/*.schema.json",
     ]
 
 
 def test_unknown_template_names_those_there_are(sinchflow, tmp_path):
     refused = sinchflow("init", "--template", "opening-hour")
-    assert 2 == refused.returncode
+    assert refused.returncode == 2
     assert 'sinchflow: no template "opening-hour": choose from escalate-to-chat, ' in refused.stderr
-    assert [] == list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folder_that_cannot_be_made_is_one_line(sinchflow, tmp_path):
     (tmp_path / "shop").write_text("a file")
     refused = sinchflow("init", "shop")
-    assert 1 == refused.returncode
+    assert refused.returncode == 1
     assert refused.stderr.startswith("sinchflow: cannot write ")
-    assert 1 == len(refused.stderr.splitlines())
+    assert len(refused.stderr.splitlines()) == 1

@@ -1,0 +1,44 @@
+"""`sinchflow run`: the daemon."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sinchflow.cli.admin import data_folder
+from sinchflow.cli.invocation import root_of
+
+
+def run(
+    context: typer.Context,
+    *,
+    host: Annotated[str, typer.Option("--host", help="Where to listen for Sinch's webhooks.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="And on which port; 0 takes a free one.")
+    ] = 8080,
+    admin_port: Annotated[
+        int, typer.Option("--admin-port", min=0, max=65535, help="For commands, /health and /metrics; loopback only.")
+    ] = 8081,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Where the journal is kept.", show_default=".sinchflow")
+    ] = None,
+) -> None:
+    """Run the daemon: receive Sinch's webhooks, match flows, send messages, until SIGTERM or Ctrl-C.
+
+    Needs `service`, `credentials` and `webhooks.token` in sinchflow.yaml. Flows are reloaded when their files change;
+    one with errors keeps the old ones in service. Nothing acknowledged is lost, however the daemon ends.
+
+    \b
+    Webhooks to register at Sinch (TOKEN is webhooks.token):
+      https://YOUR-HOST/hooks/TOKEN/inbound
+      https://YOUR-HOST/hooks/TOKEN/receipts
+
+    \b
+    Examples:
+      sinchflow run
+      sinchflow -C shop run --port 9000 --data /var/lib/sinchflow
+    """
+    from sinchflow.runtime.daemon import Options, serve
+
+    root = root_of(context)
+    serve(Options(root=root, data=data_folder(root, data), host=host, port=port, admin_port=admin_port))

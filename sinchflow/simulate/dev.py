@@ -1,0 +1,215 @@
+"""`dev`: the real daemon, a simulated Sinch and a stand-in outside world in one process, and what passes between them.
+
+The daemon is the one that `run` starts; only its provider, its webhook token and, unless asked otherwise, the network
+behind `http` steps are exchanged. What happens is written into a `Conversation`; who shows it is not known here.
+"""
+
+import asyncio
+import contextlib
+import re
+import secrets as random_secrets
+from collections.abc import Callable, MutableMapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+import structlog
+from starlette.routing import BaseRoute
+
+from sinchflow.model.event import Event
+from sinchflow.runtime.catalog import Connection, Overrides
+from sinchflow.runtime.daemon import Daemon, Options
+from sinchflow.runtime.secrets import PREFIX, Secrets
+from sinchflow.runtime.servers import listen, open_server
+from sinchflow.simulate.conversation import Conversation
+from sinchflow.simulate.message import Message
+from sinchflow.simulate.outside import OutsideWorld
+from sinchflow.simulate.provider import Hooks, SimulatedSinch
+from sinchflow.simulate.pushes import Pusher
+
+#: The token in the webhooks' path (design.md section 5).
+TOKEN = "dev"
+#: Our number and the first customer's: from the range that Australia keeps for fiction.
+OUR_NUMBER = "+61491593156"
+CUSTOMER = "+61491570156"
+
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
+#: The provider's own limit for one message.
+_LONGEST_TEXT = 5_000
+#: Statuses after which nothing more is heard of a message, unless it is scheduled for later.
+_AT_REST = frozenset({"delivered", "failed", "expired", "rejected", "cancelled", "scheduled"})
+#: Messages that the simulated Sinch remembers.
+_KEPT = 5_000
+
+
+class Dev:
+    """A rehearsal. `start`, then text in; `stop` in the end.
+
+    is_live_http: `http` steps really call; otherwise they are answered 200 and `{}`.
+    """
+
+    def __init__(self, options: Options, *, is_live_http: bool = False) -> None:
+        self._options = options
+        self._is_live_http = is_live_http
+        self._warned: set[str] = set()
+        self.conversation = Conversation(lambda: datetime.now(UTC))
+
+    async def start(self, routes: Sequence[BaseRoute] = ()) -> None:
+        """Start everything, with more `routes` on the admin port. Raises CannotStart and leaves nothing behind."""
+        async with contextlib.AsyncExitStack() as undo:
+            await self._start(undo, routes)
+            self._undo = undo.pop_all()
+
+    async def stop(self) -> None:
+        """Stop everything in the right order."""
+        await self._undo.aclose()
+
+    async def text_in(self, customer: str, text: str) -> str | None:
+        """A customer texts us. Gives the reason when that number or text will not do."""
+        customer, text = customer.strip(), text.strip()
+        if not _NUMBER.fullmatch(customer):
+            return f'"{customer}" is no number with a country code, like {CUSTOMER}'
+        if not 1 <= len(text) <= _LONGEST_TEXT:
+            return f"a message has 1 to {_LONGEST_TEXT} characters"
+        self.conversation.add("in", text, customer)
+        await self._sinch.text_in(customer, text)
+        return None
+
+    async def start_flow(self, name: str) -> str | None:
+        """Start a flow by hand. Gives the reason when that cannot be."""
+        url = f"http://127.0.0.1:{self.daemon.admin_port}/api/flows/{name}/start"
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.post(url, headers={"Authorization": f"Bearer {self.daemon.token}"})
+        if answer.is_success:
+            self.conversation.add("note", f"{name} started")
+            return None
+        return str(answer.json().get("error", answer.status_code))
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way: all that is open waits for a time or for somebody's answer."""
+        calm = 0
+        while calm < 2:
+            await asyncio.sleep(0.02)
+            calm = calm + 1 if self._is_calm() else 0
+
+    @property
+    def flows(self) -> Sequence[str]:
+        """Names of the live flows."""
+        return sorted(self.daemon.worker.catalog.flows)
+
+    def _is_calm(self) -> bool:
+        return (
+            self.daemon.worker.is_idle
+            and not self._sinch.pusher.stats.waiting
+            and all(message.status in _AT_REST for message in self._sinch.messages)
+        )
+
+    # --- putting it together ----------------------------------------------------------------------------------------
+
+    async def _start(self, undo: contextlib.AsyncExitStack, routes: Sequence[BaseRoute]) -> None:
+        structlog.configure(processors=[structlog.processors.add_log_level, self._note_log])
+        undo.callback(structlog.reset_defaults)
+        key = random_secrets.token_urlsafe(12)
+        self._sinch = sinch = SimulatedSinch(
+            api_key=TOKEN, api_secret=key, number=OUR_NUMBER, keep=_KEPT, pusher=_WatchedPusher(self._note_receipt)
+        )
+        sinch.subscribe(self._note_message)
+        listener = undo.enter_context(listen("127.0.0.1", 0, "--port"))
+        await open_server(undo, sinch.app, listener)
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.daemon = Daemon(
+            self._options,
+            overrides=Overrides(
+                connection=Connection(base_url=base_url, api_key=TOKEN, api_secret=key),
+                webhook_token=TOKEN,
+                source_number=OUR_NUMBER,
+            ),
+            transport=self._outside,
+            routes=routes,
+        )
+        await self.daemon.start()
+        undo.push_async_callback(self.daemon.stop)
+        self.daemon.worker.on_routed.append(self._note_routed)
+        hooks = f"http://127.0.0.1:{self.daemon.port}/hooks/{TOKEN}"
+        sinch.hooks = Hooks(inbound_url=f"{hooks}/inbound", receipts_url=f"{hooks}/receipts")
+        await sinch.start()
+        undo.push_async_callback(sinch.stop)
+        self._warn_of_stand_ins()
+
+    def _outside(self, network: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        return OutsideWorld(self._note_call, network if self._is_live_http else None)
+
+    # --- what happened ----------------------------------------------------------------------------------------------
+
+    def _note_message(self, message: Message) -> None:
+        text = "\n".join([message.content, *(f"[{url}]" for url in message.media or ())])
+        self.conversation.add(
+            "out",
+            text,
+            message.destination_number,
+            message_id=message.message_id,
+            **{"from": message.source_number or OUR_NUMBER},
+        )
+
+    def _note_receipt(self, receipt: dict[str, Any]) -> None:
+        self.conversation.add(
+            "receipt",
+            receipt["status"],
+            receipt["source_address"],
+            message_id=receipt["message_id"],
+            status=receipt["status"],
+        )
+
+    def _note_call(self, line: str, detail: dict[str, Any]) -> None:
+        self.conversation.add("call", self._hide(line), None, **{**detail, "url": self._hide(detail["url"]),
+                              "body": self._hide(detail["body"])})  # fmt: skip
+
+    def _note_routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+        if event.kind == "inbound_sms" and not matched:
+            self.conversation.add("note", "no flow matches this message", event.contact)
+        for name in matched:
+            if name not in started:
+                self.conversation.add("note", f"{name} matches, but its throttle drops this message", event.contact)
+
+    def _note_log(self, _logger: Any, level: str, entry: MutableMapping[str, Any]) -> str:
+        """The daemon's log line as a note; nothing is left to be printed."""
+        flow, reason = entry.get("flow"), entry.get("reason")
+        if level == "info" and entry["event"] == "reloaded":
+            self._warn_of_stand_ins()
+        if entry["event"] != "ready":
+            words = (flow, entry["event"], reason, entry.get("exc_info") and "run with `sinchflow run` to see why")
+            self.conversation.add("note", ": ".join(str(word) for word in words if word), level=level)
+        raise structlog.DropEvent
+
+    def _warn_of_stand_ins(self) -> None:
+        catalog = self.daemon.worker.catalog
+        for missing in Secrets.from_environment().missing(catalog.flows.values()):
+            if missing.name not in self._warned:
+                self._warned.add(missing.name)
+                variable = f"{PREFIX}{missing.name}"
+                self.conversation.add(
+                    "note", f"{variable} is not set ({missing.origin}); a stand-in takes its place", level="warning"
+                )
+
+    def _hide(self, text: str) -> str:
+        """The text without the values of real secrets; stand-ins may be seen."""
+        catalog = self.daemon.worker.catalog
+        used = {each.name for each in Secrets({}).missing(catalog.flows.values())}
+        stand_ins = {each.name for each in Secrets.from_environment().missing(catalog.flows.values())}
+        return catalog.secrets.hide(text, used - stand_ins)
+
+
+class _WatchedPusher(Pusher):
+    """Pushes as Sinch does, and shows each delivery receipt."""
+
+    def __init__(self, on_receipt: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(retry_delay_s=5.0)  # Sinch's shortest
+        self._on_receipt = on_receipt
+
+    def push(self, url: str, body: bytes) -> None:
+        """Take the body for its URL."""
+        content = msgspec.json.decode(body)
+        if content.get("event") == "delivery_report":
+            self._on_receipt(content)
+        super().push(url, body)
