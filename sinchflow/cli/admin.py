@@ -25,11 +25,6 @@ class Daemon(msgspec.Struct, frozen=True):
     token: str
 
 
-def data_folder(root: Path, data: Path | None) -> Path:
-    """Where the daemon of the project at `root` keeps its state: `--data`, else `.sinchflow` in the project."""
-    return root / ".sinchflow" if data is None else data
-
-
 def find(data: Path) -> Daemon | None:
     """The daemon that works on this data folder, or None. The file may be left over from one that was killed."""
     try:

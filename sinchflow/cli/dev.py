@@ -1,10 +1,7 @@
 """`sinchflow dev`: a rehearsal with the customer's phone in the terminal and as a web page."""
 
-import asyncio
 import contextlib
-import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +49,9 @@ def dev(
       sinchflow -C shop dev --port 9000
       echo HOURS | sinchflow dev
     """
+    import asyncio
+    import tempfile
+
     import uvloop
 
     from sinchflow.runtime.daemon import Options
@@ -65,6 +65,9 @@ def dev(
 
 
 async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) -> None:
+    import asyncio
+    import signal
+
     from rich.console import Console
 
     from sinchflow.console import phone

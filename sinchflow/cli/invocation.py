@@ -16,3 +16,8 @@ class Invocation:
 def root_of(context: typer.Context) -> Path:
     """The project's directory: `-C DIR`, else the current one."""
     return context.ensure_object(Invocation).root
+
+
+def data_folder_of(context: typer.Context, data: Path | None) -> Path:
+    """Where the project's daemon keeps its state: `--data`, else `.sinchflow` in the project."""
+    return root_of(context) / ".sinchflow" if data is None else data

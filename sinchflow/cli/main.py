@@ -5,7 +5,6 @@ Knows nothing of what the commands do. Each command imports what it needs when i
 """
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +33,8 @@ def main() -> None:
 def report(invocation: Invocation, line: str) -> None:
     """The error on stderr, after its traceback where `--debug` asks for one."""
     if invocation.debug:
+        import traceback
+
         traceback.print_exc()
     print(line, file=sys.stderr)
 
@@ -48,14 +49,14 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    app.command("init")(init.init)
-    app.command("validate")(validate.validate)
-    app.command("dev")(dev.dev)
-    app.command("run")(run.run)
-    app.command("start")(start.start)
-    app.add_typer(sends.build(), name="sends")
-    app.command("schema")(schema.schema)
-    app.command("version")(version.version)
+    app.command("init", short_help="Write a new project.")(init.init)
+    app.command("validate", short_help="Find mistakes before they run.")(validate.validate)
+    app.command("dev", short_help="Try the flows; nothing leaves the machine.")(dev.dev)
+    app.command("run", short_help="Run the daemon, connected to Sinch.")(run.run)
+    app.command("start", short_help="Start a flow by hand.")(start.start)
+    app.add_typer(sends.build(), name="sends", short_help="What became of the messages.")
+    app.command("schema", short_help="Print the JSON Schemas, for editors.")(schema.schema)
+    app.command("version", short_help="Print the version.")(version.version)
     return app
 
 

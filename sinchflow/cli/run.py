@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sinchflow.cli.admin import data_folder
-from sinchflow.cli.invocation import root_of
+from sinchflow.cli.invocation import data_folder_of, root_of
 
 
 def run(
@@ -40,5 +39,5 @@ def run(
     """
     from sinchflow.runtime.daemon import Options, serve
 
-    root = root_of(context)
-    serve(Options(root=root, data=data_folder(root, data), host=host, port=port, admin_port=admin_port))
+    data_folder = data_folder_of(context, data)
+    serve(Options(root=root_of(context), data=data_folder, host=host, port=port, admin_port=admin_port))

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args
-from urllib.parse import urlencode
 
 import typer
 
-from sinchflow.cli import admin
-from sinchflow.cli.invocation import root_of
+from sinchflow.cli.invocation import data_folder_of
 from sinchflow.errors import UsageError
-from sinchflow.model.send import SendState
 
-_STATES: tuple[str, ...] = get_args(SendState)
 _COLUMNS = ("id", "state", "run", "to", "message")
 
 
@@ -72,7 +68,7 @@ def list_sends(
       sinchflow sends list --format json --limit 1000
     """
     states = _known(state or [])
-    sends = _sends(admin.data_folder(root_of(context), data), states, limit)
+    sends = _sends(data_folder_of(context, data), states, limit)
     if output is Format.JSON:
         print(json.dumps({"sends": sends}, ensure_ascii=False, indent=2))
     else:
@@ -80,14 +76,21 @@ def list_sends(
 
 
 def _known(states: Sequence[str]) -> tuple[str, ...]:
+    from sinchflow.model.send import SendState
+
+    known = get_args(SendState)
     for state in states:
-        if state not in _STATES:
-            raise UsageError(f'unknown state "{state}": choose from {", ".join(_STATES)}')
+        if state not in known:
+            raise UsageError(f'unknown state "{state}": choose from {", ".join(known)}')
     return tuple(states)
 
 
 def _sends(data: Path, states: tuple[str, ...], limit: int) -> list[dict[str, Any]]:
     """From the daemon when one runs, else from the journal: the same objects either way."""
+    from urllib.parse import urlencode
+
+    from sinchflow.cli import admin
+
     daemon = admin.find(data)
     if daemon is not None:
         query = urlencode([("limit", limit), *(("state", state) for state in states)])

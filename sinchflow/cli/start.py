@@ -2,12 +2,10 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
-from sinchflow.cli import admin
-from sinchflow.cli.invocation import root_of
+from sinchflow.cli.invocation import data_folder_of
 from sinchflow.errors import CannotStart
 
 
@@ -27,7 +25,11 @@ def start(
     Example:
       sinchflow start weekly-reminder
     """
-    folder = admin.data_folder(root_of(context), data)
+    from urllib.parse import quote
+
+    from sinchflow.cli import admin
+
+    folder = data_folder_of(context, data)
     missing = CannotStart(
         f"no daemon is running on {folder}: start one with `sinchflow run`, or name its folder with --data"
     )

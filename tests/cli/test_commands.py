@@ -54,7 +54,7 @@ def test_findings_are_shown_with_line_mark_and_hint(sinchflow, tmp_path):
     (tmp_path / "flows/hello.yaml").write_text(BROKEN)
     found = sinchflow("validate")
     assert found.returncode == 1
-    assert found.stdout.startswith('flows/hello.yaml:4:34: unknown key "mesage" in send_sms [unknown-key]\n')
+    assert found.stdout.startswith('flows/hello.yaml:4:36: unknown key "mesage" in send_sms [unknown-key]\n')
     assert 'did you mean "message"?' in found.stdout
     assert "\x1b" not in found.stdout
     assert found.stderr.startswith("0 sound flows, ")
