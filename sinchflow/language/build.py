@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Any, cast
 
-from sinchflow.language.document import documents
+from sinchflow.language.document import compose, documents
 from sinchflow.language.duration import parse_duration
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, items_of
 from sinchflow.model.flow import (
@@ -45,9 +45,9 @@ def flow_from_source(source: str, file: str, line: int) -> Flow:
     Raises ValueError when the source is no sound document; stored sources are, `Checker` saw to it.
     """
     found = list(documents(source, file, line))
-    if len(found) != 1 or found[0][1] or not isinstance(found[0][0].root, Mapping):
+    if len(found) != 1 or compose(found[0]) or not isinstance(found[0].root, Mapping):
         raise ValueError(f"{file}:{line}: the stored source is not one flow")
-    return build_flow(found[0][0])
+    return build_flow(found[0])
 
 
 def build_flow(document: Document) -> Flow:
@@ -99,17 +99,18 @@ class _Builder:
     # --- triggers
 
     def _triggers(self, root: Mapping) -> list[Trigger]:
-        node = cast(Node, root.get("on"))
-        if not isinstance(node, Mapping):
-            return [self._trigger(cast(Scalar, item).text, item, item) for item in items_of(node)]
-        return [
-            self._trigger(kind.text, kind, filters) for kind, value in node.entries for filters in _filter_sets(value)
-        ]
+        triggers: list[Trigger] = []
+        for item in items_of(root.get("on")):
+            if isinstance(item, Mapping):
+                triggers += [self._trigger(kind, one) for kind, value in item.entries for one in _filter_sets(value)]
+            else:
+                triggers.append(self._trigger(cast(Scalar, item), item))
+        return triggers
 
-    def _trigger(self, kind: str, at: Node, filters: Node) -> Trigger:
-        origin = self._document.origin_of(at)
-        given = filters if isinstance(filters, Mapping) else Mapping((), at.start, at.end)
-        match kind:
+    def _trigger(self, kind: Scalar, filters: Node) -> Trigger:
+        origin = self._document.origin_of(kind)
+        given = filters if isinstance(filters, Mapping) else Mapping((), kind.start, kind.end)
+        match kind.text:
             case "inbound_sms":
                 return InboundSms(
                     origin=origin,

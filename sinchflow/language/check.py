@@ -8,11 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from sinchflow.language.build import build_flow
+from sinchflow.language.build import build_flow, default_name
 from sinchflow.language.diagnostic import Diagnostic, finding, in_order
-from sinchflow.language.document import decode, documents
+from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.files import cannot_take, flow_files, named_files, read_file, shown_name
-from sinchflow.language.nodes import Document, Mapping
+from sinchflow.language.inspector import Inspector
+from sinchflow.language.nodes import Document, Mapping, Scalar
+from sinchflow.language.outline import Outline, outline_flow, outline_project
+from sinchflow.language.rules import RULES
+from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
+from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
 from sinchflow.model.flow import Flow
@@ -53,14 +58,28 @@ class _Result(msgspec.Struct, frozen=True):
 
     findings: tuple[Diagnostic, ...]
     flow: Flow | None
+    named: Named | None = None
+
+
+#: Document by file, digest and line, and the settings that it was judged by.
+_Known = dict[tuple[str, str, int, Settings], _Result]
+_FLOW_RULES = tuple(rule for rule in RULES if rule.applies_to != "project")
+_PROJECT_RULES = tuple(rule for rule in RULES if rule.applies_to != "flow")
+
+
+class _Tools(msgspec.Struct, frozen=True):
+    """What is costly to make and lasts as long as the checker."""
+
+    shapes: Shapes
+    inspector: Inspector
 
 
 class Checker:
     """Checks projects; the second check of a project costs reading the files and checking what changed."""
 
     def __init__(self) -> None:
-        self._shapes = Shapes()
-        self._known: dict[tuple[str, str, int], _Result] = {}
+        self._tools = _Tools(Shapes(), Inspector())
+        self._known: _Known = {}
 
     def check(self, root: Path, paths: Sequence[Path] = ()) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
@@ -68,17 +87,18 @@ class Checker:
         paths: files or folders, relative ones from `root`; only they are reported. A file outside of `flows/` is
         checked as one more flow file. Never raises for what stands in the files.
         """
-        return _Check(self._shapes, self._known, root).run(paths)
+        return _Check(self._tools, self._known, root).run(paths)
 
 
 class _Check:
     """One check under way."""
 
-    def __init__(self, shapes: Shapes, known: dict[tuple[str, str, int], _Result], root: Path) -> None:
-        self._shapes = shapes
+    def __init__(self, tools: _Tools, known: _Known, root: Path) -> None:
+        self._tools = tools
         self._known = known
-        self._seen: dict[tuple[str, str, int], _Result] = {}
+        self._seen: _Known = {}
         self._root = root
+        self._settings = Settings()
         self._texts: dict[str, str] = {}
         self._findings: list[Diagnostic] = []
         self._flows: list[Flow] = []
@@ -90,6 +110,8 @@ class _Check:
         folder = self._root / "flows"
         if folder.exists():
             self._add(flow_files(folder))
+        names = [result.named for result in self._seen.values() if result.named]
+        self._findings += duplicate_flows(names)
         self._known.clear()
         self._known.update(self._seen)
         return Checked(
@@ -101,21 +123,35 @@ class _Check:
         )
 
     def _project(self) -> Project:
+        """The project's settings; the defaults where they are wrong, and then nothing is judged by them."""
         path = self._root / PROJECT_FILE
         if not path.exists() and not path.is_symlink():
             return default_project()
+        self._settings = Settings(env=None)
+        before = len(self._findings)
         found = list(self._documents(PROJECT_FILE, path))
-        for _, findings in found:
-            self._findings += findings
-        sound = [document for document, findings in found if not findings]
+        for document in found:
+            self._findings += compose(document)
         if len(found) > 1:
-            where = found[1][0].origin(0)
+            where = found[1].origin(0)
             self._findings.append(finding(where, "several-documents", f"{PROJECT_FILE} holds one document only"))
-        if len(found) != 1 or not sound:
+        if len(self._findings) > before:
             return default_project()
-        findings = self._shapes.check(sound[0], "project")
+        if not found:  # an empty file
+            self._settings = Settings()
+            return default_project()
+        return self._judge_project(found[0])
+
+    def _judge_project(self, document: Document) -> Project:
+        findings = self._tools.shapes.check(document, "project")
+        if isinstance(document.root, Mapping):
+            sound = not findings
+            given = build_project(document) if sound else default_project()
+            judged_by = Settings(env=frozenset(given.env) if sound else None, country=given.country)
+            findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
+            self._settings = judged_by
         self._findings += findings
-        return default_project() if findings else build_project(sound[0])
+        return default_project() if _has_errors(findings) else build_project(document)
 
     def _add(self, files: Iterator[Path | tuple[Path, str]]) -> set[str]:
         names: set[str] = set()
@@ -132,14 +168,14 @@ class _Check:
     def _flow_file(self, name: str, path: Path) -> None:
         before = len(self._findings)
         found = 0
-        for document, findings in self._documents(name, path):
+        for document in self._documents(name, path):
             found += 1
-            self._flow(document, findings)
+            self._flow(document)
         if not found and len(self._findings) == before:
             hint = "write one, or delete the file"
             self._findings.append(finding(Origin(name, 1, 1), "no-flow", "the file holds no flow", hint, "warning"))
 
-    def _documents(self, name: str, path: Path) -> Iterator[tuple[Document, list[Diagnostic]]]:
+    def _documents(self, name: str, path: Path) -> Iterator[Document]:
         data = read_file(path)
         if isinstance(data, str):
             self._texts[name] = ""
@@ -151,9 +187,9 @@ class _Check:
         if not findings:
             yield from documents(text, name)
 
-    def _flow(self, document: Document, syntax: list[Diagnostic]) -> None:
-        key = (document.file, document.digest, document.line)
-        result = self._known.get(key) or self._judge(document, syntax)
+    def _flow(self, document: Document) -> None:
+        key = (document.file, document.digest, document.line, self._settings)
+        result = self._known.get(key) or self._judge(document)
         self._seen[key] = result
         self._findings += result.findings
         if result.flow is not None:
@@ -161,9 +197,29 @@ class _Check:
             source = Source(file=document.file, line=document.line, text=document.text)
             self._sources.setdefault(document.digest, source)
 
-    def _judge(self, document: Document, syntax: list[Diagnostic]) -> _Result:
+    def _judge(self, document: Document) -> _Result:
+        syntax = compose(document)
         if syntax:
             return _Result(tuple(syntax), None)
-        findings = self._shapes.check(document, "flow")
-        is_sound = not findings and isinstance(document.root, Mapping)
-        return _Result(tuple(findings), build_flow(document) if is_sound else None)
+        findings = self._tools.shapes.check(document, "flow")
+        if not isinstance(document.root, Mapping):
+            return _Result(tuple(findings), None)
+        findings += _apply(_FLOW_RULES, outline_flow(document, self._tools.inspector), self._settings)
+        flow = None if _has_errors(findings) else build_flow(document)
+        return _Result(tuple(findings), flow, _named(document, document.root))
+
+
+def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:
+    return [item for rule in rules for item in rule.check(outline, settings)]
+
+
+def _has_errors(findings: Sequence[Diagnostic]) -> bool:
+    return any(item.severity == "error" for item in findings)
+
+
+def _named(document: Document, root: Mapping) -> Named:
+    node = root.get("name")
+    if isinstance(node, Scalar) and node.is_text:
+        return Named(node.text, document.origin_of(node), True)
+    first = root.entries[0][0] if root.entries else root
+    return Named(default_name(document.file), document.origin_of(first), False)

@@ -54,18 +54,17 @@ def decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
     return text, []
 
 
-def documents(text: str, file: str, line: int = 1) -> Iterator[tuple[Document, list[Diagnostic]]]:
-    """The YAML documents of a text (separated by `---`), each with its nodes or with the findings that prevent them.
+def documents(text: str, file: str, line: int = 1) -> Iterator[Document]:
+    """The YAML documents of a text (separated by `---`), not yet composed; those without content are left out.
 
-    line: the file's line on which the text begins. Documents without content are left out.
+    line: the file's line on which the text begins.
     """
     for start, end in _parts(text):
         part = text[start:end]
         if _NOTHING.match(part):
             continue
         row = len(re.findall(r"\r\n|\r|\n", text[:start]))
-        document = Document(file, line + row, part, hashlib.sha256(part.encode()).hexdigest())
-        yield document, compose(document)
+        yield Document(file, line + row, part, hashlib.sha256(part.encode()).hexdigest())
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:

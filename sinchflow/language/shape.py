@@ -11,6 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.forms import Forms
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, plain
 from sinchflow.language.suggest import did_you_mean, nearest
 
@@ -41,21 +42,34 @@ _ROOTS = {"flow": "the flow", "project": "sinchflow.yaml"}
 
 
 class Shapes:
-    """The two schemas, compiled when first used."""
+    """The two schemas, compiled when first used.
+
+    A project's flows are alike, and jsonschema takes a millisecond for each. So every top-level value and every step
+    that it found nothing wrong with is remembered by its form (`forms.Forms`), and a document all of whose
+    parts have a known form is not handed to it again.
+    """
 
     def __init__(self) -> None:
-        self._validators: dict[Kind, Validator] = {}
+        self._validators: dict[Kind, tuple[Validator, Forms]] = {}
 
     def check(self, document: Document, kind: Kind) -> list[Diagnostic]:
         """What the schema finds wrong with a document that has nodes."""
-        errors = self._validator(kind).iter_errors(plain(document.root))
+        validator, forms = self._validator(kind)
+        instance = plain(document.root)
+        parts = forms.of_parts(instance)
+        if forms.are_sound(parts):
+            return []
+        errors = list(validator.iter_errors(instance))
+        if not errors:
+            forms.remember(parts)
         return [item for error in errors for item in _Error(document, error, _ROOTS[kind]).diagnostics()]
 
-    def _validator(self, kind: Kind) -> "Validator":
+    def _validator(self, kind: Kind) -> "tuple[Validator, Forms]":
         if kind not in self._validators:
             from jsonschema import Draft7Validator
 
-            self._validators[kind] = Draft7Validator(read_schema(kind))
+            schema = read_schema(kind)
+            self._validators[kind] = Draft7Validator(schema), Forms(schema)
         return self._validators[kind]
 
 

@@ -1,0 +1,56 @@
+"""What stands in templates and conditions, found out once for every expression however many flows use it.
+
+A template's `{{ holes }}` are independent of each other, so each is inspected for itself, and known again elsewhere.
+"""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from sinchflow.expression.inspect import Fault, Inspection, Use, inspect_condition, inspect_template
+
+_Found = TypeVar("_Found", Fault, Use)
+
+#: Expressions remembered; some 1 kB each.
+_CAPACITY = 20_000
+
+_HOLE = re.compile(r"""\{\{(?:[^'"{}]|'[^'\\{}]*'|"[^"\\{}]*")*\}\}""")
+_MARK = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
+
+
+class Inspector:
+    """Inspections by source text; shared by all documents of a check and by later checks."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[bool, str], Inspection] = {}
+
+    def condition(self, source: str) -> Inspection:
+        """What a bare expression names, and what is wrong with it."""
+        return self._look(True, source)
+
+    def template(self, source: str) -> Inspection:
+        """What a text with holes names, and what is wrong with it."""
+        holes = list(_HOLE.finditer(source))
+        if not holes or _MARK.search(_HOLE.sub("", source)):
+            return self._look(False, source)
+        parts = [(hole.start(), self._look(False, hole[0])) for hole in holes]
+        if len(parts) == 1 and parts[0][0] == 0:
+            return parts[0][1]
+        return Inspection(
+            faults=tuple(_moved(fault, at) for at, part in parts for fault in part.faults),
+            uses=tuple(_moved(use, at) for at, part in parts for use in part.uses),
+        )
+
+    def _look(self, is_condition: bool, source: str) -> Inspection:
+        found = self._known.get((is_condition, source))
+        if found is None:
+            if len(self._known) >= _CAPACITY:
+                self._known.clear()
+            found = inspect_condition(source) if is_condition else inspect_template(source)
+            self._known[is_condition, source] = found
+        return found
+
+
+def _moved(item: _Found, by: int) -> _Found:
+    return msgspec.structs.replace(item, offset=item.offset + by)

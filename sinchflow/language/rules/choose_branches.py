@@ -1,0 +1,62 @@
+"""Branches of `choose` that are no branches, or come after `else`."""
+
+from collections.abc import Iterator
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.nodes import Mapping, Node, Sequence
+from sinchflow.language.outline import Outline
+from sinchflow.language.rules.rule import Rule, Settings
+
+
+def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+    for step in outline.steps:
+        for key, node in step.actions:
+            if key.text == "choose" and isinstance(node, Sequence):
+                yield from _branches(outline, node.items)
+
+
+def _branches(outline: Outline, branches: tuple[Node, ...]) -> Iterator[Diagnostic]:
+    for at, branch in enumerate(branches):
+        if not isinstance(branch, Mapping) or not branch.entries:
+            continue
+        names = {key.text for key, _ in branch.entries}
+        otherwise = branch.entry("else")
+        where = outline.document.origin_of(otherwise[0] if otherwise else branch.entries[0][0])
+        if otherwise and names & {"if", "steps"}:
+            yield finding(
+                where, RULE.id, "a branch is either if and steps, or else", 'put "- else:" on a line of its own'
+            )
+        elif otherwise and at < len(branches) - 1:
+            yield finding(where, RULE.id, "else must be the last branch", "move it below the others")
+        elif not otherwise and not names <= {"if", "steps"}:
+            continue  # an unknown key: its own finding says enough
+        elif not otherwise and names != {"if", "steps"}:
+            missing = "steps" if "if" in names else "if"
+            yield finding(where, RULE.id, f'this branch needs the key "{missing}"', "a branch is if and steps, or else")
+
+
+RULE = Rule(
+    id="choose-branches",
+    reason="The first branch whose `if` holds runs; nothing after `else` ever could.",
+    failing="""\
+on: inbound_sms
+steps:
+  - choose:
+      - else:
+          - log: other
+      - if: event.content is none
+        steps:
+          - log: empty
+""",
+    corrected="""\
+on: inbound_sms
+steps:
+  - choose:
+      - if: event.content is none
+        steps:
+          - log: empty
+      - else:
+          - log: other
+""",
+    check=_check,
+)

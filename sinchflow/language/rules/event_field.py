@@ -1,0 +1,46 @@
+"""A field that the event does not have, for one of the triggers at least."""
+
+from collections.abc import Iterator
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.outline import Outline
+from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.suggest import did_you_mean
+from sinchflow.model.event import EVENT_FIELDS
+
+
+def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+    kinds = outline.kinds
+    if not kinds or not outline.has_all_triggers:
+        return
+    everything = sorted({name for kind in kinds for name in EVENT_FIELDS[kind]})
+    for text, use in outline.uses("event"):
+        if len(use.path) < 2:
+            continue
+        field = use.path[1]
+        lacking = [kind for kind in kinds if field not in EVENT_FIELDS[kind]]
+        where = outline.at_part(text, use, 1)
+        if len(lacking) == len(kinds):
+            message = f'an event of {" or ".join(kinds)} has no field "{field}"'
+            hint = did_you_mean(field, everything, "it has") if everything else "it has none"
+            yield finding(where, RULE.id, message, hint)
+        elif lacking and not use.guarded:
+            message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
+            yield finding(where, RULE.id, message, f"say what to use then: event.{field} | default('…')")
+
+
+RULE = Rule(
+    id="event-field",
+    reason="Every trigger has its own fields; one that the event lacks fails the step.",
+    failing="""\
+on: delivery_receipt
+steps:
+  - log: "failed: {{ event.mesage_id }}"
+""",
+    corrected="""\
+on: delivery_receipt
+steps:
+  - log: "failed: {{ event.message_id }}"
+""",
+    check=_check,
+)

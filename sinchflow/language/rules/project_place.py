@@ -1,0 +1,75 @@
+"""Countries, time zones, services and addresses of the project file that do not exist."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.outline import Outline, TextUse
+from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.suggest import nearest
+
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\Z"
+)
+
+
+def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+    checks = {"timezone": _timezone, "country": _country, "outbound.allow": _address}
+    for text in outline.texts:
+        check = checks.get(text.place)
+        message, hint = check(text) if check and isinstance(text.scalar.value, str) else ("", "")
+        if message:
+            yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
+    service, base_url = outline.root.entry("service"), outline.root.entry("base_url")
+    if service and base_url:
+        message = "service and base_url both say where the API is"
+        yield finding(outline.document.origin_of(base_url[0]), RULE.id, message, "keep one of them")
+
+
+def _timezone(text: TextUse) -> tuple[str, str]:
+    name = text.scalar.text
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zones = available_timezones()
+        near = next((zone for zone in sorted(zones) if _town(zone) == _town(name)), None) or nearest(name, zones)
+        hint = f'did you mean "{near}"?' if near else "names are like Australia/Melbourne"
+        return f'unknown time zone "{name}"', hint
+    return "", ""
+
+
+def _town(zone: str) -> str:
+    return zone.rpartition("/")[2].replace(" ", "_").casefold()
+
+
+def _country(text: TextUse) -> tuple[str, str]:
+    from phonenumbers import SUPPORTED_REGIONS
+
+    code = text.scalar.text
+    if not re.fullmatch(r"[A-Z]{2}", code) or code in SUPPORTED_REGIONS:
+        return "", ""
+    hint = 'did you mean "GB"?' if code == "UK" else "use the two letters of ISO 3166, such as AU"
+    return f'unknown country "{code}"', hint
+
+
+def _address(text: TextUse) -> tuple[str, str]:
+    written = text.scalar.text
+    try:
+        ipaddress.ip_network(written, strict=False)
+    except ValueError:
+        if not _HOST.match(written) or re.fullmatch(r"[0-9.]+", written):
+            hint = "write 10.0.0.7, 10.0.0.0/8 or crm.internal, without http:// and port"
+            return f'"{written}" is no address, network or host name', hint
+    return "", ""
+
+
+RULE = Rule(
+    id="project-place",
+    reason="A wrong country or time zone would change how numbers and times are read.",
+    failing="timezone: Australia/Melborne\n",
+    corrected="timezone: Australia/Melbourne\n",
+    check=_check,
+    applies_to="project",
+)

@@ -1,0 +1,30 @@
+"""What a rule is: an id, a reason, samples, and a check over the outline of one flow or of the project file."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import msgspec
+
+from sinchflow.language.diagnostic import Diagnostic
+from sinchflow.language.outline import Outline
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules look at of the project file. `env` is None when it could not be read: names are not judged."""
+
+    env: frozenset[str] | None = frozenset()
+    country: str | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of the validator; its texts are its documentation page.
+
+    failing and corrected are whole YAML documents: the first gives a finding of this rule, the second gives none.
+    """
+
+    id: str
+    reason: str
+    failing: str
+    corrected: str
+    check: Callable[[Outline, Settings], Iterable[Diagnostic]]
+    applies_to: Literal["flow", "project", "both"] = "flow"

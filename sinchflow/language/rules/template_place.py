@@ -1,0 +1,42 @@
+"""A template where nothing is rendered: in filters, names and settings."""
+
+from collections.abc import Iterator
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.outline import Outline
+from sinchflow.language.rules.rule import Rule, Settings
+
+
+def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+    for text in outline.texts:
+        at = text.scalar.text.find("{{")
+        if at >= 0 and not text.is_rendered and text.place != "description":
+            close = text.scalar.text.find("}}", at)
+            length = (close + 2 if close >= 0 else len(text.scalar.text)) - at
+            field = text.place.split(".")[-1]
+            message = f"templates are not rendered in {field}; it would be taken as it stands"
+            hint = "compare in the flow's if instead" if text.scope.phase == "match" else ""
+            yield finding(outline.at(text, at, length), RULE.id, message, hint)
+
+
+RULE = Rule(
+    id="template-place",
+    reason="Filters, names and settings are read before any message comes, so a template in them stays as it stands.",
+    failing="""\
+vars: {word: HOURS}
+on:
+  inbound_sms:
+    keyword: "{{ vars.word }}"
+steps:
+  - reply: We are open.
+""",
+    corrected="""\
+on:
+  inbound_sms:
+    keyword: HOURS
+steps:
+  - reply: We are open.
+""",
+    check=_check,
+    applies_to="both",
+)

@@ -1,0 +1,47 @@
+"""A field that `contact`, `run`, `flow`, `error` or `now` does not have."""
+
+from collections.abc import Iterator
+
+from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.outline import Outline
+from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.suggest import did_you_mean
+
+_FIELDS = {
+    "run": ("id", "started_at"),
+    "flow": ("name",),
+    "error": ("kind", "message", "place", "status", "step"),
+}
+#: What is known of every contact; more comes from elsewhere and needs a default.
+_CONTACT = ("number",)
+
+
+def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+    for name, fields in _FIELDS.items():
+        for text, use in outline.uses(name):
+            if len(use.path) > 1 and use.path[1] not in fields:
+                message = f'{name} has no field "{use.path[1]}"'
+                hint = did_you_mean(use.path[1], fields, "it has")
+                yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+    for text, use in outline.uses("contact"):
+        if len(use.path) > 1 and use.path[1] not in _CONTACT and not use.guarded:
+            message = f'"{use.path[1]}" is not known of every contact'
+            hint = f"say what to use then: contact.{use.path[1]} | default('…')"
+            yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+
+
+RULE = Rule(
+    id="unknown-field",
+    reason="Of a contact only the number is always known; a field without a value fails the step.",
+    failing="""\
+on: inbound_sms
+steps:
+  - reply: "Hi {{ contact.first_name }}"
+""",
+    corrected="""\
+on: inbound_sms
+steps:
+  - reply: "Hi {{ contact.first_name | default('there') }}"
+""",
+    check=_check,
+)
