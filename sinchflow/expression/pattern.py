@@ -1,0 +1,117 @@
+"""How texts and numbers are compared with a trigger's filters (design.md section 3). Pure.
+
+Case, width (NFKC) and punctuation around words do not matter: `keyword: HOURS` meets "hours?" and "Hours, please".
+Regexes are RE2: linear time, whatever the text; they are searched in the text as it came, without regard to case.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import re2
+
+#: A word is what stands between white space, without punctuation at its ends.
+_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+#: Memory for one compiled pattern; RE2 refuses what needs more.
+MAX_PATTERN_BYTES = 8 << 20
+
+
+def fold(text: str) -> str:
+    """The text without differences of case and width, its white space single and trimmed."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("’", "'").split())
+
+
+def words(text: str) -> list[str]:
+    """The folded words of a text, without the punctuation around them; what is only punctuation is left out.
+
+    A word of symbols alone (an emoji) is kept as it is when the text has nothing else.
+    """
+    parts = fold(text).split()
+    stripped = [bare for bare in (part if part.isalnum() else _EDGE.sub("", part) for part in parts) if bare]
+    return stripped or parts
+
+
+def whole(text: str) -> str:
+    """A whole message as `exact` compares it: its words, single spaces between them."""
+    return " ".join(words(text))
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """The folded first word, and the rest of the text as it was written (`match.rest`)."""
+    parts = text.split(maxsplit=1)
+    while parts:
+        bare = words(parts[0])
+        rest = parts[1] if len(parts) > 1 else ""
+        if bare and (bare[0].isalnum() or not rest or _has_word(bare[0])):
+            return bare[0], rest.strip()
+        parts = rest.split(maxsplit=1)
+    return "", ""
+
+
+def _has_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
+def contains(message: Sequence[str], phrase: Sequence[str]) -> bool:
+    """Whether the words of `phrase` stand in `message`, whole, in order and next to each other."""
+    size = len(phrase)
+    return any(message[start : start + size] == phrase for start in range(len(message) - size + 1))
+
+
+def regex_options() -> "re2.Options":
+    """Options for every pattern of a user: no regard to case, bounded memory, silent."""
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = MAX_PATTERN_BYTES
+    return options
+
+
+def compile_regex(source: str) -> "re2._Regexp":
+    """The compiled pattern. Raises re2.error with RE2's reason."""
+    return re2.compile(source, regex_options())
+
+
+def regex_fault(source: str) -> str | None:
+    """Why RE2 refuses the pattern, or None when it takes it."""
+    try:
+        compile_regex(source)
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return None
+
+
+class NumberPattern:
+    """A number or a glob of numbers: `+61491570156`, `+614*`, `ACME`. Numbers are compared by their digits."""
+
+    __slots__ = ("_glob", "literal")
+
+    def __init__(self, source: str) -> None:
+        self.literal: str | None = None
+        self._glob: re.Pattern[str] | None = None
+        if "*" in source or "?" in source:
+            self._glob = glob(bare_number(source))
+        else:
+            self.literal = bare_number(source)
+
+    def matches(self, number: str) -> bool:
+        """Whether `number` is meant."""
+        bare = bare_number(number)
+        return bare == self.literal if self._glob is None else self._glob.fullmatch(bare) is not None
+
+
+def bare_number(number: str) -> str:
+    """A number without `+` and separators, an alphanumeric sender in lower case."""
+    if number.startswith("+") and number[1:].isdecimal():
+        return number[1:]
+    compact = re.sub(r"[\s().+-]", "", number)
+    return compact.lower()
+
+
+def glob(source: str) -> re.Pattern[str]:
+    """A pattern in which `*` stands for any characters and `?` for one."""
+    parts = re.split(r"([*?])", source)
+    return re.compile("".join({"*": ".*", "?": "."}.get(part) or re.escape(part) for part in parts), re.DOTALL)

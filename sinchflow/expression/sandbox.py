@@ -1,0 +1,176 @@
+"""The language of templates and conditions: Jinja, cut down to what cannot do harm.
+
+Names, items, operators, `if`, `for`, and the filters and tests listed here; no macros, imports or method calls, and
+the only function is `now()`. On mappings `a.b` means the item. Work is bounded by counting, never by a clock, so that a
+template fails its step at the same point every time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from sinchflow.expression import filters
+
+#: Rounds of all loops of one rendering together.
+MOST_ROUNDS = 10_000
+#: Characters or items that one repetition (`*`) may give.
+LONGEST_REPEAT = 10_000
+_LARGEST_POWER = 64
+
+#: In the scope, where a template's own names cannot reach: rounds left, and the project's time zone.
+ROUNDS = "__rounds"
+
+FUNCTIONS = frozenset({"now"})
+_DATETIME_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
+_LOOP_PARTS = frozenset({"index", "index0", "first", "last", "length"})
+
+_ALLOWED: tuple[type[nodes.Node], ...] = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Dict,
+    nodes.Pair, nodes.CondExpr, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Concat,
+    nodes.Compare, nodes.Operand, nodes.BinExpr, nodes.UnaryExpr, nodes.If, nodes.For, nodes.Keyword,
+)  # fmt: skip
+_WORDS: dict[type[nodes.Node], str] = {
+    nodes.Macro: "macros",
+    nodes.CallBlock: "call blocks",
+    nodes.FilterBlock: "filter blocks",
+    nodes.Assign: "`set`: use a `set` step",
+    nodes.AssignBlock: "`set`: use a `set` step",
+    nodes.Include: "includes",
+    nodes.Import: "imports",
+    nodes.FromImport: "imports",
+    nodes.Extends: "extends",
+    nodes.Block: "blocks",
+    nodes.With: "`with`",
+}
+
+
+class NotAllowed(jinja2.TemplateSyntaxError):
+    """The template uses something that this language leaves out; `message` says what."""
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment that all templates compile in. Holds no state of theirs."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def __init__(self) -> None:
+        super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0)
+        self.finalize = _as_text
+        self.globals = {}
+        self.filters = {**{name: self.filters[name] for name in filters.JINJA}, **filters.OURS, "__counted": _counted}
+        self.tests = {name: self.tests[name] for name in filters.TESTS}
+
+    def parse_text(self, source: str) -> nodes.Template:
+        """A text with holes. Raises jinja2.TemplateSyntaxError, or NotAllowed."""
+        return self._checked(self._parse(source, None, None))
+
+    def parse_condition(self, source: str) -> nodes.Expr:
+        """A bare expression. Raises as `parse_text`."""
+        parser = jinja2.parser.Parser(self, source, state="variable")
+        expression: nodes.Expr = parser.parse_expression()
+        if not parser.stream.eos:
+            raise jinja2.TemplateSyntaxError(
+                f'expected the end of the condition, found "{parser.stream.current.value}"',
+                parser.stream.current.lineno,
+            )
+        expression.set_environment(self)
+        self._checked(nodes.Template([nodes.Output([expression], lineno=1)], lineno=1))
+        return expression
+
+    def _checked(self, tree: nodes.Template) -> nodes.Template:
+        """The tree with its loops counted, if it holds nothing that is not allowed."""
+        for node in [tree, *tree.find_all(nodes.Node)]:
+            _check(node)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, "__counted", [], [], None, None, lineno=loop.lineno)
+            loop.set_environment(self)
+        return tree
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The item of a mapping, a part of a time, a loop's state; anything else is undefined."""
+        return self.getitem(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """As `getattr`; also items of lists and texts by number."""
+        if isinstance(obj, jinja2.Undefined):
+            return obj  # the first name that is missing is the one to speak of
+        if isinstance(obj, Mapping):
+            try:
+                return obj[argument]
+            except (KeyError, TypeError):
+                return self.undefined(obj=obj, name=str(argument))
+        if isinstance(obj, datetime) and argument in _DATETIME_PARTS:
+            return getattr(obj, argument)
+        if isinstance(obj, datetime) and argument == "weekday":
+            return obj.isoweekday()
+        if isinstance(obj, LoopContext) and argument in _LOOP_PARTS:
+            return getattr(obj, argument)
+        if isinstance(obj, (list, tuple, str)) and isinstance(argument, (int, slice)):
+            try:
+                return obj[argument]
+            except IndexError:
+                return self.undefined(obj=obj, name=str(argument))
+        return self.undefined(obj=obj, name=str(argument))
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Only functions that the scope itself offers are reachable by name; `_check` has seen to the names."""
+        return True
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Refuse what could make something huge out of something small."""
+        if operator == "%" and isinstance(left, str):
+            raise jinja2.TemplateRuntimeError("% does not format texts: write them with {{ }}")
+        if operator == "*":
+            for sequence, times in ((left, right), (right, left)):
+                is_repetition = isinstance(sequence, (str, list, tuple)) and isinstance(times, int)
+                if is_repetition and len(sequence) * times > LONGEST_REPEAT:
+                    raise jinja2.TemplateRuntimeError(f"a repetition gives more than {LONGEST_REPEAT}")
+        if operator == "**" and (abs(right) > _LARGEST_POWER or abs(left) > 1_000_000):
+            raise jinja2.TemplateRuntimeError("a power is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+def _check(node: nodes.Node) -> None:
+    line = node.lineno
+    if isinstance(node, nodes.Call):
+        called = node.node
+        if isinstance(called, nodes.Name) and called.name in FUNCTIONS and not (node.args or node.kwargs):
+            return
+        name = getattr(called, "name", None) or getattr(called, "attr", "…")
+        hint = f": use the filter, `| {name}`" if name in filters.NAMES else ""
+        raise NotAllowed(f"`{name}(…)` cannot be called; the only function is now(){hint}", line)
+    if type(node) in _WORDS:
+        raise NotAllowed(f"templates have no {_WORDS[type(node)]}", line)
+    if not isinstance(node, _ALLOWED):
+        raise NotAllowed(f"templates have no {type(node).__name__.lower()}", line)
+    if isinstance(node, nodes.Name) and node.name.startswith("_"):
+        raise NotAllowed(f'"{node.name}": names do not begin with _', line)
+    if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
+        raise NotAllowed(f'"{node.attr}": names do not begin with _', line)
+    if isinstance(node, nodes.For) and node.recursive:
+        raise NotAllowed("loops are not recursive", line)
+
+
+def _as_text(value: Any) -> str:
+    """How a hole's value stands in a text. Undefined and none are refused: never an SMS with a hole in it."""
+    if type(value) is str:
+        return value
+    return filters.as_text(value)
+
+
+@jinja2.pass_context
+def _counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
+    """The items, as long as rounds are left."""
+    if isinstance(items, jinja2.Undefined):
+        raise jinja2.UndefinedError(f"{filters.named(items)} is missing, so there is nothing to go through")
+    rounds: list[int] = context[ROUNDS]
+    for item in items:
+        rounds[0] -= 1
+        if rounds[0] < 0:
+            raise jinja2.TemplateRuntimeError(f"more than {MOST_ROUNDS} rounds of loops")
+        yield item

@@ -1,0 +1,189 @@
+"""Texts with holes and bare conditions, compiled lazily and evaluated over a scope.
+
+Pure: the same source and scope always give the same result. `Templates` only remembers what it compiled.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+
+from sinchflow.expression import filters
+from sinchflow.expression.sandbox import MOST_ROUNDS, ROUNDS, Sandbox
+from sinchflow.model.flow import Condition, Text, Value
+from sinchflow.model.origin import Origin
+
+_Scope = Mapping[str, Any]
+_Evaluate = Callable[[_Scope], Any]
+
+#: What evaluating can raise for its data's sake; anything else would be a fault of ours.
+_FAULTS = (
+    jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
+)  # fmt: skip
+
+
+class ExpressionError(Exception):
+    """An expression has no value for this scope. `message` is one sentence that quotes it."""
+
+    def __init__(self, message: str, origin: Origin | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.origin = origin
+
+
+class Templates:
+    """Evaluates templates and conditions. Compiled ones are kept by their source, at most `capacity` of each kind.
+
+    Everything raises ExpressionError where an expression has no value, is not of the language, or gives none where a
+    text is needed.
+    """
+
+    def __init__(self, capacity: int = 50_000) -> None:
+        self._sandbox = Sandbox()
+        self._capacity = capacity
+        self._texts: dict[str, _Evaluate] = {}
+        self._values: dict[str, _Evaluate] = {}
+        self._conditions: dict[str, _Evaluate] = {}
+
+    def text(self, text: Text, scope: _Scope) -> str:
+        """The text, rendered. None or something undefined in a hole is an error."""
+        source = text.source
+        if "{" not in source:
+            return source
+        evaluate = self._texts.get(source) or self._compile(self._texts, text, self._text)
+        try:
+            rendered: str = evaluate(scope)
+        except _FAULTS as fault:
+            raise self._explain(text, scope, fault) from fault
+        if len(rendered) > filters.LONGEST_TEXT:
+            raise ExpressionError(f"a text grows over {filters.LONGEST_TEXT} characters", text.origin)
+        return rendered
+
+    def value(self, text: Text, scope: _Scope) -> Any:
+        """As `text`, but what is exactly one `{{ hole }}` keeps its value's type."""
+        source = text.source
+        if "{" not in source:
+            return source
+        evaluate = self._values.get(source) or self._compile(self._values, text, self._value)
+        try:
+            value = evaluate(scope)
+            if isinstance(value, jinja2.Undefined):
+                raise jinja2.UndefinedError(f"{filters.named(value)} is missing")
+        except _FAULTS as fault:
+            raise self._explain(text, scope, fault) from fault
+        return value
+
+    def data(self, value: Value, scope: _Scope) -> Any:
+        """JSON-like data with every text evaluated as `value` does."""
+        match value:
+            case Text():
+                return self.value(value, scope)
+            case dict():
+                return {key: self.data(item, scope) for key, item in value.items()}
+            case tuple():
+                return [self.data(item, scope) for item in value]
+            case _:
+                return value
+
+    def holds(self, condition: Condition, scope: _Scope) -> bool:
+        """Whether a condition is true. None counts as false, something undefined is an error."""
+        source = condition.source
+        evaluate = self._conditions.get(source) or self._compile(self._conditions, condition, self._condition)
+        try:
+            value = evaluate(scope)
+            if isinstance(value, jinja2.Undefined):
+                raise jinja2.UndefinedError(f"{filters.named(value)} is missing")
+            return bool(value)
+        except _FAULTS as fault:
+            raise ExpressionError(f"`{_quoted(source)}` has no value: {_words(fault)}", condition.origin) from fault
+
+    def _compile(
+        self, known: dict[str, _Evaluate], text: Text | Condition, make: Callable[[str], _Evaluate]
+    ) -> _Evaluate:
+        if len(known) >= self._capacity:
+            known.clear()
+        try:
+            evaluate = known[text.source] = make(text.source)
+        except _FAULTS as fault:
+            raise ExpressionError(f"`{_quoted(text.source)}` is no template: {_words(fault)}", text.origin) from fault
+        return evaluate
+
+    def _text(self, source: str) -> _Evaluate:
+        tree = self._sandbox.parse_text(source)
+        return _counting(tree, _joined(self._sandbox.from_string(tree)))
+
+    def _value(self, source: str) -> _Evaluate:
+        tree = self._sandbox.parse_text(source)
+        match tree.body:
+            case [nodes.Output(nodes=[nodes.Expr() as only])] if not isinstance(only, nodes.TemplateData):
+                return self._expression(only)
+        return self._text(source)
+
+    def _condition(self, source: str) -> _Evaluate:
+        return self._expression(self._sandbox.parse_condition(source))
+
+    def _expression(self, expression: nodes.Expr) -> _Evaluate:
+        """An expression's value, taken from a template that assigns it to a name."""
+        body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
+        template = self._sandbox.from_string(nodes.Template(body, lineno=1))
+        render, context_of = template.root_render_func, template.new_context
+
+        def evaluate(scope: _Scope) -> Any:
+            context = context_of(scope, True)  # type: ignore[arg-type]
+            for _ in render(context):
+                pass
+            return context.vars["result"]
+
+        return evaluate
+
+    def _explain(self, text: Text, scope: _Scope, fault: Exception) -> ExpressionError:
+        """The error of a text, quoting the hole that is to blame."""
+        try:
+            tree = self._sandbox.parse_text(text.source)
+        except jinja2.TemplateError:
+            return ExpressionError(f"`{_quoted(text.source)}` has no value: {_words(fault)}", text.origin)
+        holes = [
+            each
+            for output in tree.body
+            if isinstance(output, nodes.Output)
+            for each in output.nodes
+            if not isinstance(each, nodes.TemplateData)
+        ]
+        sources = _holes(text.source)
+        for index, hole in enumerate(holes):
+            try:
+                filters.as_text(self._expression(hole)(scope))
+            except _FAULTS as cause:
+                quoted = sources[index] if len(sources) == len(holes) else text.source
+                return ExpressionError(f"`{_quoted(quoted)}` has no value: {_words(cause)}", text.origin)
+        return ExpressionError(f"`{_quoted(text.source)}` has no value: {_words(fault)}", text.origin)
+
+
+def _joined(template: jinja2.Template) -> _Evaluate:
+    render, context_of = template.root_render_func, template.new_context
+    return lambda scope: "".join(render(context_of(scope, True)))  # type: ignore[arg-type]
+
+
+def _counting(tree: nodes.Template, evaluate: _Evaluate) -> _Evaluate:
+    """With rounds to spend, where there are loops."""
+    if tree.find(nodes.For) is None:
+        return evaluate
+    return lambda scope: evaluate({**scope, ROUNDS: [MOST_ROUNDS]})
+
+
+def _holes(source: str) -> list[str]:
+    """The expressions of a text's `{{ }}`, as written."""
+    return [part.split("}}", 1)[0].strip(" -+") for part in source.split("{{")[1:]]
+
+
+def _quoted(source: str) -> str:
+    shortened = " ".join(source.split())
+    return shortened if len(shortened) <= 80 else f"{shortened[:79]}…"
+
+
+def _words(fault: Exception) -> str:
+    message = fault.message if isinstance(fault, jinja2.TemplateError) else str(fault)
+    if isinstance(fault, jinja2.UndefinedError):
+        return f"{message}; use `default` to say what stands there then"
+    return message or type(fault).__name__
