@@ -1,0 +1,223 @@
+"""Which flows an event starts. Pure, and about as fast for 10,000 flows as for ten.
+
+The order is fixed (design.md section 3). Of the flows with a text filter, by `priority` and then name, the first that
+matches takes an inbound message, unless it says `continue: true`; then those without a text filter, in the same way.
+Receipts start every flow that matches. A flow whose `if` is false or fails does not match.
+
+An index finds the few triggers worth asking: each trigger is filed under one of its filters, the most telling one
+(its anchor): the keyword, the whole message, the first word of a phrase, the beginning, a regex in a set, or our
+number. Every candidate is then asked in full, in the order of rank, so the index never decides, it only leaves out.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sinchflow.engine.filters import InboundFilter, Message, ReceiptFilter
+from sinchflow.engine.regex_sets import RegexSets
+from sinchflow.engine.scope import event_scope
+from sinchflow.expression.pattern import bare_number
+from sinchflow.expression.template import ExpressionError, Templates
+from sinchflow.model.event import Event
+from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms
+from sinchflow.model.run import Facts
+
+#: Beginnings are filed under this many characters at most.
+_START_SIZE = 3
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow that the event starts, and what its filters captured (`match` in templates)."""
+
+    flow: Flow
+    match: dict[str, Any]
+
+
+class RoutingProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow that might have matched, had its `if` had a value."""
+
+    flow: str
+    message: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: flow {self.flow}: {self.message}"
+
+
+class Routed(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer for one event: what it starts, in order."""
+
+    matches: tuple[Match, ...] = ()
+    problems: tuple[RoutingProblem, ...] = ()
+
+
+_NOTHING = Routed()
+
+#: A trigger's place in the order: its flow's rank, then its own position in the flow.
+_Rank = int
+
+
+class Router:
+    """The index over one set of flows. Disabled flows are left out."""
+
+    def __init__(self, flows: Sequence[Flow]) -> None:
+        live = sorted((flow for flow in flows if flow.enabled), key=lambda flow: (-flow.priority, flow.name))
+        self._texts = _InboundIndex()
+        self._any_text = _InboundIndex()
+        self._receipts: list[tuple[Flow, ReceiptFilter]] = []
+        self._receipts_by_status: dict[str, list[int]] = defaultdict(list)
+        self._receipts_of_any_status: list[int] = []
+        for flow in live:
+            for trigger in flow.triggers:
+                if isinstance(trigger, InboundSms):
+                    index = self._texts if trigger.has_text_filter else self._any_text
+                    index.add(flow, InboundFilter(trigger))
+                elif isinstance(trigger, DeliveryReceipt):
+                    self._add_receipt(flow, ReceiptFilter(trigger))
+        self._texts.close()
+        self._any_text.close()
+
+    def _add_receipt(self, flow: Flow, receipt_filter: ReceiptFilter) -> None:
+        rank = len(self._receipts)
+        self._receipts.append((flow, receipt_filter))
+        for status in receipt_filter.statuses:
+            self._receipts_by_status[status].append(rank)
+        if not receipt_filter.statuses:
+            self._receipts_of_any_status.append(rank)
+
+    def route(self, event: Event, facts: Facts, now: datetime, templates: Templates) -> Routed:
+        """What the event starts."""
+        if event.kind == "inbound_sms":
+            asking = _Asking(event, facts, now, templates)
+            text = event.fields.get("content")
+            message = Message(text) if text else None
+            if not self._texts.ask(asking, message):
+                self._any_text.ask(asking, message)
+        elif event.kind == "delivery_receipt":
+            ranks = self._receipt_candidates(event)
+            if not ranks:
+                return _NOTHING
+            asking = _Asking(event, facts, now, templates)
+            for rank in ranks:
+                flow, receipt_filter = self._receipts[rank]
+                asking.take(flow, receipt_filter.passes(event))
+        else:
+            return _NOTHING
+        if not (asking.matches or asking.problems):
+            return _NOTHING
+        return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
+
+    def _receipt_candidates(self, event: Event) -> list[int]:
+        of_status = self._receipts_by_status.get(str(event.fields.get("status")).lower(), ())
+        return sorted((*of_status, *self._receipts_of_any_status))
+
+
+class _Asking:
+    """One event while its candidates are asked."""
+
+    def __init__(self, event: Event, facts: Facts, now: datetime, templates: Templates) -> None:
+        self.event = event
+        self._facts = facts
+        self._now = now
+        self._templates = templates
+        self._seen: set[str] = set()
+        self.matches: list[Match] = []
+        self.problems: list[RoutingProblem] = []
+
+    def take(self, flow: Flow, captured: dict[str, Any] | None) -> bool:
+        """Add the flow if its filters passed (`captured` is not None), it is not in yet, and its `if` holds."""
+        if captured is None or flow.name in self._seen or not self._holds(flow, captured):
+            return False
+        self._seen.add(flow.name)
+        self.matches.append(Match(flow=flow, match=captured))
+        return True
+
+    def _holds(self, flow: Flow, captured: dict[str, Any]) -> bool:
+        if flow.condition is None:
+            return True
+        scope = event_scope(self.event, captured, self._facts, self._now)
+        scope["flow"] = {"name": flow.name}
+        variables: dict[str, Any] = {}
+        scope["vars"] = variables
+        try:
+            for name, value in flow.vars.items():
+                variables[name] = self._templates.data(value, scope)
+            return self._templates.holds(flow.condition, scope)
+        except ExpressionError as error:
+            self.problems.append(
+                RoutingProblem(flow=flow.name, message=error.message, place=str(error.origin or flow.origin))
+            )
+            return False
+
+
+class _InboundIndex:
+    """Triggers on inbound messages in the order of rank, filed under their anchors."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Flow, InboundFilter]] = []
+        self._keywords: dict[str, list[_Rank]] = defaultdict(list)
+        self._exact: dict[str, list[_Rank]] = defaultdict(list)
+        self._phrases: dict[str, list[_Rank]] = defaultdict(list)
+        self._starts: dict[str, list[_Rank]] = defaultdict(list)
+        self._numbers: dict[str, list[_Rank]] = defaultdict(list)
+        self._regexes: list[tuple[str, _Rank]] = []
+        self._regex_sets = RegexSets(())
+        self._others: list[_Rank] = []
+
+    def add(self, flow: Flow, inbound: InboundFilter) -> None:
+        """File a trigger; the most telling of its filters is its anchor."""
+        rank = len(self._entries)
+        self._entries.append((flow, inbound))
+        if inbound.keywords:
+            _file(self._keywords, inbound.keywords, rank)
+        elif inbound.exact:
+            _file(self._exact, inbound.exact, rank)
+        elif inbound.phrases:
+            _file(self._phrases, (phrase[0] for phrase in inbound.phrases if phrase), rank)
+        elif inbound.starts:
+            _file(self._starts, (start[:_START_SIZE] for start in inbound.starts), rank)
+        elif inbound.regexes:
+            self._regexes += [(source, rank) for source in inbound.regexes]
+        elif (numbers := inbound.literal_numbers) is not None:
+            _file(self._numbers, numbers, rank)
+        else:
+            self._others.append(rank)
+
+    def close(self) -> None:
+        """Build what can only be built from all triggers."""
+        self._regex_sets = RegexSets(self._regexes)
+
+    def ask(self, asking: _Asking, message: Message | None) -> bool:
+        """Ask the candidates in order of rank. Whether one took the message."""
+        for rank in self._candidates(asking.event, message):
+            flow, inbound = self._entries[rank]
+            if asking.take(flow, inbound.passes(asking.event, message)) and not flow.goes_on:
+                return True
+        return False
+
+    def _candidates(self, event: Event, message: Message | None) -> list[_Rank]:
+        found: set[_Rank] = set(self._others)
+        if self._numbers and event.our_number is not None:
+            found.update(self._numbers.get(bare_number(event.our_number), ()))
+        if message is not None:
+            if self._keywords:
+                found.update(self._keywords.get(message.first[0], ()))
+            if self._exact:
+                found.update(self._exact.get(message.whole, ()))
+            if self._phrases:
+                for word in set(message.words):
+                    found.update(self._phrases.get(word, ()))
+            if self._starts:
+                for size in range(1, _START_SIZE + 1):
+                    found.update(self._starts.get(message.folded[:size], ()))
+            if self._regexes:
+                found.update(self._regex_sets.find(message.text))
+        return sorted(found)
+
+
+def _file(index: Mapping[str, list[_Rank]], keys: Iterable[str], rank: _Rank) -> None:
+    for key in set(keys):
+        index[key].append(rank)
