@@ -1,0 +1,133 @@
+"""The admin port: health, metrics and the API that commands use. Loopback by default, never on the webhook port.
+
+`/health`, `/ready` and `/metrics` are open to whoever reaches the port; `/api/…` wants the token that the daemon
+writes into `daemon.json` in its data folder, which only its owner can read.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, get_args
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sinchflow.errors import SinchflowError
+from sinchflow.journal.journal import Journal
+from sinchflow.model.flow import Manual
+from sinchflow.model.send import SendState
+from sinchflow.runtime.metrics import Metrics
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.worker import Worker
+
+#: Troubles that keep the daemon from doing its work; others are shown, but need no restart or rerouting.
+_GRAVE = frozenset({"provider", "journal"})
+_STATES = frozenset(get_args(SendState))
+_MOST_SENDS = 100_000
+
+
+class Admin:
+    """The ASGI application of the admin port.
+
+    reload: reads the project again; gives None, or why the old flows stay.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str,
+        journal: Journal,
+        worker: Worker,
+        stats: Stats,
+        metrics: Metrics,
+        is_ready: Callable[[], bool],
+        reload: Callable[[], Awaitable[str | None]],
+        routes: Sequence[BaseRoute] = (),
+    ) -> None:
+        self._token = token.encode()
+        self._journal = journal
+        self._worker = worker
+        self._stats = stats
+        self._metrics = metrics
+        self._is_ready = is_ready
+        self._reload = reload
+        self.app = Starlette(
+            routes=[
+                Route("/health", self._health),
+                Route("/ready", self._ready),
+                Route("/metrics", self._show_metrics),
+                Route("/api/flows/{name:path}/start", self._guarded(self._start), methods=["POST"]),
+                Route("/api/sends", self._guarded(self._sends)),
+                Route("/api/reload", self._guarded(self._reload_now), methods=["POST"]),
+                *routes,
+            ]
+        )
+
+    def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def guarded(request: Request) -> Response:
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode("latin-1"), self._token):
+                return _error(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
+            return await endpoint(request)
+
+        return guarded
+
+    async def _health(self, _request: Request) -> Response:
+        troubles = dict(self._stats.troubles)
+        return _json(
+            503 if _GRAVE & troubles.keys() else 200,
+            {"status": "red" if troubles else "green", "troubles": troubles, "flows": len(self._worker.catalog.flows)},
+        )
+
+    async def _ready(self, _request: Request) -> Response:
+        is_ready = self._is_ready() and "journal" not in self._stats.troubles
+        return _json(200 if is_ready else 503, {"ready": is_ready})
+
+    async def _show_metrics(self, _request: Request) -> Response:
+        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _start(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        flow = self._worker.catalog.flows.get(name)
+        if flow is None:
+            known = ", ".join(sorted(self._worker.catalog.flows)[:20]) or "none"
+            return _error(404, f'there is no flow "{name}"; flows: {known}')
+        if not flow.enabled:
+            return _error(409, f'flow "{name}" is switched off: `enabled: false` in {flow.origin}')
+        if not any(isinstance(trigger, Manual) for trigger in flow.triggers):
+            return _error(409, f'flow "{name}" cannot be started by hand: add `manual` to its `on:` in {flow.origin}')
+        answer: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
+
+        def started(result: int | Exception) -> None:
+            if not answer.cancelled():
+                answer.set_result(result)
+
+        self._worker.start(flow, started)
+        result = await answer
+        if isinstance(result, Exception):
+            return _error(409 if isinstance(result, SinchflowError) else 503, str(result))
+        return _json(202, {"run": result})
+
+    async def _sends(self, request: Request) -> Response:
+        states = request.query_params.getlist("state")
+        if unknown := sorted(set(states) - _STATES):
+            return _error(400, f'unknown state "{unknown[0]}"; states: {", ".join(sorted(_STATES))}')
+        limit = request.query_params.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_SENDS:
+            return _error(400, f"limit is a number from 1 to {_MOST_SENDS}")
+        return _json(200, {"sends": list(self._journal.sends(states, int(limit)))})
+
+    async def _reload_now(self, _request: Request) -> Response:
+        refused = await self._reload()
+        return _json(200, {"reloaded": True}) if refused is None else _error(409, refused)
+
+
+def _json(status: int, content: Any) -> Response:
+    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
+
+
+def _error(status: int, reason: str) -> Response:
+    return _json(status, {"error": reason})

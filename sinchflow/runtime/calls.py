@@ -1,0 +1,116 @@
+"""The `http` calls under way: one task per attempt, and the timers of those that wait for their next attempt.
+
+It makes calls and decides, by `engine.backoff`, whether there is another attempt. What must survive (which attempt,
+when it is due, the outcome) is the worker's to store before anything follows from it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from sinchflow.engine.backoff import is_retried, next_attempt
+from sinchflow.model.command import Answered, Attempt, CallUrl, Failed
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.outbound import OutboundClient
+from sinchflow.runtime.perform import call_url
+from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.stats import Stats
+
+log = structlog.get_logger("sinchflow")
+
+#: Calls under way at once; more wait for a place.
+_CALLS_AT_ONCE = 64
+#: RFC 9110 section 9.2.2.
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+
+
+class HoldsRuns(Protocol):
+    """Who stores what the calls lead to."""
+
+    def called(self, run_id: int, outcome: Answered | Failed) -> None:
+        """The last attempt's outcome."""
+        ...
+
+    def backs_off(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """The next attempt and when it is due; the run rests until then."""
+        ...
+
+    def begins(self, run_id: int, command: CallUrl, attempt: Attempt, then: Callable[[], None]) -> None:
+        """The attempt is due: store that it begins, then call `then`."""
+        ...
+
+
+class Calls:
+    """See the module's text."""
+
+    def __init__(
+        self,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        stats: Stats,
+        outbound: OutboundClient,
+        secrets: Callable[[], Secrets],
+        holder: HoldsRuns,
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._stats = stats
+        self._outbound = outbound
+        self._secrets = secrets
+        self._holder = holder
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._is_stopping = False
+
+    def call(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """Make this attempt now, or when it is due."""
+        if attempt.due is not None:
+            begun = replace(attempt, due=None)
+            self._clock.call_at(attempt.due, lambda: self._begin(run_id, command, begun))
+        elif not self._is_stopping:  # else it stays with the run; the next start makes it
+            task = self._loop.create_task(self._attempt(run_id, command, attempt))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def resume(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """Take up a call of a former process. One that may have been under way is repeated only where that is safe."""
+        is_repeatable = command.method in _IDEMPOTENT or (
+            command.retry is not None and "connection" in command.retry.when
+        )
+        if attempt.due is not None or is_repeatable:
+            self.call(run_id, command, attempt)
+            return
+        words = f"the daemon stopped during {command.method} {command.url}; whether it was done is not known"
+        self._holder.called(run_id, Failed(command=command.id, kind="unknown", message=words))
+
+    async def stop(self, grace: timedelta) -> None:
+        """Begin no more attempts and wait for those under way, at most `grace`."""
+        self._is_stopping = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _begin(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        self._holder.begins(run_id, command, attempt, lambda: self.call(run_id, command, attempt))
+
+    async def _attempt(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        async with self._slots:
+            attempted = await call_url(self._outbound, command, self._secrets())
+        outcome, retry = attempted.outcome, command.retry
+        self._stats.http_calls[outcome.kind if isinstance(outcome, Failed) else "answered"] += 1
+        if isinstance(outcome, Failed) and retry is not None and is_retried(retry, outcome.kind, outcome.status):
+            now = self._clock.now()
+            due = next_attempt(retry, attempt.number, command.id, now, attempted.retry_after)
+            if due is not None:
+                log.info("http call is tried again", run=run_id, reason=outcome.message, due=due.isoformat())
+                self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
+                return
+            outcome = replace(outcome, message=f"{outcome.message} (after {attempt.number} attempts)")
+        self._holder.called(run_id, outcome)

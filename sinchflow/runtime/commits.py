@@ -1,0 +1,100 @@
+"""Gathers what is decided within one turn of the loop into one unit of the journal, and never gives up storing it.
+
+Whoever decides something calls `add` with the rows and with what to do once they are on disk. A unit that the journal
+refuses (disk full, say) is handed in again every second, in order, while later decisions wait behind it: nothing is
+performed that is not stored.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined
+from sinchflow.model.run import Run
+from sinchflow.model.send import Call, Send
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.stats import Stats
+
+_RETRY_EVERY = timedelta(seconds=1)
+
+
+class _Unit:
+    """Rows and callbacks of one unit while it gathers."""
+
+    __slots__ = ("calls", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "thens")
+
+    def __init__(self) -> None:
+        self.routed: list[int] = []
+        self.runs: list[Run] = []
+        self.new_sends: list[Send] = []
+        self.sends: list[Send] = []
+        self.calls: list[Call] = []
+        self.sources: list[FlowSource] = []
+        self.quarantined: list[Quarantined] = []
+        self.thens: list[Callable[[], None]] = []
+
+    def changes(self) -> Changes:
+        return Changes(
+            routed=tuple(self.routed),
+            runs=tuple(self.runs),
+            new_sends=tuple(self.new_sends),
+            sends=tuple(self.sends),
+            calls=tuple(self.calls),
+            sources=tuple(self.sources),
+            quarantined=tuple(self.quarantined),
+        )
+
+
+class Commits:
+    """See the module's text. `unit` may be filled directly; `flush_soon` sees to it that it is stored."""
+
+    def __init__(self, journal: Journal, clock: Clock, stats: Stats, loop: asyncio.AbstractEventLoop) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._is_scheduled = False
+        self._is_failing = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.unit = _Unit()
+
+    def flush_soon(self) -> None:
+        """Store the unit at the end of this turn of the loop."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._idle.clear()
+            self._loop.call_soon(self._flush)
+
+    async def drain(self) -> None:
+        """Wait until everything added is on disk."""
+        await self._idle.wait()
+
+    def _flush(self) -> None:
+        if self._is_failing:
+            return  # behind the unit that could not be stored; `_stored` comes back to it
+        self._is_scheduled = False
+        unit, self.unit = self.unit, _Unit()
+        self._hand_in(unit.changes(), unit.thens)
+
+    def _hand_in(self, changes: Changes, thens: list[Callable[[], None]]) -> None:
+        self._in_flight += 1
+        self._journal.commit(changes, lambda error: self._stored(error, changes, thens))
+
+    def _stored(self, error: Exception | None, changes: Changes, thens: list[Callable[[], None]]) -> None:
+        self._in_flight -= 1
+        if error is not None:
+            self._is_failing = True
+            self._stats.troubles["journal"] = str(error)
+            self._clock.call_at(self._clock.now() + _RETRY_EVERY, lambda: self._hand_in(changes, thens))
+            return
+        if self._is_failing:
+            self._is_failing = False
+            self._stats.troubles.pop("journal", None)
+            if self._is_scheduled:
+                self._loop.call_soon(self._flush)
+        for then in thens:
+            self._loop.call_soon(then)
+        if not self._in_flight and not self._is_scheduled:
+            self._idle.set()

@@ -1,0 +1,252 @@
+"""The daemon: puts the parts together, listens, and takes them apart again in the right order.
+
+`Daemon` can be embedded in a loop that somebody else runs (`dev`, tests); `serve` is the whole of `sinchflow run`.
+
+Start: settings and flows, journal (lock), ports, then what a former process left is taken up, then the doors open.
+Stop: the doors close, calls under way end and are stored, the journal closes. What is queued goes on at the next start.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import secrets as random_secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import structlog
+import uvloop
+from starlette.routing import BaseRoute
+
+from sinchflow.journal.journal import Snapshot
+from sinchflow.journal.sqlite import SqliteJournal
+from sinchflow.runtime import logs
+from sinchflow.runtime.admin import Admin
+from sinchflow.runtime.catalog import Catalog, Overrides
+from sinchflow.runtime.clock import SystemClock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.ingress import Ingress
+from sinchflow.runtime.metrics import Gauges, Metrics
+from sinchflow.runtime.outbound import Outbound, OutboundClient
+from sinchflow.runtime.outbox import Outbox
+from sinchflow.runtime.reload import Loader, Reloader
+from sinchflow.runtime.servers import listen, open_server
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.window import CallWindow
+from sinchflow.runtime.worker import Worker
+from sinchflow.sinch.client import BasicKey, Client
+
+log = structlog.get_logger("sinchflow")
+
+#: Calls under way may end within this time of SIGTERM; systemd's and Docker's own patience is 90 s and 10 s.
+_GRACE = timedelta(seconds=8)
+#: Threads take turns this often: the journal's writer must not wait for the loop's thread for long. Seconds.
+_SWITCH_INTERVAL_S = 0.001
+
+DISCOVERY_FILE = "daemon.json"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the daemon works and listens. Port 0 takes any free one."""
+
+    root: Path
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    admin_host: str = "127.0.0.1"
+    admin_port: int = 8081
+
+
+class Daemon:
+    """One daemon on one journal. `start`, then `stop`; not to be started twice.
+
+    overrides: in the place of the project's connection, token and number (`dev`).
+    transport: wraps the transport of `http` steps; gets the one that checks addresses (`dev`).
+    routes: more pages of the admin port.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        overrides: Overrides | None = None,
+        transport: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None,
+        routes: Sequence[BaseRoute] = (),
+    ) -> None:
+        self._options = options
+        self._overrides = overrides
+        self._transport = transport
+        self._routes = routes
+        self._is_ready = False
+        self.stats = Stats()
+        self.token = random_secrets.token_urlsafe(24)
+        self.port = options.port
+        self.admin_port = options.admin_port
+
+    async def start(self) -> None:
+        """Start, or raise CannotStart and leave nothing behind."""
+        async with contextlib.AsyncExitStack() as undo:
+            await self._start(undo)
+            self._undo = undo.pop_all()
+
+    async def stop(self) -> None:
+        """Close the doors, let what is in hand end, store it, and release everything."""
+        self._is_ready = False
+        await self._undo.aclose()
+
+    async def _start(self, undo: contextlib.AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        options, stats = self._options, self.stats
+        clock = SystemClock(loop)
+        self.journal = journal = SqliteJournal(options.data, loop)
+        undo.callback(journal.close)
+        self._loader = Loader(options.root, journal.source, self._overrides)
+        catalog = self._loader.load()
+        listener = undo.enter_context(listen(options.host, options.port, "--port"))
+        admin_listener = undo.enter_context(listen(options.admin_host, options.admin_port, "--admin-port"))
+        self.port, self.admin_port = listener.getsockname()[1], admin_listener.getsockname()[1]
+
+        commits = Commits(journal, clock, stats, loop)
+        undo.push_async_callback(_within, commits.drain, _GRACE)
+        self._outbound = OutboundClient(Outbound(catalog.project.outbound_allow), self._transport)
+        undo.push_async_callback(self._outbound.close)
+        self.worker = worker = Worker(
+            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog,
+            outbound=self._outbound,
+        )  # fmt: skip
+        now = clock.now()
+        snapshot = journal.load(now - _longest_memory(catalog))
+        window = CallWindow(catalog.limits, (call.started_at for call in snapshot.calls))
+        self._client = _client(catalog)
+        self._outbox = Outbox(
+            account="default", client=self._client, window=window, journal=journal, commits=commits, clock=clock,
+            stats=stats, loop=loop, settle=worker.settle,
+        )  # fmt: skip
+        worker.connect(self._outbox)
+        self._clients = {self._client}
+        undo.push_async_callback(self._close_clients)
+        undo.push_async_callback(_within, self._outbox.stop, _GRACE)
+        undo.push_async_callback(worker.stop, _GRACE)
+        self._reloader = Reloader(options.root, self._loader, stats, self._swap)
+        admin = Admin(
+            token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
+            metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
+        )  # fmt: skip
+        ingress = Ingress(
+            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop,
+            token=lambda: worker.catalog.webhook_token, take=worker.take,
+        )  # fmt: skip
+        self._take_up(snapshot)
+        await open_server(undo, ingress, listener)
+        await open_server(undo, admin.app, admin_listener)
+        watching = asyncio.create_task(self._reloader.watch())
+        undo.callback(watching.cancel)
+        self._announce(undo)
+        self._is_ready = True
+        log.info(
+            "ready", flows=len(catalog.flows), host=options.host, port=self.port, admin_port=self.admin_port,
+            open_runs=len(snapshot.runs), journal=str(journal.path),
+        )  # fmt: skip
+
+    async def reload(self) -> str | None:
+        """Read the project again; None when done, else why what was live stays live."""
+        return await self._reloader.reload()
+
+    def _take_up(self, snapshot: Snapshot) -> None:
+        held = sum(send.call is not None for send in snapshot.sends)
+        if held:
+            log.warning("sends with an unknown outcome are held: see `sinchflow sends list --state held`", count=held)
+        self.worker.resume(snapshot)
+
+    def _swap(self, catalog: Catalog) -> None:
+        """The new catalog is live from here on."""
+        before = self.worker.catalog
+        self.worker.catalog = catalog
+        self._outbound.rules = Outbound(catalog.project.outbound_allow)
+        if catalog.connection != before.connection or "provider" in self.stats.troubles:
+            self._client = _client(catalog)
+            self._clients.add(self._client)
+        self._outbox.reconnect(self._client, catalog.limits)
+
+    async def _close_clients(self) -> None:
+        for client in self._clients:
+            await client.close()
+
+    def _gauges(self) -> Gauges:
+        return {
+            "open_runs": ("Runs that have not ended.", lambda: self.worker.open_runs),
+            "waiting_events": ("Events that wait for their contact's runs.", lambda: self.worker.waiting_events),
+            "backlog": ("1 while accepted events wait in the journal for room.", lambda: self.worker.has_backlog),
+            "queued_sends": ("Sends that wait for a call.", lambda: self._outbox.queued),
+            "flows": ("Flows that are live.", lambda: len(self.worker.catalog.flows)),
+        }
+
+    def _announce(self, undo: contextlib.AsyncExitStack) -> None:
+        """Write how commands reach us, for the owner's eyes only."""
+        path = self._options.data / DISCOVERY_FILE
+        content = msgspec.json.encode(
+            {"pid": os.getpid(), "port": self.port, "admin_port": self.admin_port, "token": self.token}
+        )
+        fresh = path.with_suffix(".new")
+        with contextlib.suppress(FileNotFoundError):
+            fresh.unlink()
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        fresh.replace(path)
+        undo.callback(path.unlink, missing_ok=True)
+
+
+def _longest_memory(catalog: Catalog) -> timedelta:
+    """How far back throttle, brake and calls have to be known."""
+    spans = [catalog.limits.per, *(flow.throttle.per for flow in catalog.flows.values() if flow.throttle)]
+    if catalog.project.policy.max_sends_per_contact is not None:
+        spans.append(catalog.project.policy.max_sends_per_contact.per)
+    return max(spans)
+
+
+def _client(catalog: Catalog) -> Client:
+    connection = catalog.connection
+    return Client(connection.base_url, BasicKey(api_key=connection.api_key, api_secret=connection.api_secret))
+
+
+async def _within(work: Callable[[], Any], patience: timedelta) -> None:
+    """Wait for `work`, but not for ever: at the end of a daemon a failing journal must not keep it alive."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience.total_seconds()):
+            await work()
+
+
+def serve(options: Options) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises CannotStart."""
+    logs.configure()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(Daemon(options)))
+
+
+async def _serve(daemon: Daemon) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await daemon.start()
+    reloads: set[asyncio.Task[Any]] = set()
+
+    def reload() -> None:
+        task = loop.create_task(daemon.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again and again
+    await stopping.wait()
+    log.info("stopping", open_runs=daemon.worker.open_runs)
+    await daemon.stop()
+    log.info("stopped")

@@ -1,0 +1,186 @@
+"""The webhook port: takes what Sinch pushes, and answers 2xx only once it is on disk.
+
+Raw ASGI: this is the hottest path of the program. A request costs one parse, one place in the journal's next group
+commit, and one small answer. What a body is shows in its keys (`sinch.payload`), the path's last part is for people.
+The token in the path is the check; it is compared in constant time.
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from sinchflow.journal.journal import Journal, Quarantined
+from sinchflow.model.event import Event
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.stats import Stats
+from sinchflow.sinch.payload import PayloadError, parse
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = structlog.get_logger("sinchflow")
+
+#: An MMS's attachments come inside the body, in base64.
+MAX_BODY_BYTES = 8 * 1024 * 1024
+#: For the whole of a request's body to arrive.
+_DEADLINE_S = 30.0
+
+_KINDS = frozenset({"inbound", "receipts", "opt-outs", "callback"})
+_JSON = (b"content-type", b"application/json")
+_ACCEPTED = b'{"status":"accepted"}'
+_REPEAT = b'{"status":"known"}'
+
+
+class _Refusal(Exception):
+    def __init__(self, status: int, reason: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+
+
+class Ingress:
+    """The ASGI application of the webhook port.
+
+    token: what the path must hold, as a function because a reload may change it.
+    take: told about each new event once it is stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        commits: Commits,
+        clock: Clock,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+        token: Callable[[], str],
+        take: Callable[[Event], None],
+    ) -> None:
+        self._journal = journal
+        self._commits = commits
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._token = token
+        self._take = take
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        try:
+            self._check(scope)
+            body = await _read(scope, receive)
+            answer = await self._accept(body, scope["path"])
+            await _answer(send, 202 if answer is _ACCEPTED else 200, answer)
+        except _Refusal as refusal:
+            self._stats.refused_requests[refusal.status] += 1
+            await _answer(send, refusal.status, msgspec.json.encode({"error": refusal.reason}), refusal.headers)
+        except _Disconnected:
+            return
+
+    def _check(self, scope: Scope) -> None:
+        parts = scope["path"].split("/")
+        if len(parts) != 4 or parts[1] != "hooks" or parts[3] not in _KINDS:
+            raise _Refusal(404, "no such path: webhooks are /hooks/TOKEN/inbound, …/receipts, …/opt-outs, …/callback")
+        if not hmac.compare_digest(parts[2].encode("utf-8", "surrogatepass"), self._token().encode()):
+            raise _Refusal(404, "no such path: the token is not the one in `webhooks.token`")
+        if scope["method"] != "POST":
+            raise _Refusal(
+                405, f"method {scope['method'][:20]} is not allowed: webhooks are POST", ((b"allow", b"POST"),)
+            )
+
+    async def _accept(self, body: bytes, path: str) -> bytes:
+        """Store the event; the answer's body once it is durable."""
+        try:
+            event = parse(body, id=self._journal.new_id(), received_at=self._clock.now())
+        except PayloadError as error:
+            await self._quarantine(body, path, error.reason)
+            raise _Refusal(400, error.reason) from error
+        answer: asyncio.Future[bool | Exception] = self._loop.create_future()
+
+        def accepted(result: bool | Exception) -> None:
+            if result is True:
+                self._stats.events[event.kind] += 1
+                self._take(event)
+            elif result is False:
+                self._stats.repeats += 1
+            if not answer.cancelled():
+                answer.set_result(result)
+
+        self._journal.accept(event, accepted)
+        stored = await answer
+        if isinstance(stored, Exception):
+            self._stats.troubles["journal"] = str(stored)
+            raise _Refusal(503, "the event cannot be stored right now: try again", ((b"retry-after", b"5"),))
+        if self._stats.troubles:
+            self._stats.troubles.pop("journal", None)
+        return _ACCEPTED if stored else _REPEAT
+
+    async def _quarantine(self, body: bytes, path: str, reason: str) -> None:
+        """Keep what cannot be read, so that nothing is lost while a template is mended."""
+        self._stats.quarantined += 1
+        kind = path.rsplit("/", 1)[-1]
+        self._stats.troubles["quarantine"] = f"a webhook body could not be read ({kind}): {reason}"
+        log.error(
+            "a webhook body could not be read; kept in quarantine", path=kind, reason=reason, size_bytes=len(body)
+        )
+        kept = Quarantined(
+            id=self._journal.new_id(), received_at=self._clock.now(), path=kind, reason=reason, body=body
+        )
+        stored = asyncio.Event()
+        self._commits.unit.quarantined.append(kept)
+        self._commits.unit.thens.append(stored.set)
+        self._commits.flush_soon()
+        await stored.wait()
+
+
+class _Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes:
+    """The whole body. Raises _Refusal when it is too large or takes too long."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+            raise _too_large()
+    message = await _receive(receive)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts, size_bytes = [body], len(body)
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            while message.get("more_body"):
+                message = await _receive(receive)
+                parts.append(message.get("body", b""))
+                size_bytes += len(parts[-1])
+                if size_bytes > MAX_BODY_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise _Refusal(408, f"the body did not arrive within {_DEADLINE_S:g} s") from None
+    return b"".join(parts)
+
+
+async def _receive(receive: Receive) -> MutableMapping[str, Any]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise _Disconnected
+    return message
+
+
+def _too_large() -> _Refusal:
+    return _Refusal(413, f"the body is larger than {MAX_BODY_BYTES} bytes", ((b"connection", b"close"),))
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [_JSON, length, *headers]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,93 @@
+"""One lane per contact: the contact's next event is routed when all that the last one started is at rest.
+
+At rest means: every run of the contact waits, backs off, is held or has ended. So a "Y" never overtakes the question
+it answers. After 30 s the next event is routed in any case. Different contacts do not wait for each other.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sinchflow.model.event import Event
+from sinchflow.runtime.clock import Clock
+
+#: An event waits for its contact's runs at most this long.
+LONGEST_WAIT = timedelta(seconds=30)
+
+
+class _Lane:
+    __slots__ = ("active", "blocked_since", "waiting")
+
+    def __init__(self) -> None:
+        self.active = 0  # runs of this contact that are at work
+        self.waiting: deque[Event] | None = None
+        self.blocked_since: datetime | None = None
+
+
+class Lanes:
+    """`route` is called with each event when its turn has come; it calls `begin` for each run that it starts."""
+
+    def __init__(self, clock: Clock, route: Callable[[Event], None]) -> None:
+        self._clock = clock
+        self._route = route
+        self._lanes: dict[str, _Lane] = {}
+        self._blocked: set[str] = set()
+        self._is_watching = False
+        self.waiting = 0  #: events that wait for their turn
+
+    def enter(self, event: Event) -> None:
+        """Route the event when its contact is at rest; at once where it has none."""
+        contact = event.contact
+        lane = None if contact is None else self._lanes.get(contact)
+        if contact is None or lane is None or not lane.active:
+            self._route(event)
+            return
+        if lane.waiting is None:
+            lane.waiting = deque()
+        if not lane.waiting:
+            lane.blocked_since = self._clock.now()
+            self._blocked.add(contact)
+            self._watch()
+        lane.waiting.append(event)
+        self.waiting += 1
+
+    def begin(self, contact: str) -> None:
+        """A run of this contact is at work."""
+        lane = self._lanes.get(contact)
+        if lane is None:
+            lane = self._lanes[contact] = _Lane()
+        lane.active += 1
+
+    def rest(self, contact: str) -> None:
+        """A run of this contact waits or has ended."""
+        lane = self._lanes[contact]
+        lane.active -= 1
+        self._go_on(contact, lane)
+
+    def _go_on(self, contact: str, lane: _Lane, *, is_overdue: bool = False) -> None:
+        while lane.waiting and (is_overdue or not lane.active):
+            is_overdue = False
+            event = lane.waiting.popleft()
+            self.waiting -= 1
+            lane.blocked_since = self._clock.now()
+            self._route(event)
+        if not lane.waiting:
+            self._blocked.discard(contact)
+            if not lane.active and self._lanes.get(contact) is lane:
+                del self._lanes[contact]
+
+    def _watch(self) -> None:
+        if not self._is_watching:
+            self._is_watching = True
+            self._clock.call_at(self._clock.now() + timedelta(seconds=1), self._look)
+
+    def _look(self) -> None:
+        """Let through what has waited for too long."""
+        self._is_watching = False
+        overdue_since = self._clock.now() - LONGEST_WAIT
+        for contact in list(self._blocked):
+            lane = self._lanes[contact]
+            if lane.blocked_since is not None and lane.blocked_since <= overdue_since:
+                self._go_on(contact, lane, is_overdue=True)
+        if self._blocked:
+            self._watch()

@@ -1,0 +1,153 @@
+"""Where `http` steps may go: the address that was checked is the address that is dialled.
+
+Names are resolved by our own resolver, which passes on only addresses that may be reached; literal addresses are
+checked before each request, redirects included. Private, loopback, link-local (cloud metadata) and other special
+ranges are refused unless `outbound.allow` in the project file names them.
+
+The transport is `httpx-aiohttp`: httpx's own pool slows down with many callers (tests/benchmarks/http_transport.py).
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+from httpx_aiohttp import AiohttpTransport
+
+from sinchflow import __version__
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+#: Connections at once, over all hosts and to one host.
+_CONNECTIONS = 100
+_CONNECTIONS_PER_HOST = 20
+
+#: RFC 6052: IPv4 addresses written into IPv6.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class OutboundRefused(OSError):
+    """The address must not be reached; the message says which and how to allow it."""
+
+
+class Outbound:
+    """The addresses, networks and host names that may be reached although they are private."""
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._hosts: set[str] = set()
+        for entry in allow:
+            try:
+                self._networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                self._hosts.add(entry.lower())
+
+    def permits(self, host: str, address: str) -> bool:
+        """Whether `address`, which `host` stands for, may be reached."""
+        if host.lower() in self._hosts:
+            return True
+        candidate = _plain(ipaddress.ip_address(address.partition("%")[0]))
+        if any(candidate.version == network.version and candidate in network for network in self._networks):
+            return True
+        return candidate.is_global and not candidate.is_multicast
+
+    def check_literal(self, host: str) -> None:
+        """Raises OutboundRefused when `host` is an address that must not be reached."""
+        try:
+            ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            return  # a name: the resolver decides
+        if not self.permits(host, host):
+            raise refusal(host, [host])
+
+
+def refusal(host: str, addresses: Sequence[str]) -> OutboundRefused:
+    """What happened and how to mend it."""
+    meaning = "" if list(addresses) == [host] else f", which is {', '.join(addresses)}"
+    return OutboundRefused(
+        f"{host}{meaning}: a private or special address; if a flow may call it, "
+        f"add it to `outbound: {{allow: [{host}]}}` in sinchflow.yaml"
+    )
+
+
+def _plain(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 form of it, else the address."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+class _Resolver(AbstractResolver):
+    """Resolves names, and passes on only what may be reached."""
+
+    def __init__(self, outbound: "OutboundClient") -> None:
+        self._outbound = outbound
+        self._system = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._system.resolve(host, port, family)
+        permitted = [each for each in found if self._outbound.rules.permits(host, each["host"])]
+        if not permitted:
+            raise refusal(host, [each["host"] for each in found])
+        return permitted
+
+    async def close(self) -> None:
+        await self._system.close()
+
+
+class _CheckedTransport(httpx.AsyncBaseTransport):
+    """Checks literal addresses of each request, redirects included, then hands on."""
+
+    def __init__(self, outbound: "OutboundClient", inner: httpx.AsyncBaseTransport) -> None:
+        self._outbound = outbound
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._outbound.rules.check_literal(request.url.host)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class OutboundClient:
+    """The HTTP client of all `http` steps; `rules` may be exchanged while it works (reload).
+
+    wrap: makes another transport of the checked one (`dev` shows each call, or answers it itself).
+    """
+
+    def __init__(
+        self, rules: Outbound, wrap: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None
+    ) -> None:
+        self.rules = rules
+        checked = _CheckedTransport(self, AiohttpTransport(client=self._session))
+        self.http = httpx.AsyncClient(
+            transport=checked if wrap is None else wrap(checked),
+            trust_env=False,
+            timeout=httpx.Timeout(None),  # `call_url` bounds the whole attempt
+            headers={"User-Agent": f"sinchflow/{__version__}"},
+        )
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            resolver=_Resolver(self),
+            limit=_CONNECTIONS,
+            limit_per_host=_CONNECTIONS_PER_HOST,
+            use_dns_cache=False,
+            keepalive_timeout=4.0,  # below the 5 s that common servers keep an idle connection
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self.http.aclose()

@@ -1,0 +1,320 @@
+"""The outbox: sends wait here for the account's throttle, travel together, and come back with an outcome.
+
+Each send was stored as an intent before it got here. Before a call, the call's id is stored with each of its sends
+(`sending`), so that after a crash exactly those sends are in doubt that were in a call. What may have reached the
+provider is never repeated here: it is held. A call is atomic at the provider, so a refused batch can be taken apart
+and the good ones sent (sinch-api.md section 3.1).
+
+To one recipient at most one message is in a call at any time, so messages arrive in the order of their intents.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from sinchflow.engine.backoff import is_retried, next_attempt
+from sinchflow.journal.journal import Journal
+from sinchflow.model.command import Failed, Outcome, Sent
+from sinchflow.model.project import Limits
+from sinchflow.model.send import Call, Send
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.window import CallWindow
+from sinchflow.sinch import messages
+from sinchflow.sinch.client import Client, NotSent, Unknown
+
+#: Calls under way at once. More would make smaller batches, and httpx slows down with many callers.
+_CALLS_AT_ONCE = 4
+#: A send that cannot reach the provider is tried for this long, unless its step says otherwise.
+_GIVE_UP_AFTER = timedelta(hours=24)
+#: Pause after the first failure to connect; doubles up to the longest.
+_PAUSE = timedelta(seconds=1)
+_LONGEST_PAUSE = timedelta(seconds=60)
+#: With a refused key, one call is tried this often.
+_REFUSED_KEY_PAUSE = timedelta(seconds=60)
+
+#: What became of a send, and the outcome for its run; None where the run has to wait on.
+Settled = tuple[Send, Outcome | None]
+
+
+class Outbox:
+    """Sends of one account. `settle` is told what became of them; it stores it and lets the runs go on."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        client: Client,
+        window: CallWindow,
+        journal: Journal,
+        commits: Commits,
+        clock: Clock,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+        settle: Callable[[Sequence[Settled]], None],
+    ) -> None:
+        self._account = account
+        self._client = client
+        self._window = window
+        self._journal = journal
+        self._commits = commits
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._settle = settle
+        self._queues: dict[str, list[Send]] = {}  # by recipient, oldest first
+        self._ready: deque[str] = deque()  # recipients with something queued and nothing in a call
+        self._busy: set[str] = set()  # recipients with a message in a call
+        self._parts: deque[list[Send]] = deque()  # of batches taken apart; their recipients are busy
+        self._calls: set[asyncio.Task[None]] = set()
+        self._starting = 0  # calls being stored
+        self._failures = 0  # in a row, to reach the provider
+        self._paused_until: datetime | None = None
+        self._wakes_at: datetime | None = None
+        self._is_scheduled = False
+        self._is_stopping = False
+
+    @property
+    def queued(self) -> int:
+        """Sends that wait for a call."""
+        return sum(map(len, self._queues.values())) + sum(map(len, self._parts))
+
+    def put(self, send: Send) -> None:
+        """Take a stored send; it leaves as soon as the throttle, its recipient's earlier messages and `due` allow."""
+        if send.due is not None and send.due > self._clock.now():
+            ready = replace(send, due=None)
+            self._clock.call_at(send.due, lambda: self.put(ready))
+            return
+        expires_after = send.command.expires_after
+        if expires_after is not None:
+            self._clock.call_at(send.created_at + expires_after, lambda: self._expire(send))
+        self._enqueue(send)
+
+    def reconnect(self, client: Client, limits: Limits) -> None:
+        """Use other credentials and limits from the next call on; calls made so far still count."""
+        if client is not self._client:
+            self._client = client
+            self._resume()
+        self._window.limits = limits
+        self._pump_soon()
+
+    async def stop(self) -> None:
+        """Start no more calls, and wait for those under way; what is queued stays in the journal."""
+        self._is_stopping = True
+        await self._commits.drain()
+        if self._calls:
+            await asyncio.wait(self._calls)
+
+    def _enqueue(self, send: Send, *, first: bool = False) -> None:
+        recipient = send.command.to
+        queue = self._queues.get(recipient)
+        if queue is None:
+            self._queues[recipient] = [send]
+            if recipient not in self._busy:
+                self._ready.append(recipient)
+        elif first:
+            queue.insert(0, send)
+        else:
+            queue.append(send)
+        self._pump_soon()
+
+    def _pump_soon(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Start as many calls as throttle, pause and the bound on calls at once allow."""
+        self._is_scheduled = False
+        while (self._ready or self._parts) and not self._is_stopping:
+            if len(self._calls) + self._starting >= _CALLS_AT_ONCE:
+                return  # a call that ends pumps again
+            now = self._clock.now()
+            opens_at = self._window.opens_at(now, len(self._ready))
+            if self._paused_until is not None and self._paused_until > opens_at:
+                opens_at = self._paused_until
+            if opens_at > now:
+                self._wake_at(opens_at)
+                return
+            self._begin(self._parts.popleft() if self._parts else self._take(), now)
+
+    def _wake_at(self, when: datetime) -> None:
+        if self._wakes_at is None or when < self._wakes_at:
+            self._wakes_at = when
+            self._clock.call_at(when, self._wake)
+
+    def _wake(self) -> None:
+        self._wakes_at = None
+        self._pump_soon()
+
+    def _take(self) -> list[Send]:
+        """The next batch: the oldest send of each ready recipient. After a failure to connect, a single one."""
+        size = min(len(self._ready), 1 if self._failures else self._window.limits.batch)
+        batch = []
+        for _ in range(size):
+            recipient = self._ready.popleft()
+            queue = self._queues[recipient]
+            batch.append(queue.pop(0))
+            if not queue:
+                del self._queues[recipient]
+            self._busy.add(recipient)
+        return batch
+
+    def _begin(self, batch: list[Send], now: datetime) -> None:
+        """Store that these sends are in a call from now on; the call is made once that is on disk."""
+        self._window.note(now)
+        call = Call(id=self._journal.new_id(), account=self._account, started_at=now)
+        sending = [
+            replace(send, state="sending", call=call.id, attempt=send.attempt + 1, reason=None) for send in batch
+        ]
+        unit = self._commits.unit
+        unit.calls.append(call)
+        unit.sends.extend(sending)
+        unit.thens.append(lambda: self._call(sending))
+        self._starting += 1
+        self._commits.flush_soon()
+
+    def _call(self, batch: list[Send]) -> None:
+        self._starting -= 1
+        task = self._loop.create_task(self._exchange(batch))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _exchange(self, batch: list[Send]) -> None:
+        result = await messages.send(self._client, [self._body(send) for send in batch])
+        self._stats.calls[type(result).__name__] += 1
+        settled = self._settled(batch, result)
+        if settled:
+            self._settle(settled)
+        in_parts = {send.id for part in self._parts for send in part}
+        for send in batch:
+            if send.id not in in_parts:
+                self._release(send.command.to)
+        # The task leaves `_calls` only after this coroutine has returned.
+        self._loop.call_soon(self._pump_soon)
+
+    def _body(self, send: Send) -> dict[str, Any]:
+        """The Message object, with our id in its metadata."""
+        body = send.command.body
+        return {**body, "metadata": {**body.get("metadata", {}), "sinchflow_id": self.send_id(send)}}
+
+    def send_id(self, send: Send) -> str:
+        """20 characters that name this send among all of the provider's account: the journal's identity, our key."""
+        return f"{self._journal.identity}{send.id:012x}"
+
+    def _release(self, recipient: str) -> None:
+        self._busy.discard(recipient)
+        if recipient in self._queues:
+            self._ready.append(recipient)
+
+    def _settled(self, batch: list[Send], result: messages.SendResult) -> list[Settled]:
+        """What the call's result means for each send; schedules what has to be tried again."""
+        match result:
+            case messages.Accepted():
+                self._resume()
+                return [_sent(send, message) for send, message in zip(batch, result.messages, strict=True)]
+            case messages.Rejected():
+                self._resume()
+                return self._rejected(batch, result)
+            case messages.Unauthorised():
+                reason = f"the provider refused the API key (401: {result.message}); check `credentials`"
+                self._stats.troubles["provider"] = reason
+                self._pause(_REFUSED_KEY_PAUSE)
+                return [self._requeue(send, replace(send, state="held", call=None, reason=reason)) for send in batch]
+            case messages.Limited():
+                self._pause(result.retry_after or _PAUSE * 5)
+                return [self._again(send, "status", 429, "the provider asked to slow down (429)") for send in batch]
+            case NotSent():
+                self._failures += 1
+                self._stats.troubles["provider"] = result.reason
+                self._pause(min(_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
+                return [self._again(send, "connection", None, result.reason) for send in batch]
+            case Unknown():
+                reason = f"outcome unknown: {result.reason}"
+                return [(replace(send, state="held", reason=reason), None) for send in batch]
+
+    def _rejected(self, batch: list[Send], result: messages.Rejected) -> list[Settled]:
+        """The good go on, the bad fail alone; where nobody is named, halves are tried until one is."""
+        if result.faults:
+            bad = {index: words for index, words in result.faults.items() if index < len(batch)}
+            good = [send for index, send in enumerate(batch) if index not in bad]
+            return [
+                *self._apart(good),
+                *(_refused(batch[index], words) for index, words in sorted(bad.items())),
+            ]
+        if result.status == 400 and len(batch) > 1:
+            middle = len(batch) // 2
+            return [*self._apart(batch[:middle]), *self._apart(batch[middle:])]
+        words = "; ".join((result.message, *result.details)) if result.details else result.message
+        return [_refused(send, words, result.status) for send in batch]
+
+    def _apart(self, part: list[Send]) -> list[Settled]:
+        """Nothing of a refused batch was sent: this part of it travels next."""
+        waiting = [replace(send, state="queued", call=None) for send in part]
+        if waiting:
+            self._parts.append(waiting)
+        return [(send, None) for send in waiting]
+
+    def _again(self, send: Send, kind: str, status: int | None, reason: str) -> Settled:
+        """Nothing was sent: queue it once more, unless its tries or its time are used up."""
+        now = self._clock.now()
+        retry = send.command.retry
+        due: datetime | None = None
+        if retry is None:
+            is_over = now - send.created_at > _GIVE_UP_AFTER
+        else:
+            due = next_attempt(retry, send.attempt, send.command.id, now) if is_retried(retry, kind, status) else None
+            is_over = due is None
+        if is_over:
+            failed = Failed(command=send.command.id, kind=kind, message=reason, status=status, to=send.command.to)
+            return replace(send, state="not_sent", reason=reason), failed
+        return self._requeue(send, replace(send, state="queued", call=None, due=due, reason=reason))
+
+    def _requeue(self, send: Send, waiting: Send) -> Settled:
+        if waiting.due is not None:
+            self.put(waiting)
+        else:
+            self._enqueue(waiting, first=True)
+        return waiting, None
+
+    def _expire(self, send: Send) -> None:
+        """Take a send that is still queued out: its step's timeout has passed."""
+        queue = self._queues.get(send.command.to, [])
+        for position, queued in enumerate(queue):
+            if queued.id == send.id:
+                del queue[position]
+                if not queue:
+                    del self._queues[send.command.to]
+                    if send.command.to in self._ready:
+                        self._ready.remove(send.command.to)
+                reason = "it could not leave within the step's timeout"
+                failed = Failed(command=send.command.id, kind="timeout", message=reason, to=send.command.to)
+                self._settle([(replace(queued, state="expired", reason=reason), failed)])
+                return
+
+    def _pause(self, duration: timedelta) -> None:
+        until = self._clock.now() + duration
+        if self._paused_until is None or until > self._paused_until:
+            self._paused_until = until
+
+    def _resume(self) -> None:
+        self._failures = 0
+        self._paused_until = None
+        self._stats.troubles.pop("provider", None)
+        self._pump_soon()
+
+
+def _sent(send: Send, message: dict[str, Any]) -> Settled:
+    done = replace(send, state="sent", message_id=message["message_id"])
+    return done, Sent(command=send.command.id, message=message)
+
+
+def _refused(send: Send, words: str, status: int | None = 400) -> Settled:
+    reason = f"the provider refused it: {words}"
+    failed = Failed(command=send.command.id, kind="refused", message=reason, status=status, to=send.command.to)
+    return replace(send, state="refused", reason=reason), failed

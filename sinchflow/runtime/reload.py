@@ -1,0 +1,114 @@
+"""Loads the project, and swaps it whole when its files change. A broken file keeps what is live, loudly.
+
+Everything is read, checked and built off the loop; documents that did not change are not built again. The swap is one
+assignment on the loop: an event is routed over the old catalog or the new one, never over a mixture.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from watchfiles import Change, awatch
+
+from sinchflow.errors import CannotStart
+from sinchflow.journal.journal import FlowSource
+from sinchflow.language.check import Checked, Checker
+from sinchflow.language.diagnostic import present_text
+from sinchflow.runtime.catalog import Catalog, Overrides
+from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.stats import Stats
+
+log = structlog.get_logger("sinchflow")
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+#: Editors write a file in several steps; changes this close together are one. Milliseconds.
+_SETTLE_MS = 100
+
+
+class Loader:
+    """Makes catalogs of the project at `root`. Thread-safe as long as one load runs at a time."""
+
+    def __init__(
+        self, root: Path, source_of: Callable[[str], FlowSource | None], overrides: Overrides | None = None
+    ) -> None:
+        self._root = root
+        self._source_of = source_of
+        self._overrides = overrides
+        self._checker = Checker()
+
+    def load(self) -> Catalog:
+        """The catalog of the files as they are. Raises CannotStart with all findings, or what else is missing."""
+        if not self._root.is_dir():
+            raise CannotStart(f"there is no project folder {self._root}: name one with -C, or make one with `init`")
+        checked = self._checker.check(self._root)
+        if checked.has_errors:
+            raise CannotStart(_findings(checked))
+        return Catalog(checked, Secrets.from_environment(), self._source_of, self._overrides)
+
+
+def _findings(checked: Checked) -> str:
+    errors = [each for each in checked.diagnostics if each.severity == "error"]
+    return f"the project has errors:\n{present_text(errors, checked.texts)}".rstrip()
+
+
+class Reloader:
+    """Keeps the live catalog in step with the files. `swap` is called on the loop with each new catalog."""
+
+    def __init__(self, root: Path, loader: Loader, stats: Stats, swap: Callable[[Catalog], None]) -> None:
+        self._root = root
+        self._loader = loader
+        self._stats = stats
+        self._swap = swap
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+
+    async def reload(self) -> str | None:
+        """Load and swap. None when done; otherwise why what was live stays live."""
+        async with self._lock:
+            try:
+                catalog = await asyncio.to_thread(self._loader.load)
+            except CannotStart as refusal:
+                self._stats.reloads["refused"] += 1
+                self._stats.troubles["reload"] = str(refusal)
+                log.error("reload refused: the flows that were live stay live", reason=str(refusal))
+                return str(refusal)
+            self._swap(catalog)
+            self._stats.reloads["done"] += 1
+            self._stats.last_reload_at = datetime.now(UTC)
+            self._stats.troubles.pop("reload", None)
+            log.info("reloaded", flows=len(catalog.flows))
+            return None
+
+    async def watch(self) -> None:
+        """Reload whenever a file of the project changes, until cancelled."""
+        flows = self._root / "flows"
+        watching_flows: asyncio.Task[None] | None = None
+        watching_root = asyncio.create_task(self._watch(self._root, recursive=False))
+        try:
+            while True:
+                if (watching_flows is None or watching_flows.done()) and await asyncio.to_thread(flows.is_dir):
+                    watching_flows = asyncio.create_task(self._watch(flows, recursive=True))
+                await self._changed.wait()
+                self._changed.clear()
+                await self.reload()
+        finally:
+            for task in (watching_root, watching_flows):
+                if task is not None:
+                    task.cancel()
+
+    async def _watch(self, folder: Path, *, recursive: bool) -> None:
+        """Note changes in a folder, also while a reload is under way; ends when the folder is gone."""
+        async for _ in awatch(
+            folder, watch_filter=_concerns_us, recursive=recursive, debounce=_SETTLE_MS, step=_SETTLE_MS // 2
+        ):
+            self._changed.set()
+            if not await asyncio.to_thread(folder.is_dir):
+                return
+
+
+def _concerns_us(_change: Change, name: str) -> bool:
+    """YAML files, and folders, which come and go without a change event for each file in them."""
+    path = Path(name)
+    return path.suffix in _SUFFIXES or path.name == "flows" or (not path.suffix and "flows" in path.parts)

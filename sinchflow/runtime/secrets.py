@@ -1,0 +1,129 @@
+"""Secrets: where they come from, and how they get into a request at the last moment.
+
+A secret is the environment variable `SINCHFLOW_SECRET_NAME`, else the file NAME in systemd's credentials folder
+(`$CREDENTIALS_DIRECTORY`, systemd.exec(5)). Up to the request it travels as a reference (model/event.py).
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+from sinchflow.model.event import SECRET_BEGIN, SECRET_END
+from sinchflow.model.flow import Condition, Text
+from sinchflow.model.origin import Origin
+
+PREFIX = "SINCHFLOW_SECRET_"
+
+_NAME = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*['\"]([A-Za-z_]\w*)['\"]\s*\])")
+_REFERENCE = re.compile(f"{SECRET_BEGIN}([A-Za-z_][A-Za-z0-9_]*){SECRET_END}")
+_QUOTED_REFERENCE = re.compile(f"{quote(SECRET_BEGIN)}([A-Za-z_][A-Za-z0-9_]*){quote(SECRET_END)}")
+
+
+class MissingSecret(msgspec.Struct, frozen=True):
+    """A secret that a file refers to and nobody supplies."""
+
+    name: str
+    origin: Origin
+
+    def __str__(self) -> str:
+        return f"secret {self.name} is missing: set the environment variable {PREFIX}{self.name} ({self.origin})"
+
+
+class Secrets:
+    """The values known to this process, by name."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Secrets":
+        """All that the environment and systemd's credentials folder hold."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, str] = {}
+        if folder := environ.get("CREDENTIALS_DIRECTORY"):
+            for path in Path(folder).iterdir():
+                if path.is_file():
+                    values[path.name] = path.read_text("utf-8").rstrip("\r\n")
+        values.update(
+            (name.removeprefix(PREFIX), value.rstrip("\r\n"))
+            for name, value in environ.items()
+            if name.startswith(PREFIX)
+        )
+        return cls(values)
+
+    def missing(self, things: Iterable[Any]) -> list[MissingSecret]:
+        """The secrets that flows or settings refer to and that are not known, each once."""
+        found: dict[str, MissingSecret] = {}
+        for thing in things:
+            for text in texts_in(thing):
+                for match in _NAME.finditer(text.source):
+                    name = match[1] or match[2]
+                    if name not in self._values:
+                        found.setdefault(name, MissingSecret(name, text.origin))
+        return list(found.values())
+
+    def with_stand_ins(self, things: Iterable[Any]) -> "Secrets":
+        """These secrets, and a made-up value for each that is missing (for `dev`).
+
+        A URL, because some secrets are one, and a token may look like anything; nobody can own `.invalid` (RFC 2606).
+        """
+        stand_ins = {
+            missing.name: f"https://{missing.name.lower().replace('_', '-')}.invalid"
+            for missing in self.missing(things)
+        }
+        return Secrets({**stand_ins, **self._values})
+
+    def fill(self, text: str) -> str:
+        """The text with references replaced by the values. Raises KeyError with the name of an unknown one."""
+        if SECRET_BEGIN not in text:
+            return text
+        return _REFERENCE.sub(lambda match: self._values[match[1]], text)
+
+    def fill_json(self, text: str) -> str:
+        """As `fill`, for a text that is JSON: the value is escaped to stand inside a JSON string."""
+        if SECRET_BEGIN not in text:
+            return text
+        return _REFERENCE.sub(lambda match: json.dumps(self._values[match[1]])[1:-1], text)
+
+    def fill_form(self, text: str) -> str:
+        """As `fill`, for a text that is form-encoded: the reference and the value are percent-encoded."""
+        return _QUOTED_REFERENCE.sub(lambda match: quote_plus(self._values[match[1]]), text)
+
+    def names_in(self, text: str) -> set[str]:
+        """The names that a rendered text refers to, however it is encoded."""
+        return {*_REFERENCE.findall(text), *_QUOTED_REFERENCE.findall(text)}
+
+    def hide(self, text: str, names: Iterable[str]) -> str:
+        """The text with the values of these secrets replaced by `***`, in case somebody echoes them."""
+        for name in names:
+            value = self._values.get(name)
+            if value:
+                text = text.replace(value, "***")
+        return text
+
+
+def show_references(text: str) -> str:
+    """A rendered text for people: references as `{{ secrets.NAME }}`."""
+    return _REFERENCE.sub(r"{{ secrets.\1 }}", text)
+
+
+def texts_in(thing: Any) -> Iterator[Text | Condition]:
+    """Every text of a flow or project, depth first."""
+    match thing:
+        case Text() | Condition():
+            yield thing
+        case msgspec.Struct():
+            for field in thing.__struct_fields__:
+                yield from texts_in(getattr(thing, field))
+        case dict():
+            for value in thing.values():
+                yield from texts_in(value)
+        case tuple() | list():
+            for item in thing:
+                yield from texts_in(item)

@@ -1,0 +1,27 @@
+"""What the daemon counts. Plain integers on the hot path; `metrics` turns them into Prometheus's form when asked."""
+
+from collections import Counter
+from datetime import datetime
+
+
+class Stats:
+    """Counts since the process started, and the state of health."""
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()  #: accepted, by kind
+        self.repeats = 0
+        self.quarantined = 0
+        self.refused_requests: Counter[int] = Counter()  #: webhook requests refused, by HTTP status
+        self.unmatched = 0
+        self.throttled = 0
+        self.routing_problems = 0
+        self.runs_started = 0
+        self.runs_ended: Counter[str] = Counter()  #: by status
+        self.sends: Counter[str] = Counter()  #: settled, by state
+        self.calls: Counter[str] = Counter()  #: to the provider, by outcome
+        self.http_calls: Counter[str] = Counter()  #: of `http` steps, by outcome
+        self.reloads: Counter[str] = Counter()  #: `done`, `refused`
+        self.internal_errors = 0
+        self.last_reload_at: datetime | None = None
+        #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `quarantine`); empty is healthy
+        self.troubles: dict[str, str] = {}

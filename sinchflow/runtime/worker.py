@@ -1,0 +1,481 @@
+"""The worker: takes accepted events, starts the runs they match, and carries every run on with its outcomes.
+
+Theory of operation
+-------------------
+An event reaches `take` once it is on disk. In its contact's lane it is routed over the current catalog; the runs that
+start, their sends' intents and the fact that the event is routed are one unit of the journal. Only when that unit is
+on disk are the commands performed: sends go to the outbox, `http` calls get a task each, log lines are written.
+Outcomes come back through `settle` (sends) and `called` (calls); each advances its run by the engine, and the
+outcome, the run's new state and its next intents are again one unit.
+
+The engine decides, the journal remembers, and in between a run exists in memory as an `_Active`: while a unit of it is
+being stored, further outcomes wait in its inbox, so that the outcomes of one run are applied one at a time.
+
+What each possible crash leaves:
+
+- before the routing unit is on disk: the event is unrouted; the next start routes it.
+- after it, before a command is performed: intents are `queued`, the run is open; the next start performs them.
+- while a send is in a call: it is `sending`; the next start holds it (the provider may have it).
+- while an `http` call is under way: it is repeated only where that cannot do harm: the method is idempotent or the
+  step's `retry` covers broken connections; otherwise the step fails as `unknown`.
+- after an outcome, before its unit is on disk: as if the outcome had not come.
+
+Overload: when more than `CAPACITY` runs are at work or events waiting, newly accepted events stay in the journal only,
+and are read back in order as soon as there is room. A start uses the same way: it reads back whatever is unrouted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from sinchflow.engine import interpreter
+from sinchflow.engine.routing import Match
+from sinchflow.errors import SinchflowError
+from sinchflow.journal.journal import Journal, Snapshot
+from sinchflow.model.command import Answered, Attempt, CallUrl, Command, Failed, LogLine, Outcome, SendMessage, Skipped
+from sinchflow.model.event import Event
+from sinchflow.model.flow import Flow
+from sinchflow.model.run import Facts, Run, Transition
+from sinchflow.model.send import Send
+from sinchflow.policy.gate import gate
+from sinchflow.runtime.calls import Calls
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.counts import RecentCounts
+from sinchflow.runtime.lanes import Lanes
+from sinchflow.runtime.outbound import OutboundClient
+from sinchflow.runtime.outbox import Settled
+from sinchflow.runtime.stats import Stats
+
+log = structlog.get_logger("sinchflow")
+
+#: Runs at work and waiting events held in memory; beyond it, new events wait in the journal.
+CAPACITY = 20_000
+#: Events read back from the journal at once; about 1 ms of work.
+_PORTION = 200
+
+
+class TakesSends(Protocol):
+    """Where stored sends go."""
+
+    def put(self, send: Send) -> None:
+        """Take a stored send."""
+        ...
+
+
+class _Active:
+    """A run in memory."""
+
+    __slots__ = ("event", "flow", "inbox", "is_at_rest", "is_storing", "run")
+
+    def __init__(self, run: Run, flow: Flow, event: Event | None) -> None:
+        self.run = run
+        self.flow = flow
+        self.event = event
+        self.inbox: deque[tuple[Outcome, Send | None]] | None = None
+        self.is_storing = False
+        self.is_at_rest = True  # until its lane is told that it is at work
+
+
+class Worker:
+    """See the module's text. All methods are called on the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        commits: Commits,
+        clock: Clock,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+        catalog: Catalog,
+        outbound: OutboundClient,
+    ) -> None:
+        self.catalog = catalog
+        self._journal = journal
+        self._commits = commits
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._outbox: TakesSends | None = None
+        self._calls = Calls(
+            loop=loop, clock=clock, stats=stats, outbound=outbound, secrets=lambda: self.catalog.secrets, holder=self
+        )
+        self._lanes = Lanes(clock, self._route_event)
+        self._active: dict[int, _Active] = {}
+        self._at_work = 0  # runs not at rest
+        self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
+        self._sent_to: RecentCounts[str] = RecentCounts()
+        self._stored_sources: set[str] = set()
+        self._backlog_from: int | None = None  # events above this id wait in the journal; None: none do
+        self._read_up_to = 0  # events up to this id came from the journal
+        self._is_reading_back = False
+        self._is_stopping = False
+        #: called with each event that was routed, the flows that matched, and those of them that started
+        self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
+        #: called with each run that has ended
+        self.on_end: list[Callable[[Run], None]] = []
+
+    @property
+    def open_runs(self) -> int:
+        """Runs that have not ended."""
+        return len(self._active)
+
+    @property
+    def waiting_events(self) -> int:
+        """Events in memory that wait for their contact's runs."""
+        return self._lanes.waiting
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way: every open run waits for a time or for a person, no event waits."""
+        return not (self._at_work or self._lanes.waiting or self.has_backlog)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether accepted events wait in the journal for room in memory."""
+        return self._backlog_from is not None
+
+    def connect(self, outbox: TakesSends) -> None:
+        """Where sends go from now on."""
+        self._outbox = outbox
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Take up what a former process left: open runs, their commands, and events not yet routed."""
+        for flow_name, account, contact, when in snapshot.run_starts:
+            self._starts.note((flow_name, account, contact), when)
+        for recipient, when in snapshot.send_times:
+            self._sent_to.note(recipient, when)
+        sends = {send.command.id: send for send in snapshot.sends}
+        for run in snapshot.runs:
+            flow = self.catalog.flow(run.digest)
+            if flow is None:  # cannot happen with a journal of ours: a run's document is stored with it
+                log.error("run cannot go on: its flow's document is not in the journal", run=run.id, flow=run.flow)
+                continue
+            active = self._active[run.id] = _Active(run, flow, None)
+            done = {outcome.command for cursor in run.cursors for outcome in cursor.outcomes}
+            for cursor in run.cursors:
+                for command in cursor.commands:
+                    if isinstance(command, CallUrl):
+                        attempt = cursor.attempts.get(command.id, Attempt())
+                        if attempt.due is None:
+                            self._work(active)
+                        self._calls.resume(run.id, command, attempt)
+                    elif command.id in sends and command.id not in done:
+                        self._resume_send(active, sends[command.id])
+        self._backlog_from = 0
+        self._read_back_soon()
+
+    def _resume_send(self, active: _Active, send: Send) -> None:
+        if send.call is None:
+            self._work(active)
+            self._put(send)
+        elif send.state == "sending":
+            reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
+            self._stats.sends["held"] += 1
+            self._commits.unit.sends.append(replace(send, state="held", reason=reason))
+            self._commits.flush_soon()
+
+    def take(self, event: Event) -> None:
+        """Route a stored event when its turn has come."""
+        if self._backlog_from is not None or event.id <= self._read_up_to:
+            return  # it is, or was, read back from the journal, after those before it
+        if self._is_full(CAPACITY):
+            self._backlog_from = event.id - 1
+            return
+        self._lanes.enter(event)
+
+    def start(self, flow: Flow, then: Callable[[int | Exception], None]) -> None:
+        """Start a flow by hand. `then` gets the run's id once it is stored, or why there is none."""
+        event_id = self._journal.new_id()
+        event = Event(
+            id=event_id, kind="manual", key=f"{self._journal.identity}-{event_id}", received_at=self._clock.now(),
+            fields={"flow": flow.name},
+        )  # fmt: skip
+
+        def accepted(result: bool | Exception) -> None:
+            if isinstance(result, Exception):
+                then(result)
+                return
+            self._stats.events["manual"] += 1
+            run_ids = self._start_matches(event, (Match(flow=flow, match={}),))
+            answer = run_ids[0] if run_ids else SinchflowError(f'flow "{flow.name}" is throttled for its contact')
+            self._commits.unit.thens.append(lambda: then(answer))
+            self._commits.flush_soon()
+
+        self._journal.accept(event, accepted)
+
+    def _is_full(self, capacity: int) -> bool:
+        return self._at_work + self._lanes.waiting >= capacity
+
+    def _read_back_soon(self) -> None:
+        if self._backlog_from is not None and not self._is_reading_back and not self._is_stopping:
+            self._is_reading_back = True
+            self._loop.call_soon(self._read_back)
+
+    def _read_back(self) -> None:
+        """Take a portion of the events that wait in the journal, if there is room; runs that end ask again."""
+        self._is_reading_back = False
+        if self._backlog_from is None or self._is_stopping or self._is_full(CAPACITY // 2):
+            return
+        portion = self._journal.unrouted(after=self._backlog_from, limit=_PORTION)
+        if not portion:
+            self._backlog_from = None
+            return
+        self._backlog_from = self._read_up_to = portion[-1].id
+        for event in portion:
+            self._lanes.enter(event)
+        self._read_back_soon()
+
+    # --- routing ----------------------------------------------------------------------------------------------------
+
+    def _route_event(self, event: Event) -> None:
+        if self._is_stopping:
+            return  # it is in the journal; the next start routes it
+        try:
+            self._start_matches(event, self._matches(event))
+        except Exception:  # our bug: the event stays unrouted until the next start; all others go on
+            self._stats.internal_errors += 1
+            log.exception("internal error while routing; the event stays in the journal", event_id=event.id)
+
+    def _matches(self, event: Event) -> Sequence[Match]:
+        if event.kind == "manual":
+            flow = self.catalog.flows.get(event.fields.get("flow", ""))
+            return () if flow is None else (Match(flow=flow, match={}),)
+        catalog = self.catalog
+        routed = catalog.router.route(event, self._facts(event.contact), self._clock.now(), catalog.templates)
+        for problem in routed.problems:
+            self._stats.routing_problems += 1
+            log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))
+        if not routed.matches:
+            self._stats.unmatched += 1
+        return routed.matches
+
+    def _start_matches(self, event: Event, matches: Sequence[Match]) -> list[int]:
+        """Start the runs of an event; all that follows from it is one unit. Returns their ids."""
+        now = self._clock.now()
+        started: list[tuple[Flow, Transition]] = []
+        for match in matches:
+            run_id = self._journal.new_id()
+            transition = interpreter.start(
+                match.flow, run_id, event, match.match, self._facts(event.contact), now, self.catalog.templates
+            )
+            if self._is_throttled(match.flow, transition.run, now):
+                self._stats.throttled += 1
+            else:
+                started.append((match.flow, transition))
+        unit = self._commits.unit
+        unit.routed.append(event.id)
+        for flow, transition in started:
+            self._stats.runs_started += 1
+            if flow.digest not in self._stored_sources:
+                self._stored_sources.add(flow.digest)
+                unit.sources.append(self.catalog.source(flow))
+            active = self._active[transition.run.id] = _Active(transition.run, flow, event)
+            self._work(active)
+            self._go_on(active, transition, now)
+        self._commits.flush_soon()
+        for tell in self.on_routed:
+            tell(event, [match.flow.name for match in matches], [flow.name for flow, _ in started])
+        return [transition.run.id for _, transition in started]
+
+    def _is_throttled(self, flow: Flow, run: Run, now: datetime) -> bool:
+        """Whether the flow's throttle refuses this run; one that it lets through is counted."""
+        throttle = flow.throttle
+        if throttle is None or run.contact is None:
+            return False
+        key = (flow.name, run.account, run.contact)
+        if self._starts.within(key, throttle.per, now) >= throttle.max:
+            return True
+        self._starts.note(key, now)
+        return False
+
+    def _facts(self, contact: str | None) -> Facts:
+        return self.catalog.facts if contact is None else replace(self.catalog.facts, contact={"number": contact})
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Store what became of sends, and let their runs go on."""
+        unit = self._commits.unit
+        for send, outcome in settled:
+            if outcome is not None or send.state == "held":
+                self._stats.sends[send.state] += 1
+            active = self._active.get(send.run)
+            if active is None:
+                unit.sends.append(send)
+            elif outcome is not None:
+                self._come_back(active, outcome, send)
+            else:
+                unit.sends.append(send)
+                if send.state == "held":
+                    self._rest(active)
+        self._commits.flush_soon()
+
+    def called(self, run_id: int, outcome: Answered | Failed) -> None:
+        """See `HoldsRuns.called`."""
+        active = self._active[run_id]
+        self._work(active)
+        self._come_back(active, outcome, None)
+
+    def _come_back(self, active: _Active, outcome: Outcome, send: Send | None) -> None:
+        """An outcome for a run: advance it, or keep the outcome until its last step is stored."""
+        if active.is_storing:
+            if active.inbox is None:
+                active.inbox = deque()
+            active.inbox.append((outcome, send))
+            return
+        if send is not None:
+            self._commits.unit.sends.append(send)
+        now = self._clock.now()
+        transition = self._advance(active, active.run, outcome, now)
+        if transition is not None:
+            self._go_on(active, transition, now)
+        self._commits.flush_soon()
+
+    def _advance(self, active: _Active, run: Run, outcome: Outcome, now: datetime) -> Transition | None:
+        """The engine's answer, or None after an error of ours: the run stays where it was, all others go on."""
+        try:
+            if active.event is None:
+                active.event = self._journal.event(run.event_id)
+            if active.event is None:
+                raise LookupError(f"event {run.event_id} is not in the journal")
+            facts = self._facts(run.contact)
+            return interpreter.advance(active.flow, run, active.event, outcome, facts, now, self.catalog.templates)
+        except Exception:
+            self._stats.internal_errors += 1
+            log.exception("internal error; the run stays where it was", run=run.id, flow=run.flow)
+            return None
+
+    def _go_on(self, active: _Active, transition: Transition, now: datetime) -> None:
+        """Pass its sends through the gate, and store the run's new state with its intents; perform after that."""
+        to_do: list[Send | Command] = []
+        commands = deque(transition.commands)
+        run = transition.run
+        unit = self._commits.unit
+        while commands:
+            command = commands.popleft()
+            if not isinstance(command, SendMessage):
+                to_do.append(command)
+                continue
+            send = Send(id=self._journal.new_id(), run=run.id, command=command, state="queued", created_at=now)
+            refusal = self._refusal(command.to, now)
+            if refusal is None:
+                unit.new_sends.append(send)
+                to_do.append(send)
+                continue
+            self._stats.sends["skipped"] += 1
+            unit.new_sends.append(replace(send, state="skipped", reason=refusal))
+            skipped = Skipped(command=command.id, to=command.to, reason=refusal)
+            following = self._advance(active, run, skipped, now)
+            if following is not None:
+                run = following.run
+                commands.extend(following.commands)
+        active.run = run
+        active.is_storing = True
+        unit.runs.append(run)
+        unit.thens.append(lambda: self._stored(active, to_do))
+        self._commits.flush_soon()
+
+    def _refusal(self, recipient: str, now: datetime) -> str | None:
+        """Why policy refuses a message to this number; one that it lets through is counted."""
+        policy = self.catalog.project.policy
+        brake = policy.max_sends_per_contact
+        if brake is None:
+            return None
+        refusal = gate(policy, self._sent_to.within(recipient, brake.per, now))
+        if refusal is not None:
+            return refusal.reason
+        self._sent_to.note(recipient, now)
+        return None
+
+    def _stored(self, active: _Active, to_do: list[Send | Command]) -> None:
+        """The run's state is on disk: perform what it asked for."""
+        active.is_storing = False
+        for each in to_do:
+            if isinstance(each, Send):
+                self._put(each)
+            elif isinstance(each, CallUrl):
+                self._calls.call(active.run.id, each, Attempt())
+            elif isinstance(each, LogLine):
+                log.info(each.text, run=active.run.id, flow=active.run.flow)
+        if active.inbox:
+            self._come_back(active, *active.inbox.popleft())
+        elif active.run.is_final:
+            self._end(active)
+
+    def _put(self, send: Send) -> None:
+        if self._outbox is not None:
+            self._outbox.put(send)
+
+    def _end(self, active: _Active) -> None:
+        run = active.run
+        del self._active[run.id]
+        self._stats.runs_ended[run.status] += 1
+        if run.status == "failed":
+            log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)
+        self._rest(active)
+        for tell in self.on_end:
+            tell(run)
+
+    def _work(self, active: _Active) -> None:
+        """The run is at work: its contact's next event waits."""
+        if active.is_at_rest:
+            active.is_at_rest = False
+            self._at_work += 1
+            if active.run.contact is not None:
+                self._lanes.begin(active.run.contact)
+
+    def _rest(self, active: _Active) -> None:
+        """The run waits, is held or has ended: its contact's next event may be routed."""
+        if not active.is_at_rest:
+            active.is_at_rest = True
+            self._at_work -= 1
+            if active.run.contact is not None:
+                self._lanes.rest(active.run.contact)
+            if self._backlog_from is not None:
+                self._read_back_soon()
+
+    # --- http calls that are tried again ----------------------------------------------------------------------------
+
+    def backs_off(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """See `HoldsRuns.backs_off`."""
+        active = self._active[run_id]
+        self._keep_attempt(active, command, attempt)
+        self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
+        self._rest(active)
+
+    def begins(self, run_id: int, command: CallUrl, attempt: Attempt, then: Callable[[], None]) -> None:
+        """See `HoldsRuns.begins`."""
+        active = self._active[run_id]
+        self._work(active)
+        self._keep_attempt(active, command, attempt)
+        self._commits.unit.thens.append(then)
+
+    def _keep_attempt(self, active: _Active, command: CallUrl, attempt: Attempt) -> None:
+        """Store with the run how far the performing of its call has come."""
+        cursors = tuple(
+            replace(cursor, attempts={**cursor.attempts, command.id: attempt})
+            if any(each.id == command.id for each in cursor.commands)
+            else cursor
+            for cursor in active.run.cursors
+        )
+        active.run = replace(active.run, cursors=cursors)
+        self._commits.unit.runs.append(active.run)
+        self._commits.flush_soon()
+
+    # --- stopping ---------------------------------------------------------------------------------------------------
+
+    async def stop(self, grace: timedelta) -> None:
+        """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start."""
+        self._is_stopping = True
+        await self._calls.stop(grace)
+        await self._commits.drain()
