@@ -15,12 +15,13 @@ import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence
-from sinchflow.language.scalars import has_hidden, resolve
-from sinchflow.language.syntax import explain, unquoted_template
+from sinchflow.language.scalars import find_hidden, place, resolve
+from sinchflow.language.syntax import Fault, explain, unquoted_template
 from sinchflow.model.origin import Origin
 
 MAX_BYTES = 1_048_576  #: of one file
 MAX_DEPTH = 100  #: lists and mappings inside each other
+_MAX_FAULTS = 20  #: texts without quotes that are reported of one document
 MAX_NODES = 50_000  #: of one document, aliases counted as what they stand for
 
 _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,7 +46,9 @@ def decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
         before = data.removeprefix(codecs.BOM_UTF8)[: error.start].decode()
         at = Document(file, 1, before, "").origin(len(before))
         byte = data.removeprefix(codecs.BOM_UTF8)[error.start]
-        return before, [finding(at, "encoding", f"byte 0x{byte:02x} is not UTF-8", "save the file as UTF-8")]
+        return data.decode(errors="replace"), [
+            finding(at, "encoding", f"byte 0x{byte:02x} is not UTF-8", "save the file as UTF-8")
+        ]
     found = _FORBIDDEN.search(text)
     if found:
         where = Document(file, 1, text, "").origin(found.start())
@@ -78,20 +81,28 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
 
 def compose(document: Document) -> list[Diagnostic]:
     """Fill in the document's root node; or leave it None and say why not."""
-    composer = _Composer(document)
-    try:
-        composer.run()
-    except _Abandoned:
-        pass
-    except yaml.YAMLError as error:
-        composer.findings.append(explain(document, error))
-    if composer.findings:
+    text, faults = document.text, list[Diagnostic]()
+    for _ in range(_MAX_FAULTS):
+        composer = _Composer(document, text)
+        fault = composer.run()
+        if fault is not None:
+            faults.append(fault.finding)
+        if fault is None or fault.culprit is None:
+            break
+        # Read on as if a word stood in place of the text at fault, so that one missing quote does not hide the next.
+        start, end = fault.culprit
+        text = f"{text[:start]}{'x' * (end - start)}{text[end:]}"
+    findings = [*faults, *composer.findings]
+    if findings:
         document.root = None
-    return composer.findings
+    return findings
 
 
 class _Abandoned(Exception):
-    """Reading on makes no sense; the finding is already there."""
+    """Reading on makes no sense; the finding is already there, or is in `fault`."""
+
+    def __init__(self, fault: Fault | None = None) -> None:
+        self.fault = fault
 
 
 class _Open:
@@ -112,7 +123,7 @@ class _Open:
 
     def close(self, end: int) -> Node:
         if self.is_mapping:
-            return Mapping(tuple(self.entries), self.start, end)
+            return Mapping(tuple(self.entries), self.start, end, {pair[0].text: pair for pair in self.entries})
         return Sequence(tuple(self.items), self.start, end)
 
 
@@ -126,19 +137,45 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 class _Composer:
-    def __init__(self, document: Document) -> None:
+    """Composes once. text: the document's, or the same with some characters replaced."""
+
+    def __init__(self, document: Document, text: str) -> None:
         self.document = document
+        self._text = text
         self.findings: list[Diagnostic] = []
         self._stack: list[_Open] = []
         self._named: dict[str, _Named] = {}
         self._used: set[str] = set()
         self._size = 0
 
-    def run(self) -> None:
-        loader = _Loader(self.document.text)
+    def run(self) -> Fault | None:
+        """Compose until the end, or until the fault that is returned."""
         try:
-            while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
-                self._take(event)
+            self._compose()
+        except _Abandoned as abandoned:
+            return abandoned.fault
+        except yaml.YAMLError as error:
+            return explain(self._as_read(), error)
+        return None
+
+    def _as_read(self) -> Document:
+        """The document with the text that was read in it: what has been reported already does not look wrong in it."""
+        return Document(self.document.file, self.document.line, self._text, "")
+
+    def _compose(self) -> None:
+        take = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.SequenceStartEvent: self._begin,
+            yaml.MappingStartEvent: self._begin,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+        }
+        loader = _Loader(self._text)
+        try:
+            while type(event := loader.get_event()) is not yaml.StreamEndEvent:
+                if type(event) in take:
+                    take[type(event)](event)
         finally:
             loader.dispose()
         for name, named in self._named.items():
@@ -149,19 +186,6 @@ class _Composer:
     def _report(self, start: int, end: int, rule: str, message: str, hint: str = "") -> None:
         self.findings.append(finding(self.document.origin(start, end), rule, message, hint))
 
-    def _take(self, event: Any) -> None:
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.CollectionStartEvent():
-                self._begin(event)
-            case yaml.CollectionEndEvent():
-                self._end(event)
-            case _:
-                pass
-
     def _scalar(self, event: Any) -> None:
         start, end = event.start_mark.index, event.end_mark.index
         if event.tag is not None:
@@ -171,9 +195,11 @@ class _Composer:
         style = event.style if event.style in ("'", '"', "|", ">") else ""
         value = resolve(event.value) if style == "" and event.tag is None else event.value
         node = Scalar(event.value, value, style, start, end)
-        if style == '"' and has_hidden(event.value):
-            message = "an escape in this text gives a control character"
-            self._report(start, end, "control-character", message, "only \\n and \\t are of use in a message")
+        hidden_at = find_hidden(event.value) if style == '"' else -1
+        if hidden_at >= 0:
+            at = place(self.document, node, hidden_at)
+            message = f"an escape gives the control character U+{ord(event.value[hidden_at]):04X}"
+            self.findings.append(finding(at, "control-character", message, "only \\n and \\t are of use in a message"))
         if event.anchor:
             self._named[event.anchor] = _Named(node, 1, 0, event.start_mark.index)
         self._count(1, start)
@@ -227,10 +253,9 @@ class _Composer:
         self._place(node, done.size, done.height)
 
     def _key_is_no_text(self, outer: _Open, start: int) -> None:
-        if self.document.text.startswith("{{", outer.start):
-            self.findings.append(unquoted_template(self.document, outer.start))
-        else:
-            self._report(start, start + 1, "yaml-key", "a key must be a text, not a list or a mapping")
+        if self._text.startswith("{{", outer.start):
+            raise _Abandoned(unquoted_template(self._as_read(), outer.start))
+        self._report(start, start + 1, "yaml-key", "a key must be a text, not a list or a mapping")
         raise _Abandoned
 
     def _too_deep(self, start: int) -> None:

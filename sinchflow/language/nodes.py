@@ -45,15 +45,16 @@ class Mapping(msgspec.Struct, frozen=True):
     entries: tuple[tuple[Scalar, "Node"], ...]
     start: int
     end: int
+    by_name: dict[str, "tuple[Scalar, Node]"] = {}
 
     def entry(self, name: str) -> "tuple[Scalar, Node] | None":
         """Key and value by the key's text."""
-        return next((pair for pair in self.entries if pair[0].text == name), None)
+        return self.by_name.get(name)
 
     def get(self, name: str) -> "Node | None":
         """The value of a key, None when the key is absent."""
-        found = self.entry(name)
-        return found[1] if found else None
+        found = self.by_name.get(name)
+        return found[1] if found is not None else None
 
 
 Node = Scalar | Sequence | Mapping

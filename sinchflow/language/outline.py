@@ -144,14 +144,14 @@ class Outline:
         return self._inspector.template if text.is_template and text.is_rendered else None
 
     def uses(self, name: str) -> Series[tuple[TextUse, Use]]:
-        """Where one of the names that templates see is used, in texts without faults."""
+        """Where one of the names that templates see is used."""
         return self._uses.get(name, ())
 
     @cached_property
     def _uses(self) -> dict[str, list[tuple[TextUse, Use]]]:
         found: dict[str, list[tuple[TextUse, Use]]] = {}
         for text, inspection in self.inspections:
-            for use in inspection.uses if not inspection.faults else ():
+            for use in inspection.uses:
                 found.setdefault(use.path[0], []).append((text, use))
         return found
 

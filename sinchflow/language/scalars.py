@@ -34,9 +34,10 @@ def resolve(text: str) -> str | int | float | bool | None:
     return text
 
 
-def has_hidden(text: str) -> bool:
-    """Whether the text has characters that no message needs and that the program uses for itself."""
-    return _HIDDEN.search(text) is not None
+def find_hidden(text: str) -> int:
+    """Where the text has a character that no message needs, or that the program uses for itself; -1 for nowhere."""
+    found = _HIDDEN.search(text)
+    return found.start() if found else -1
 
 
 def place(document: Document, scalar: Scalar, offset: int, length: int = 1) -> Origin:

@@ -26,8 +26,8 @@ _PATTERNS = {
     "^[A-Za-z_]": "a name of letters, digits and underscores that does not begin with a digit",
     "timeout|connection": "timeout, connection, a status such as 429 or a class such as 5xx",
     "(xx|": "a status such as 409 or a class such as 2xx",
-    "{2}$": "a code of three digits",
     "[A-Z]{2}": "a country in two capital letters, such as AU",
+    "{2}$": "a code of three digits",
 }
 _TYPES = {
     "string": "a text",
@@ -162,20 +162,30 @@ class _Error:
         expected = _expected(types, self._error.schema)
         if self._node is None or (isinstance(self._node, Scalar) and self._node.value is None):
             return self._at_value("type", f"{self._label} has no value; expected {expected}")
-        return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}")
+        hint = _type_hint(types, self._node)
+        return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint)
 
     def _enum(self) -> Diagnostic:
         allowed = [str(item) for item in self._error.validator_value]
         given = self._node.text if isinstance(self._node, Scalar) else ""
         if isinstance(self._node, Scalar):
             hint = did_you_mean(given, allowed, "allowed")
+            if "description" in self._error.schema and "then" in self._error.relative_schema_path:
+                hint = str(self._error.schema["description"])
             return self._at_value("value", f'{self._label} cannot be "{given}"', hint)
         message = f"{self._label} must be one of a few words, but is {_found(self._node)}"
         return self._at_value("type", message, f"allowed: {', '.join(allowed)}")
 
     def _pattern(self) -> Diagnostic:
         given = self._node.text if isinstance(self._node, Scalar) else ""
-        return self._at_value("value", f'{self._label} cannot be "{given}"; expected {self._pattern_words()}')
+        message = f'{self._label} cannot be "{given}"; expected {self._pattern_words()}'
+        return self._at_value("value", message, self._mended(given))
+
+    def _mended(self, given: str) -> str:
+        """A hint with the text as it would fit, when little has to change."""
+        tries = (given.lower(), given.upper(), _identifier(given), given.replace(" ", "").rstrip("inuteshorday"))
+        mended = next((text for text in tries if re.search(str(self._error.validator_value), text)), "")
+        return f'did you mean "{mended}"?' if mended else ""
 
     def _pattern_words(self) -> str:
         pattern = str(self._error.validator_value)
@@ -189,7 +199,7 @@ class _Error:
             message = f'"{name}" cannot be a key of {self._label}; expected {self._pattern_words()}'
         else:
             message = f"this key of {self._label} has {len(name)} characters; expected 1 to 100"
-        return finding(origin, "value", message, f"write {re.sub(r'[^A-Za-z0-9_]+', '_', name)}" if name else "")
+        return finding(origin, "value", message, self._mended(name) if self._error.validator == "pattern" else "")
 
     def _limit(self) -> Diagnostic:
         value, given, label = self._error.validator_value, self._error.instance, self._label
@@ -267,6 +277,28 @@ def _found(node: Node | None) -> str:
             return f'the text "{_short(node.text)}"'
         case None:
             return "nothing"
+
+
+def _identifier(text: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def _type_hint(types: Series[str], node: Node | None) -> str:
+    """What was probably meant by a value of the wrong type."""
+    match node:
+        case Scalar(text=text) if "boolean" in types and text.lower() in ("yes", "on", "true", "1"):
+            return "write true"
+        case Scalar(text=text) if "boolean" in types and text.lower() in ("no", "off", "false", "0"):
+            return "write false"
+        case Scalar(text=text) if types == ["object"] and re.match(r"\w+:\S", text):
+            return f"put a space after the colon: {text.replace(':', ': ', 1)}"
+        case Mapping(entries=((Scalar(text=key), _), *_)) if types == ["array"]:
+            if key.startswith("-"):
+                return f'put a space after the dash: "- {key[1:]}: …"'
+            return f'begin each item with a dash: "- {key}: …"'
+        case _:
+            return ""
 
 
 def _short(text: str) -> str:

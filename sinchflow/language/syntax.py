@@ -5,6 +5,7 @@ libyaml says what it was scanning; people want to know which quote is missing wh
 
 import re
 
+import msgspec
 import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, finding
@@ -17,24 +18,31 @@ _TEXT_VALUE = re.compile(r"""^(?P<before>\s*(?:-\s+)*(?:[\w.-]+:\s+)?)(?P<value>
 _QUOTED_START = re.compile(r"""^\s*(?:-\s+)*(?:[\w.-]+:\s+)?(["'])""")
 
 
-def unquoted_template(document: Document, at: int) -> Diagnostic:
+class Fault(msgspec.Struct, frozen=True):
+    """A finding, and the text that is at fault by itself (start and end): without it the rest may be read."""
+
+    finding: Diagnostic
+    culprit: tuple[int, int] | None = None
+
+
+def unquoted_template(document: Document, at: int) -> Fault:
     """The finding for `{{ … }}` that YAML reads as a mapping, with the line as it should be."""
     line = document.source_line(at)
     origin = document.origin(at)
     rest = line[origin.column - 1 :]
     found = _TEMPLATE_VALUE.match(line)
+    close = rest.find("}}") + 2 if "}}" in rest else len(rest)
     if found and len(found["before"]) == origin.column - 1:
         before, value = found["before"], found["value"]
     else:
-        close = rest.find("}}")
-        before, value = "", rest[: close + 2] if close >= 0 else rest
+        before, value = "", rest[:close]
     if before.split(":")[0].strip(" -") == "if" and re.fullmatch(r"\{\{[^{}]*\}\}", value):
         hint = f"an if takes the expression without braces: {before.strip()} {value[2:-2].strip()}"
     else:
         hint = f"quote this template: {before.strip()} {quoted(value)}".replace(":  ", ": ")
-    stop = at + (rest.find("}}") + 2 if "}}" in rest else len(rest))
     message = "YAML reads an unquoted {{ … }} as a mapping"
-    return finding(document.origin(at, stop), "unquoted-template", message, hint)
+    where = document.origin(at, at + close)
+    return Fault(finding(where, "unquoted-template", message, hint), (at, at + len(value)))
 
 
 def quoted(text: str) -> str:
@@ -44,7 +52,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def explain(document: Document, error: yaml.YAMLError) -> Diagnostic:
+def explain(document: Document, error: yaml.YAMLError) -> Fault:
     """The finding for what the parser refused, at the place that needs mending."""
     mark = getattr(error, "problem_mark", None)
     at = min(mark.index if mark else 0, len(document.text))
@@ -54,9 +62,38 @@ def explain(document: Document, error: yaml.YAMLError) -> Diagnostic:
     template = _template_at(document, at)
     if template is not None:
         return template
-    line = document.source_line(at)
+    if "alias" in context or "anchor" in context:
+        at = start.index if start else at
+    return _unquoted_text(document, at, problem, context) or Fault(
+        _misread(document, at, problem, context, start.index if start else at)
+    )
+
+
+def _unquoted_text(document: Document, at: int, problem: str, context: str) -> Fault | None:
+    """The fault of a text that only needs quotes, if it is one."""
+    line, where = document.source_line(at), document.origin(at)
     char = document.text[at : at + 1]
-    where = document.origin(at)
+    found = _TEXT_VALUE.match(line)
+    if char == "\t" or not found or not found["before"].strip() or found["value"][0] in "\"'|>#{[":
+        return None
+    if "mapping values are not allowed" in problem and where.column > found.start("value"):
+        message = 'a second ": " on this line cannot be read'
+    elif any(part in problem for part in ("cannot start any token", "node content")):
+        message = f'a text cannot begin with "{char}" unless it is quoted'
+    elif "alias" in context or "anchor" in context:
+        message = 'a text that begins with "&" or "*" must be quoted'
+    else:
+        return None
+    hint = f"quote the text: {found['before'].strip()} {quoted(found['value'])}"
+    first = at - (where.column - 1)
+    culprit = (first + found.start("value"), first + found.end("value"))
+    return Fault(finding(where, "yaml-syntax", message, hint), culprit)
+
+
+def _misread(document: Document, at: int, problem: str, context: str, start: int) -> Diagnostic:
+    """The finding for everything else; start: where what the parser was reading began."""
+    line, where = document.source_line(at), document.origin(at)
+    char = document.text[at : at + 1]
 
     def syntax(message: str, hint: str = "") -> Diagnostic:
         return finding(where, "yaml-syntax", message, hint)
@@ -64,34 +101,31 @@ def explain(document: Document, error: yaml.YAMLError) -> Diagnostic:
     if char == "\t" or (line[: where.column - 1].strip() == "" and "\t" in line[: where.column]):
         return syntax("a tab stands where YAML wants spaces", "indent with spaces")
     if "mapping values are not allowed" in problem:
-        return syntax('a second ": " on this line cannot be read', _quote_hint(line) or "check the indentation")
-    if "cannot start any token" in problem:
-        return syntax(f'a text cannot begin with "{char}" unless it is quoted', _quote_hint(line))
-    if "anchor" in context or "alias" in context:
-        return syntax('a text that begins with "&" or "*" must be quoted', _quote_hint(line))
+        return syntax("a key cannot stand here", "the line above is no key; check the indentation, or quote the text")
     if "block sequence entries are not allowed" in problem:
-        return syntax(
-            "a list item cannot begin here, after the key", 'put "- …" on a line of its own, or quote the text'
-        )
+        hint = 'put "- …" on a line of its own, or quote the text'
+        return syntax("a list item cannot begin here, after the key", hint)
     if "quoted scalar" in context:
-        return _in_quotes(document, at, problem, start.index if start else at)
+        return _in_quotes(document, at, problem, start)
     if "block scalar" in context:
         return syntax("the text of a | or > block begins on the next line", "move the text to the next line, indented")
     if "flow sequence" in context or "flow mapping" in context:
-        return _unclosed(document, context, start.index if start else at)
-    if "directive" in context or "directive" in problem:
+        return _unclosed(document, context, start)
+    if "directive" in context or "document start" in problem:
+        found = re.search(r"^%", document.text, re.MULTILINE)
+        where = document.origin(found.start()) if found else where
         return syntax('a line that begins with "%" is a YAML directive, and none is used here', "delete the line")
     if "could not find expected ':'" in problem:
-        where = document.origin(start.index, start.index + 1) if start else where
+        where = document.origin(start, start + 1)
         return syntax('this line is neither "key: value" nor a continued text', 'is a ":" missing, or an indentation?')
-    if "expected key" in problem or "expected '-' indicator" in problem or "<block" in problem:
+    if "expected key" in problem or "expected '-' indicator" in problem:
         return _misplaced(document, at)
-    if "node content" in problem:
-        return syntax(f'a text cannot begin with "{char}" unless it is quoted', _quote_hint(line))
-    return syntax(f"not valid YAML: {problem}", _quote_hint(line))
+    if "cannot start any token" in problem or "node content" in problem:
+        return syntax(f'"{char}" cannot stand here', "a text that begins with it needs quotes")
+    return syntax(f"this cannot be read as YAML: {problem}")
 
 
-def _template_at(document: Document, at: int) -> Diagnostic | None:
+def _template_at(document: Document, at: int) -> Fault | None:
     """The finding for an unquoted template on the line of the problem, or on the last line with text before it."""
     lines = [document.source_line(at)]
     begin = at - (document.origin(at).column - 1)
@@ -105,13 +139,6 @@ def _template_at(document: Document, at: int) -> Diagnostic | None:
         if found:
             return unquoted_template(document, first + found.start("value"))
     return None
-
-
-def _quote_hint(line: str) -> str:
-    found = _TEXT_VALUE.match(line)
-    if not found or not found["before"].strip() or found["value"][0] in "\"'|>#":
-        return ""
-    return f"quote the text: {found['before'].strip()} {quoted(found['value'])}"
 
 
 def _in_quotes(document: Document, at: int, problem: str, start: int) -> Diagnostic:

@@ -28,7 +28,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if comment:
             rest = comment[0].rstrip()
             whole = quoted(" ".join(text.scalar.text.split()) + rest)
-            key = f"{text.key.text}: " if text.key else ""
+            between = outline.document.text[text.key.end : text.scalar.start] if text.key else ""
+            key = f"{text.key.text}: " if text.key and re.fullmatch(r":\s+", between) else ""
             start = comment.start() + len(comment[0]) - len(comment[0].lstrip())
             message = f'YAML ends this text before "#": "{text.scalar.text}" is all that is left of it'
             hint = f"quote the text: {key}{whole}; or move the comment to a line of its own"

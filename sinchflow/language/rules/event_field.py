@@ -19,14 +19,15 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             continue
         field = use.path[1]
         lacking = [kind for kind in kinds if field not in EVENT_FIELDS[kind]]
-        where = outline.at_part(text, use, 1)
         if len(lacking) == len(kinds):
             message = f'an event of {" or ".join(kinds)} has no field "{field}"'
             hint = did_you_mean(field, everything, "it has") if everything else "it has none"
-            yield finding(where, RULE.id, message, hint)
+            yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
         elif lacking and not use.guarded:
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
-            yield finding(where, RULE.id, message, f"say what to use then: event.{field} | default('…')")
+            yield finding(
+                outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"
+            )
 
 
 RULE = Rule(

@@ -23,14 +23,20 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     everything = frozenset().union(*known)
     for text, use in uses:
         name = use.path[1]
-        where = outline.at_part(text, use, 1)
         if name not in everything:
             message = f"no filter gives match.{name}"
             given = did_you_mean(name, everything, "given") if everything else ""
-            yield finding(where, RULE.id, message, given or "keyword gives match.rest; a regex gives its named groups")
+            yield finding(
+                outline.at_part(text, use, 1),
+                RULE.id,
+                message,
+                given or "keyword gives match.rest; a regex gives its named groups",
+            )
         elif not use.guarded and any(name not in names for names in known):
             message = f"match.{name} is not given by every filter that can start the flow"
-            yield finding(where, RULE.id, message, f"say what to use then: match.{name} | default('…')")
+            yield finding(
+                outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: match.{name} | default('…')"
+            )
 
 
 def _given(trigger: TriggerView) -> Iterator[frozenset[str] | None]:

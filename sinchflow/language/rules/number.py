@@ -11,6 +11,8 @@ from sinchflow.language.rules.rule import Rule, Settings
 _GLOB = re.compile(r"[+0-9*?]*[*?][+0-9*?]*")
 _SHORT_CODE = re.compile(r"[0-9]{3,8}")
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}")
+#: Possible, but in no range that is in use as far as the library knows: it may be older than the range.
+_UNUSED = "is in no range of numbers that is in use"
 #: Places of numbers, and whether a short code or a sender's name may stand there.
 _PLACES = {
     "inbound_sms.from": True,
@@ -34,9 +36,12 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         if _PLACES[text.place] and (_SHORT_CODE.fullmatch(number) or _NAME.fullmatch(number)):
             continue
         reason, meant = fault(number, settings.country)
-        if reason:
+        where = outline.document.origin_of(text.scalar)
+        if reason == _UNUSED:
+            yield finding(where, RULE.id, f'"{number}" {reason}', "check its digits", "warning")
+        elif reason:
             hint = f"write {meant}" if meant else "write it with + and the country's code, such as +61491570156"
-            yield finding(outline.document.origin_of(text.scalar), RULE.id, f'"{number}" {reason}', hint)
+            yield finding(where, RULE.id, f'"{number}" {reason}', hint)
 
 
 def _is_filter(text: TextUse) -> bool:
@@ -65,7 +70,10 @@ def fault(number: str, country: str | None) -> tuple[str, str]:
             reason = "is no number that can be texted"
         else:
             form = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
-            return ("", "") if form == number else ("is not in E.164 form", form)
+            is_valid = phonenumbers.is_valid_number(parsed)
+            if form == number:
+                return ("", "") if is_valid else (_UNUSED, "")
+            return "is not in E.164 form", form if is_valid else ""
         if written.startswith("+") and number.startswith("+"):
             return reason, ""
     return "is no telephone number in E.164 form", ""

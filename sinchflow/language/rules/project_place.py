@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.nodes import Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import nearest
 
+#: Services whose address nobody has published; they work with `base_url`.
+_UNPUBLISHED = ("one_nz", "grouptext")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\Z"
 )
@@ -19,11 +22,21 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     checks = {"timezone": _timezone, "country": _country, "outbound.allow": _address}
     for text in outline.texts:
         check = checks.get(text.place)
-        message, hint = check(text) if check and isinstance(text.scalar.value, str) else ("", "")
+        is_judged = isinstance(text.scalar.value, str) and not text.is_template
+        message, hint = check(text) if check and is_judged else ("", "")
         if message:
             yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
+    yield from _service(outline)
+
+
+def _service(outline: Outline) -> Iterator[Diagnostic]:
     service, base_url = outline.root.entry("service"), outline.root.entry("base_url")
-    if service and base_url:
+    name = service[1].text if service and isinstance(service[1], Scalar) else ""
+    if service and name in _UNPUBLISHED and not base_url:
+        message = f'the address of the service "{name}" is published nowhere'
+        hint = "ask the service for the address of its API, and add base_url: https://…"
+        yield finding(outline.document.origin_of(service[1]), RULE.id, message, hint)
+    elif base_url and name and name not in _UNPUBLISHED:
         message = "service and base_url both say where the API is"
         yield finding(outline.document.origin_of(base_url[0]), RULE.id, message, "keep one of them")
 

@@ -12,7 +12,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text in outline.texts:
         if text.place != "inbound_sms.regex":
             continue
-        reason = regex_fault(text.scalar.text)
+        reason = (regex_fault(text.scalar.text) or "").removesuffix(f": {text.scalar.text}")
         if reason:
             message = f'the pattern "{text.scalar.text}" cannot be used: {reason}'
             yield finding(outline.document.origin_of(text.scalar), RULE.id, message, _hint(text.scalar.text))

@@ -8,9 +8,9 @@ from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 
 _FIELDS = {
-    "run": ("id", "started_at"),
+    "run": ("flow", "id", "started_at"),
     "flow": ("name",),
-    "error": ("kind", "message", "place", "status", "step"),
+    "error": ("kind", "message", "status", "step"),
 }
 #: What is known of every contact; more comes from elsewhere and needs a default.
 _CONTACT = ("number",)

@@ -12,7 +12,7 @@ _EARLY = ("event", "match", "contact", "our_number", "env", "flow", "now")
 #: What a template may name, by phase. While flows are being chosen there is no run yet.
 NAMES: dict[str, tuple[str, ...]] = {
     "match": _EARLY,
-    "begin": (*_EARLY, "vars", "run"),
+    "begin": _EARLY,
     "step": (*_EARLY, "vars", "run", "steps", "secrets", "error"),
     "project": ("secrets", "env"),
 }
@@ -21,7 +21,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text, inspection in outline.inspections:
         known = NAMES[text.scope.phase]
-        for use in inspection.uses if not inspection.faults else ():
+        for use in inspection.uses:
             name = use.path[0]
             if name not in known and name != "secrets":
                 yield finding(outline.at_part(text, use, 0), RULE.id, *_words(text, name, outline))
