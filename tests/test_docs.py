@@ -1,4 +1,4 @@
-"""What the documentation shows is true: its YAML validates, its links lead somewhere, its commands are the real ones."""
+"""What the documentation shows is true: its YAML validates, its links lead somewhere, its webhooks are complete."""
 
 import json
 import re

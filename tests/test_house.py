@@ -55,9 +55,7 @@ EFFECTS = {
 #: `language` reads the user's files; that is its work.
 READS_FILES = {"os"}
 
-MODULES = sorted(
-    path for path in (ROOT / "sinchflow").glob("*/**/*.py") if path.relative_to(ROOT).parts[1] in FLOORS
-)
+MODULES = sorted(path for path in (ROOT / "sinchflow").glob("*/**/*.py") if path.relative_to(ROOT).parts[1] in FLOORS)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -78,8 +78,12 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
     console = Console(highlight=False)
     await dev.start(phone.routes(dev.conversation.after, dev.text_in, [customer]))
     try:
-        _greet(console, dev, options.root, customer)
-        terminal = Terminal(dev, console, customer, is_typed=sys.stdin.isatty() and sys.stdout.isatty())
+        is_typed = sys.stdin.isatty() and sys.stdout.isatty()
+        _greet(console, dev, options.root)
+        if is_typed:
+            console.print(f"  Type a text and Enter to send it as {customer}; /help shows more, Ctrl-C ends.")
+        console.print()
+        terminal = Terminal(dev, console, customer, is_typed=is_typed)
         conversing = asyncio.create_task(terminal.converse())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, conversing.cancel)
@@ -89,7 +93,7 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
         await dev.stop()
 
 
-def _greet(console: "Console", dev: "Dev", root: Path, customer: str) -> None:
+def _greet(console: "Console", dev: "Dev", root: Path) -> None:
     flows = len(dev.flows)
     count = "1 flow" if flows == 1 else f"{flows} flows"
     hook = f"http://127.0.0.1:{dev.daemon.port}/hooks/dev/inbound"
@@ -98,4 +102,3 @@ def _greet(console: "Console", dev: "Dev", root: Path, customer: str) -> None:
     console.print(f"  webhooks               {hook}", soft_wrap=True)
     if not flows:
         console.print("  There is no flow yet: put one into flows/ and it is picked up at once.")
-    console.print(f"  Type a text and Enter to send it as {customer}; /help shows more, Ctrl-C ends.\n", soft_wrap=True)
