@@ -1,8 +1,8 @@
 """Every case of tests/cases/validate: a file or project, and the complete output that `validate` gives for it.
 
 A case is NAME.yaml (checked as flows/NAME.yaml) or a folder NAME (checked as a project). In `err` its output stands
-beside it in NAME.out; in `ok` there is none. `UPDATE_CASES=1 pytest tests/test_cases_validate.py` writes the .out files anew:
-read what it wrote.
+beside it in NAME.out; in `ok` there is none. `UPDATE_CASES=1 pytest tests/test_cases_validate.py` writes the .out files
+anew: read what it wrote.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""`reply` or `throttle` in a flow whose runs may be about nobody."""
+"""`reply`, `throttle` or `contact.number` in a flow whose runs may be about nobody."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
+
+_HINT = "name the contact at the top, for example: contact: +61491570156"
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -16,10 +18,12 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     uses += [throttle[0]] if throttle else []
     for key in uses:
         message = f"{key.text} needs a contact, and a manual start is about nobody"
-        hint = "name the contact at the top, for example: contact: +61491570156"
-        if key.text == "reply":
-            hint += "; or use send_sms with to"
+        hint = f"{_HINT}; or use send_sms with to" if key.text == "reply" else _HINT
         yield finding(outline.document.origin_of(key), RULE.id, message, hint)
+    for text, use in outline.uses("contact"):
+        if use.path[1:] == ("number",) and not use.guarded:
+            message = "contact.number is nobody's when the flow is started by manual"
+            yield finding(outline.at_part(text, use, 0), RULE.id, message, _HINT)
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline, TextUse
@@ -48,7 +48,7 @@ def _is_filter(text: TextUse) -> bool:
     return text.place.startswith(("inbound_sms.", "delivery_receipt."))
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def fault(number: str, country: str | None) -> tuple[str, str]:
     """Why the text is no number in E.164 form, and what was probably meant; two empty texts when it is one."""
     import phonenumbers  # 40 ms, and most flows have no number in them

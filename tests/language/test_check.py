@@ -1,0 +1,142 @@
+"""A project checked: which files are read, what is reported, what a second check costs."""
+
+import os
+
+import pytest
+
+from sinchflow.language.build import flow_from_source
+from sinchflow.language.check import Checker
+
+FLOW = "on: inbound_sms\nsteps:\n  - reply: hello\n"
+BROKEN = "on: inbound_sms\nsteps:\n  - replay: hello\n"
+
+
+def write(root, **files):
+    for name, text in files.items():
+        path = root / f"{name.replace('__', '/')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def found(checked):
+    return [(item.file, item.rule) for item in checked.diagnostics]
+
+
+def test_empty_folder_is_a_project_of_defaults(tmp_path):
+    checked = Checker().check(tmp_path)
+    assert (checked.flows, checked.diagnostics, checked.has_errors) == ((), (), False)
+    assert (checked.project.timezone, checked.project.limits.calls) == ("UTC", 100)
+
+
+def test_flows_come_from_all_folders_but_not_from_tests_and_hidden_files(tmp_path):
+    write(tmp_path, flows__b=FLOW, flows__deep__a=FLOW, other=BROKEN)
+    for name in ("x.test.yaml", ".hidden.yaml", "notes.txt"):
+        (tmp_path / "flows" / name).write_text(BROKEN)
+    (tmp_path / "flows" / "c.yml").write_text(FLOW)
+    checked = Checker().check(tmp_path)
+    assert [flow.name for flow in checked.flows] == ["b", "c", "a"]
+    assert checked.diagnostics == ()
+
+
+def test_named_paths_narrow_what_is_reported_and_may_lie_elsewhere(tmp_path):
+    write(tmp_path, flows__a=BROKEN, flows__b=BROKEN, elsewhere__c=BROKEN)
+    checker = Checker()
+    assert found(checker.check(tmp_path, [tmp_path / "flows" / "b.yaml"])) == [("flows/b.yaml", "unknown-key")]
+    checked = checker.check(tmp_path, [tmp_path / "elsewhere"])
+    assert found(checked) == [("elsewhere/c.yaml", "unknown-key")]
+    assert len(checker.check(tmp_path).diagnostics) == 2
+
+
+def test_project_file_can_be_named_alone(tmp_path):
+    write(tmp_path, flows__a=BROKEN, sinchflow="contry: AU\n")
+    checked = Checker().check(tmp_path, [tmp_path / "sinchflow.yaml"])
+    assert found(checked) == [("sinchflow.yaml", "unknown-key")]
+
+
+def test_missing_path_and_transcript_test_are_findings(tmp_path):
+    write(tmp_path, flows__a=FLOW)
+    (tmp_path / "flows" / "a.test.yaml").write_text("x")
+    checked = Checker().check(tmp_path, [tmp_path / "no.yaml", tmp_path / "flows" / "a.test.yaml"])
+    assert found(checked) == [("flows/a.test.yaml", "file"), ("no.yaml", "file")]
+
+
+def test_what_cannot_be_read_is_a_finding_and_hides_nothing(tmp_path):
+    write(tmp_path, flows__a=BROKEN)
+    flows = tmp_path / "flows"
+    (flows / "folder.yaml").mkdir()
+    (flows / "around").symlink_to(flows)
+    (flows / "self.yaml").symlink_to(flows / "self.yaml")
+    (flows / "gone.yaml").symlink_to(tmp_path / "nothing")
+    os.mkfifo(flows / "pipe.yaml")
+    assert found(Checker().check(tmp_path)) == [
+        ("flows/a.yaml", "unknown-key"),
+        ("flows/around", "file"),
+        ("flows/folder.yaml", "file"),
+        ("flows/gone.yaml", "file"),
+        ("flows/pipe.yaml", "file"),
+        ("flows/self.yaml", "file"),
+    ]
+
+
+def test_flows_that_is_a_file_is_a_finding(tmp_path):
+    (tmp_path / "flows").write_text("x")
+    assert found(Checker().check(tmp_path)) == [("flows", "file")]
+
+
+def test_second_check_builds_changed_documents_only(tmp_path):
+    write(tmp_path, flows__a=FLOW + "---\nname: second\n" + FLOW, flows__b=FLOW)
+    checker = Checker()
+    before = {flow.name: flow for flow in checker.check(tmp_path).flows}
+    write(tmp_path, flows__b=FLOW.replace("hello", "bye"))
+    after = {flow.name: flow for flow in checker.check(tmp_path).flows}
+    assert after["a"] is before["a"]
+    assert after["second"] is before["second"]
+    assert after["b"] is not before["b"]
+
+
+def test_changed_settings_are_applied_to_unchanged_flows(tmp_path):
+    write(tmp_path, flows__a=FLOW.replace("hello", '"{{ env.SHOP }}"'))
+    checker = Checker()
+    assert found(checker.check(tmp_path)) == [("flows/a.yaml", "env-name")]
+    write(tmp_path, sinchflow="env: [SHOP]\n")
+    assert found(checker.check(tmp_path)) == []
+
+
+def test_moved_document_keeps_its_digest_and_gets_its_new_place(tmp_path):
+    write(tmp_path, flows__a=FLOW)
+    checker = Checker()
+    (before,) = checker.check(tmp_path).flows
+    write(tmp_path, flows__a="# a comment\n---\n" + FLOW)
+    checked = checker.check(tmp_path)
+    (after,) = checked.flows
+    assert after.digest == before.digest
+    assert after.steps[0].origin.line == before.steps[0].origin.line + 2
+    assert checked.sources[after.digest].line == 3
+
+
+def test_flow_is_built_again_from_its_stored_source(tmp_path):
+    write(tmp_path, flows__a="name: one\n" + FLOW + "---\nname: two\n" + FLOW)
+    checked = Checker().check(tmp_path)
+    for flow in checked.flows:
+        source = checked.sources[flow.digest]
+        assert flow_from_source(source.text, source.file, source.line) == flow
+
+
+def test_source_that_is_no_flow_is_refused():
+    with pytest.raises(ValueError, match="not one flow"):
+        flow_from_source("just: {a", "a.yaml", 1)
+
+
+def test_warnings_do_not_keep_a_flow_from_being_built(tmp_path):
+    write(tmp_path, flows__a="on: inbound_sms\nsteps:\n  - stop: done\n  - log: never\n")
+    checked = Checker().check(tmp_path)
+    assert [item.severity for item in checked.diagnostics] == ["warning"]
+    assert not checked.has_errors
+    assert len(checked.flows) == 1
+
+
+def test_broken_project_file_gives_defaults_and_a_finding(tmp_path):
+    write(tmp_path, sinchflow="- a\n", flows__a=FLOW)
+    checked = Checker().check(tmp_path)
+    assert found(checked) == [("sinchflow.yaml", "type")]
+    assert checked.project.service is None
