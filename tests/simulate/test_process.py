@@ -1,0 +1,52 @@
+"""The simulated Sinch as a process of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+MODULE = [sys.executable, "-m", "sinchflow.simulate.provider"]
+
+
+def test_process_prints_its_url_first_and_serves_until_told_to_stop() -> None:
+    command = [*MODULE, "--api-key", "k", "--api-secret", "s", "--outcome", "55=rejected:302", "--keep", "10"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            body = json.dumps({"messages": [{"content": "Hi", "destination_number": "+61491570156"}]}).encode()
+            headers = {"Authorization": "Basic azpz", "Content-Type": "application/json"}
+            request = urllib.request.Request(f"{url}/v1/messages", body, headers)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 202
+            with urllib.request.urlopen(f"{url}/_sim/stats", timeout=10) as answer:
+                assert json.load(answer)["messages"] == 1
+        finally:
+            process.send_signal(signal.SIGTERM)
+        rest, errors = process.communicate(timeout=10)
+        assert (rest, errors) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--help"], 0, "numbers ending in 0009"),
+        (["--api-key", "k"], 2, "belong together"),
+        (["--outcome", "0009"], 2, "SUFFIX=STATUS"),
+        (["--statuses", "sent"], 2, "enroute, submitted and final"),
+        (["--host", "192.0.2.1"], 3, "cannot listen on 192.0.2.1:0"),
+    ],
+)
+def test_command_line_explains_itself(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sinchflow.simulate.serve import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    said = capsys.readouterr()
+    assert ended.value.code == code
+    assert words in " ".join((said.out + said.err).split())
