@@ -79,7 +79,7 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
     await dev.start(phone.routes(dev.conversation.after, dev.text_in, [customer]))
     try:
         is_typed = sys.stdin.isatty() and sys.stdout.isatty()
-        _greet(console, dev, options.root)
+        _greet(console, dev, options.root, is_live_http=is_live_http)
         if is_typed:
             console.print(f"  Type a text and Enter to send it as {customer}; /help shows more, Ctrl-C ends.")
         console.print()
@@ -93,11 +93,13 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
         await dev.stop()
 
 
-def _greet(console: "Console", dev: "Dev", root: Path) -> None:
+def _greet(console: "Console", dev: "Dev", root: Path, *, is_live_http: bool) -> None:
     flows = len(dev.flows)
     count = "1 flow" if flows == 1 else f"{flows} flows"
     hook = f"http://127.0.0.1:{dev.daemon.port}/hooks/dev/inbound"
-    console.print(f"[bold]sinchflow dev[/bold]  {count} from {root / 'flows'}; nothing leaves this machine")
+    leaves = "only http steps leave" if is_live_http else "nothing leaves"
+    console.print("sinchflow dev", style="bold", end="")
+    console.print(f"  {count} from {root / 'flows'}; {leaves} this machine", markup=False, soft_wrap=True)
     console.print(f"  the customer's phone   http://127.0.0.1:{dev.daemon.admin_port}/phone", soft_wrap=True)
     console.print(f"  webhooks               {hook}", soft_wrap=True)
     if not flows:
