@@ -3,6 +3,7 @@
 Keeps what it found out about every document by digest and place, so that a reload looks at changed documents only.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.files import cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.inspector import Inspector
 from sinchflow.language.nodes import Document, Mapping, Scalar
-from sinchflow.language.outline import Outline, outline_flow, outline_project
+from sinchflow.language.outline import Outline
 from sinchflow.language.rules import RULES
 from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
+from sinchflow.language.walk import outline_flow, outline_project
 from sinchflow.model.flow import Flow
 from sinchflow.model.origin import Origin
 from sinchflow.model.project import Project
@@ -36,7 +38,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found.
 
-    flows: those of sound documents, in order of file and line, of the whole project whatever `paths` named.
+    flows: those of sound documents, in order of file and line; of the files that `paths` named, or all.
     sources: by digest. texts: whole content of every file, for `present_text`.
     diagnostics: sorted; of the files that `paths` named, or all.
     """
@@ -84,8 +86,8 @@ class Checker:
     def check(self, root: Path, paths: Sequence[Path] = ()) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
 
-        paths: files or folders, relative ones from `root`; only they are reported. A file outside of `flows/` is
-        checked as one more flow file. Never raises for what stands in the files.
+        paths: files or folders, relative ones from `root`; only they are checked, and of the other flows only the
+        names are looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in files.
         """
         return _Check(self._tools, self._known, root).run(paths)
 
@@ -106,26 +108,42 @@ class _Check:
 
     def run(self, paths: Sequence[Path]) -> Checked:
         project = self._project()
-        named = self._add(named_files(self._root, paths))
         folder = self._root / "flows"
-        if folder.exists():
-            self._add(flow_files(folder))
-        names = [result.named for result in self._seen.values() if result.named]
-        self._findings += duplicate_flows(names)
-        self._known.clear()
+        files = flow_files(folder) if os.path.lexists(folder) else iter(())
+        if paths:
+            reported = self._add(named_files(self._root, paths))
+            others = self._names(files)
+        else:
+            reported = self._add(files) | {PROJECT_FILE}
+            others = []
+            self._known.clear()
         self._known.update(self._seen)
+        own = sorted((result.named for result in self._seen.values() if result.named), key=lambda each: each.place)
+        self._findings += duplicate_flows([*others, *own])
         return Checked(
             project=project,
             flows=tuple(sorted(self._flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
             sources=self._sources,
-            diagnostics=in_order(item for item in self._findings if not paths or item.file in named),
+            diagnostics=in_order(item for item in self._findings if item.file in reported),
             texts=self._texts,
         )
+
+    def _names(self, files: Iterator[Path | tuple[Path, str]]) -> list[Named]:
+        """Only the names of flows in files that are not to be reported."""
+        found: list[Named] = []
+        for file in files:
+            name = shown_name(self._root, file) if isinstance(file, Path) else ""
+            if isinstance(file, Path) and name not in self._texts:
+                for document in self._documents(name, file):
+                    compose(document)
+                    if isinstance(document.root, Mapping):
+                        found.append(_named(document, document.root))
+        return sorted(found, key=lambda each: each.place)
 
     def _project(self) -> Project:
         """The project's settings; the defaults where they are wrong, and then nothing is judged by them."""
         path = self._root / PROJECT_FILE
-        if not path.exists() and not path.is_symlink():
+        if not os.path.lexists(path):
             return default_project()
         self._settings = Settings(env=None)
         before = len(self._findings)

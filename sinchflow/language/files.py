@@ -31,7 +31,7 @@ def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path 
     for child in children:
         if child.name.startswith("."):
             continue
-        if child.is_dir():
+        if os.path.isdir(child):
             if child.name.endswith(_ENDINGS):
                 yield child, "is a folder, but its name is that of a flow file"
             else:
@@ -44,7 +44,7 @@ def named_files(root: Path, paths: Sequence[Path]) -> Iterator[Path | tuple[Path
     """The files that `paths` mean: a file itself, of a folder its flow files. Relative paths begin at `root`."""
     for path in paths:
         whole = root / path
-        if whole.is_dir():
+        if os.path.isdir(whole):
             yield from flow_files(whole)
         elif whole.name.endswith(_TESTS):
             yield whole, "is a transcript test, not a flow"

@@ -47,6 +47,14 @@ def test_named_paths_narrow_what_is_reported_and_may_lie_elsewhere(tmp_path):
     assert len(checker.check(tmp_path).diagnostics) == 2
 
 
+def test_named_path_is_compared_with_the_names_of_all_flows(tmp_path):
+    write(tmp_path, flows__a="name: same\n" + FLOW, flows__b="name: same\n" + FLOW, flows__c=BROKEN)
+    for name in ("a", "b"):
+        checked = Checker().check(tmp_path, [tmp_path / "flows" / f"{name}.yaml"])
+        assert found(checked) == [(f"flows/{name}.yaml", "duplicate-flow")]
+        assert [flow.origin.file for flow in checked.flows] == [f"flows/{name}.yaml"]
+
+
 def test_project_file_can_be_named_alone(tmp_path):
     write(tmp_path, flows__a=BROKEN, sinchflow="contry: AU\n")
     checked = Checker().check(tmp_path, [tmp_path / "sinchflow.yaml"])

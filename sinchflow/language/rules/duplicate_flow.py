@@ -17,14 +17,19 @@ class Named(msgspec.Struct, frozen=True):
     origin: Origin
     is_written: bool
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """File and line, for sorting."""
+        return self.origin.file, self.origin.line
+
 
 def duplicate_flows(flows: Iterable[Named]) -> Iterator[Diagnostic]:
-    """A finding for each flow whose name another one has already, in order of file and line.
+    """A finding for each flow whose name one before it has already.
 
     Names are the same when they differ in upper and lower case only: they would be hard to tell apart in a log.
     """
     first: dict[str, Named] = {}
-    for flow in sorted(flows, key=lambda flow: (flow.origin.file, flow.origin.line)):
+    for flow in flows:
         other = first.setdefault(flow.name.casefold(), flow)
         if other is flow:
             continue
