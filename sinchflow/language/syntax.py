@@ -102,7 +102,7 @@ def _misread(document: Document, at: int, problem: str, context: str, start: int
         return syntax("a tab stands where YAML wants spaces", "indent with spaces")
     if "mapping values are not allowed" in problem:
         return syntax("a key cannot stand here", "the line above is no key; check the indentation, or quote the text")
-    if "block sequence entries are not allowed" in problem:
+    if "sequence entries are not allowed" in problem:
         hint = 'put "- …" on a line of its own, or quote the text'
         return syntax("a list item cannot begin here, after the key", hint)
     if "quoted scalar" in context:
@@ -118,7 +118,7 @@ def _misread(document: Document, at: int, problem: str, context: str, start: int
     if "could not find expected ':'" in problem:
         where = document.origin(start, start + 1)
         return syntax('this line is neither "key: value" nor a continued text', 'is a ":" missing, or an indentation?')
-    if "expected key" in problem or "expected '-' indicator" in problem:
+    if any(part in problem for part in ("expected key", "expected '-' indicator", "<block end>")):
         return _misplaced(document, at)
     if "cannot start any token" in problem or "node content" in problem:
         return syntax(f'"{char}" cannot stand here', "a text that begins with it needs quotes")
