@@ -240,7 +240,9 @@ class _Walk:
 
     def finish(self, cursor: Cursor) -> None:
         """The step has all it waited for: give it its output and walk on."""
-        self.go_on(self._give_output(step_at(self._flow, cursor.address), cursor))
+        address = self._give_output(step_at(self._flow, cursor.address), cursor)
+        if self._status == "running":
+            self.go_on(address)
 
     def _give_output(self, step: Step, cursor: Cursor) -> str | None:
         """The address to go on at, once the step's output is known; a failure leads to `on_error`."""

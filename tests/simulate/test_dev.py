@@ -105,6 +105,22 @@ def test_missing_secrets_are_named_once_and_replaced(rehearse, tmp_path):
     assert ("call", "POST https://hook-url.invalid → 200 (stand-in)") in lines
 
 
+def test_run_that_fails_says_why(rehearse, tmp_path):
+    write(
+        tmp_path,
+        "name: call\non: {inbound_sms: {keyword: CALL}}\n"
+        'steps: [{http: {url: "https://chat.example.com", expect: 201}, retry: {attempts: 1}}]\n',
+    )
+
+    async def play(dev: Dev) -> None:
+        await dev.text_in(CUSTOMER, "call")
+
+    assert rehearse(play)[-1] == (
+        "note",
+        "call: run failed: step 0: GET https://chat.example.com answered 200: {}",
+    )
+
+
 @pytest.mark.parametrize(
     ("customer", "text"), [("0491570156", "hi"), ("+61", "hi"), (CUSTOMER, " "), (CUSTOMER, "x" * 5_001)]
 )
