@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from sinchflow.expression.filters import TIMEZONE
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END, Event
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Facts, Run
@@ -41,7 +42,7 @@ def event_scope(event: Event, match: dict[str, Any], facts: Facts, now: datetime
         "env": facts.env,
         "secrets": _SECRETS,
         "now": lambda: now,
-        "timezone": facts.timezone,
+        TIMEZONE: facts.timezone,
     }
 
 

@@ -1,22 +1,33 @@
-"""The filters and tests of templates. Pure: the time zone comes from the scope, the time from `now()`."""
+"""The filters and tests of templates. Pure: the time zone comes from the scope, the time from `now()`.
 
+None is never turned into text by a filter, and what a filter gives stays small however it is called: sizes are counted
+before the work is done.
+"""
+
+import functools
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import jinja2
+from jinja2 import filters as jinja_filters
 from jinja2.runtime import Context
 
 #: Characters that one text may have on the way; a message has at most 5,000.
 LONGEST_TEXT = 100_000
+#: Where the scope keeps the project's time zone; templates cannot name it.
+TIMEZONE = "__timezone"
 
-#: Jinja's own, as they are.
-JINJA = (
-    "abs", "capitalize", "first", "float", "int", "join", "last", "length", "list", "lower", "max", "min", "reverse",
-    "round", "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper", "urlencode",
-)  # fmt: skip
+_LARGEST_INT = 2**63 - 1  # what every JSON reader and SQLite take
+_MOST_DIGITS = 15  # of a double
+
+#: Jinja's own: those that take a text, and those that take anything but none.
+_OF_TEXT = ("capitalize", "lower", "title", "trim", "upper")
+_OF_VALUE = ("abs", "first", "last", "length", "list", "max", "min", "sort", "sum")
 TESTS = (
     "boolean", "defined", "divisibleby", "eq", "even", "false", "ge", "gt", "in", "integer", "le", "lower", "lt",
     "mapping", "ne", "none", "number", "odd", "sequence", "string", "true", "undefined", "upper",
@@ -35,82 +46,179 @@ def as_text(value: Any) -> str:
             raise jinja2.UndefinedError("it is none")
         case bool():
             return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case jinja2.Undefined():
-            raise jinja2.UndefinedError(f"{named(value)} is missing")
+        case int() | float() | timedelta():
+            return str(plain(value))
         case datetime():
             return value.isoformat()
         case _:
             return to_json(value)
 
 
-def named(undefined: jinja2.Undefined) -> str:
-    """The name of something undefined."""
-    return f'"{undefined._undefined_name}"'
+def plain(value: Any) -> Any:
+    """JSON-like data (times stay times) of what an expression gave; a length of time becomes its seconds.
+
+    Raises jinja2.TemplateRuntimeError for what cannot be stored or sent, UndefinedError for what is undefined.
+    """
+    match value:
+        case str():
+            value.isascii() or value.encode()  # half a surrogate pair is no text
+            return value
+        case None | bool() | datetime():
+            return value
+        case int() if abs(value) <= _LARGEST_INT:
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case int() | float():
+            raise jinja2.TemplateRuntimeError("a number is too large")
+        case timedelta():
+            seconds = value.total_seconds()
+            return int(seconds) if seconds.is_integer() else seconds
+        case jinja2.Undefined():
+            raise jinja2.UndefinedError(value._undefined_message)
+        case Mapping():
+            return {as_text(key): plain(item) for key, item in value.items()}
+        case Iterable():
+            return [plain(item) for item in value]
+        case _:
+            raise jinja2.TemplateRuntimeError(f"{kind(value)} is no value")
 
 
 def to_json(value: Any) -> str:
     """JSON text; texts keep their characters."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    return json.dumps(plain(value), ensure_ascii=False, default=datetime.isoformat)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, jinja2.Undefined):
-        raise jinja2.UndefinedError(f"{named(value)} is missing")
-    return list(value)
+def default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
+    """The value, or `instead` where it is undefined or none; with `boolean` also where it is empty, zero or false."""
+    is_absent = value is None or isinstance(value, jinja2.Undefined) or (boolean and not value)
+    return instead if is_absent else value
 
 
-def default(value: Any, instead: Any = "") -> Any:
-    """The value, or `instead` where it is undefined or none."""
-    return instead if value is None or isinstance(value, jinja2.Undefined) else value
-
-
-def replace(text: str, old: str, new: str) -> str:
+def replace(text: Any, old: Any, new: Any) -> str:
     """The text with every `old` replaced by `new`."""
-    result = as_text(text).replace(as_text(old), as_text(new))
-    if len(result) > LONGEST_TEXT:
-        raise jinja2.TemplateRuntimeError(f"a text grows over {LONGEST_TEXT} characters")
-    return result
+    before, sought, instead = as_text(text), as_text(old), as_text(new)
+    _bounded(len(before) + before.count(sought) * (len(instead) - len(sought)))
+    return before.replace(sought, instead)
+
+
+@jinja2.pass_environment
+def join(environment: jinja2.Environment, items: Any, between: Any = "", attribute: Any = None) -> str:
+    """The items as texts, with `between` in between; with `attribute`, that item of each."""
+    if attribute is not None:
+        items = map(jinja_filters.make_attrgetter(environment, attribute), items)
+    parts = [as_text(item) for item in _given(items)]
+    separator = as_text(between)
+    _bounded(sum(map(len, parts)) + len(separator) * len(parts))
+    return separator.join(parts)
+
+
+@jinja2.pass_environment
+def truncate(
+    environment: jinja2.Environment, text: Any, length: int = 255, killwords: bool = False, end: str = "...",
+    leeway: int | None = None,
+) -> str:  # fmt: skip
+    """The text cut to `length` characters at a word's end, `end` behind it."""
+    if length < len(end):
+        raise jinja2.TemplateRuntimeError(f'truncate to {length} leaves no room for the "{end}" at its end')
+    return jinja_filters.do_truncate(environment, as_text(text), length, killwords, end, leeway)
+
+
+@jinja2.pass_environment
+def unique(environment: jinja2.Environment, items: Any, case_sensitive: bool = False, attribute: Any = None) -> Any:
+    """The items without repeats."""
+    found: Iterable[Any] = jinja_filters.sync_do_unique(environment, _given(items), case_sensitive, attribute)
+    return list(found)
+
+
+def reverse(value: Any) -> Any:
+    """A text or a list the other way round."""
+    return value[::-1] if isinstance(value, str) else list(_given(value))[::-1]
+
+
+def split(text: Any, separator: str | None = None) -> list[str]:
+    """The parts of a text, by default its words."""
+    return as_text(text).split(separator)
+
+
+def urlencode(value: Any) -> str:
+    """Text for a URL's path or query; a mapping becomes `name=value&…`."""
+    if isinstance(value, Mapping):
+        return "&".join(f"{quote(as_text(key), '')}={quote(as_text(item), '')}" for key, item in value.items())
+    return quote(as_text(value))
+
+
+_NO_DEFAULT = object()
+
+
+def to_int(value: Any, default: Any = _NO_DEFAULT, base: int = 10) -> Any:
+    """A whole number, cut off after the point. What is none gives `default`; without one it is an error."""
+    return _number(value, default, lambda given: _int(given, base))
+
+
+def to_float(value: Any, default: Any = _NO_DEFAULT) -> Any:
+    """A number. What is none gives `default`; without one it is an error."""
+    return _number(value, default, float)
+
+
+def _int(given: Any, base: int) -> int:
+    if not isinstance(given, str):
+        return int(given)
+    try:
+        return int(given, base)
+    except ValueError:
+        return int(float(given))
+
+
+def _number(value: Any, default: Any, convert: Callable[[Any], Any]) -> Any:
+    try:
+        if isinstance(value, (str, int, float)):
+            return plain(convert(value))
+    except (ValueError, OverflowError, jinja2.TemplateRuntimeError):
+        pass
+    if default is not _NO_DEFAULT:
+        return default
+    if value is None or isinstance(value, jinja2.Undefined):
+        as_text(value)
+    raise jinja2.TemplateRuntimeError(f"{to_json(value)[:40]} is not a number; say what counts instead: int(0)")
+
+
+def rounded(value: Any, precision: int = 0, method: str = "common") -> float:
+    """The number rounded to `precision` digits; method: common, ceil or floor."""
+    if abs(precision) > _MOST_DIGITS:
+        raise jinja2.TemplateRuntimeError(f"round takes up to {_MOST_DIGITS} digits")
+    if method not in {"common", "ceil", "floor"}:
+        raise jinja2.TemplateRuntimeError("round takes common, ceil or floor")
+    return jinja_filters.do_round(_given(value), precision, method)  # type: ignore[arg-type]
 
 
 @jinja2.pass_context
 def local(context: Context, value: Any, form: str = "%Y-%m-%d %H:%M") -> str:
     """A time (or ISO 8601 text) in the project's time zone, in the given strftime form."""
-    return _time(value, ZoneInfo(context["timezone"])).strftime(form)
+    return _time(value, ZoneInfo(context[TIMEZONE])).strftime(form)
 
 
-def _time(value: Any, zone: ZoneInfo) -> datetime:
+def timestamp(value: Any) -> int:
+    """Seconds since 1970 of a time or ISO 8601 text (UTC where it has no offset)."""
+    return int(_time(value, UTC).timestamp())
+
+
+def _time(value: Any, zone: tzinfo) -> datetime:
     """The time in `zone`. A text without an offset is read as a time of that zone."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             raise jinja2.TemplateRuntimeError(f'"{value}" is not a time; write it as 2026-12-03T10:00+11:00') from None
-    if not isinstance(value, datetime):
-        raise jinja2.TemplateRuntimeError(f"local takes a time, not {kind(value)}")
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(zone)
-
-
-def timestamp(value: Any) -> int:
-    """Seconds since 1970 of a time or ISO 8601 text (UTC where it has no offset)."""
-    return int(_time(value, UTC).timestamp())  # type: ignore[arg-type]
-
-
-def split(text: str, separator: str | None = None) -> list[str]:
-    """The parts of a text, by default its words."""
-    return as_text(text).split(separator)
+    if not isinstance(_given(value), datetime):
+        raise jinja2.TemplateRuntimeError(f"{kind(value)} is not a time")
+    time: datetime = value
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(zone)
 
 
 def kind(value: Any) -> str:
     """What a value is, for people."""
     match value:
-        case None:
-            return "none"
         case bool():
             return "true or false"
         case str():
@@ -123,20 +231,55 @@ def kind(value: Any) -> str:
             return "a list"
         case datetime():
             return "a time"
-        case jinja2.Undefined():
-            return "missing"
+        case _ if callable(value):
+            return "a function (write it with parentheses)"
         case _:
             return type(value).__name__
 
 
-OURS: dict[str, Any] = {
-    "default": default,
+def _given(value: Any) -> Any:
+    """The value, unless it is none or undefined."""
+    if value is None or isinstance(value, jinja2.Undefined):
+        as_text(value)
+    return value
+
+
+def _bounded(size: int) -> None:
+    if size > LONGEST_TEXT:
+        raise jinja2.TemplateRuntimeError(f"a text grows over {LONGEST_TEXT} characters")
+
+
+def _takes(convert: Callable[[Any], Any], name: str) -> Callable[..., Any]:
+    """Jinja's filter `name`, its value converted first."""
+    ours: Callable[..., Any] = jinja_filters.FILTERS[name]
+    at = 1 if hasattr(ours, "jinja_pass_arg") else 0
+
+    @functools.wraps(ours)
+    def apply(*args: Any, **kwargs: Any) -> Any:
+        return ours(*args[:at], convert(args[at]), *args[at + 1 :], **kwargs)
+
+    return apply
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    **{name: _takes(as_text, name) for name in _OF_TEXT},
+    **{name: _takes(_given, name) for name in _OF_VALUE},
     "d": default,
+    "default": default,
+    "float": to_float,
+    "int": to_int,
+    "join": join,
     "local": local,
     "replace": replace,
+    "reverse": reverse,
+    "round": rounded,
     "split": split,
+    "string": as_text,
     "timestamp": timestamp,
     "tojson": to_json,
+    "truncate": truncate,
+    "unique": unique,
+    "urlencode": urlencode,
 }
 
-NAMES = frozenset({*JINJA, *OURS} - {"d"})
+NAMES = frozenset(FILTERS) - {"d"}

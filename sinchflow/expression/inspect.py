@@ -151,6 +151,8 @@ def _syntax(error: jinja2.TemplateSyntaxError, source: str, offset: int, length:
         hint = "compare with =="
     elif "&" in message or ("|" in message and "unexpected" in message):
         hint = "write `and`, `or`, `not`"
+    elif "comment" in message:
+        hint = "{# begins a comment that ends with #}; for these characters write {{ '{#' }}"
     elif "end of template" in message or "unclosed" in message or "unexpected end" in message:
         hint = "something is missing at the end, or a hole is not closed with }}"
     else:

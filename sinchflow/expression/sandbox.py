@@ -7,7 +7,7 @@ template fails its step at the same point every time.
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 from jinja2 import nodes
@@ -18,14 +18,19 @@ from sinchflow.expression import filters
 
 #: Rounds of all loops of one rendering together.
 MOST_ROUNDS = 10_000
-#: Characters or items that one repetition (`*`) may give.
+#: Characters that one repetition of a text (`*`) may give.
 LONGEST_REPEAT = 10_000
 _LARGEST_POWER = 64
+#: Python takes 200 nested parentheses and 20 nested loops in what Jinja compiles to; both are far from any real text.
+_DEEPEST = 80
+_DEEPEST_BLOCK = 10
 
-#: In the scope, where a template's own names cannot reach: rounds left, and the project's time zone.
+#: Where the scope keeps the rounds that are left; templates cannot name it.
 ROUNDS = "__rounds"
 
 FUNCTIONS = frozenset({"now"})
+#: Filters that only `_checked` puts into a tree.
+_COUNTED, _TEXT = "__counted", "__text"
 _DATETIME_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 _LOOP_PARTS = frozenset({"index", "index0", "first", "last", "length"})
 
@@ -34,6 +39,8 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Pair, nodes.CondExpr, nodes.Filter, nodes.Test, nodes.Getattr, nodes.Getitem, nodes.Slice, nodes.Concat,
     nodes.Compare, nodes.Operand, nodes.BinExpr, nodes.UnaryExpr, nodes.If, nodes.For, nodes.Keyword,
 )  # fmt: skip
+#: Names that mean something to Jinja itself.
+_JINJA_NAMES = frozenset({"self", "super", "caller", "varargs", "kwargs"})
 _WORDS: dict[type[nodes.Node], str] = {
     nodes.Macro: "macros",
     nodes.CallBlock: "call blocks",
@@ -53,16 +60,26 @@ class NotAllowed(jinja2.TemplateSyntaxError):
     """The template uses something that this language leaves out; `message` says what."""
 
 
+class Missing(jinja2.StrictUndefined):
+    """A name or item that does not exist. Using it in any way but `default` or `is defined` is an error."""
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_name is None:
+            return self._undefined_hint or "it is missing"
+        return f'"{self._undefined_name}" is missing'
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment that all templates compile in. Holds no state of theirs."""
 
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self) -> None:
-        super().__init__(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True, cache_size=0)
+        super().__init__(undefined=Missing, autoescape=False, keep_trailing_newline=True, cache_size=0)
         self.finalize = _as_text
         self.globals = {}
-        self.filters = {**{name: self.filters[name] for name in filters.JINJA}, **filters.OURS, "__counted": _counted}
+        self.filters = {**filters.FILTERS, _COUNTED: _counted, _TEXT: filters.as_text}
         self.tests = {name: self.tests[name] for name in filters.TESTS}
 
     def parse_text(self, source: str) -> nodes.Template:
@@ -83,12 +100,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return expression
 
     def _checked(self, tree: nodes.Template) -> nodes.Template:
-        """The tree with its loops counted, if it holds nothing that is not allowed."""
-        for node in [tree, *tree.find_all(nodes.Node)]:
+        """The tree with its loops counted and what `~` joins made text, if it holds nothing that is not allowed."""
+        for node, depth, blocks in _walk(tree):
+            if depth > _DEEPEST or blocks > _DEEPEST_BLOCK:
+                raise NotAllowed("this is nested too deeply; split it with `set` steps", node.lineno)
             _check(node)
-        for loop in tree.find_all(nodes.For):
-            loop.iter = nodes.Filter(loop.iter, "__counted", [], [], None, None, lineno=loop.lineno)
-            loop.set_environment(self)
+        for loop in list(tree.find_all(nodes.For)):
+            loop.iter = _filtered(cast(nodes.Expr, loop.iter), _COUNTED)
+        for concat in list(tree.find_all(nodes.Concat)):
+            concat.nodes = [_filtered(each, _TEXT) for each in concat.nodes]
+        tree.set_environment(self)
         return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -127,12 +148,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise jinja2.TemplateRuntimeError("% does not format texts: write them with {{ }}")
         if operator == "*":
             for sequence, times in ((left, right), (right, left)):
-                is_repetition = isinstance(sequence, (str, list, tuple)) and isinstance(times, int)
-                if is_repetition and len(sequence) * times > LONGEST_REPEAT:
-                    raise jinja2.TemplateRuntimeError(f"a repetition gives more than {LONGEST_REPEAT}")
+                if isinstance(sequence, (list, tuple)):
+                    raise jinja2.TemplateRuntimeError("lists are not repeated")
+                if isinstance(sequence, str) and isinstance(times, int) and len(sequence) * times > LONGEST_REPEAT:
+                    raise jinja2.TemplateRuntimeError(f"a repetition gives more than {LONGEST_REPEAT} characters")
         if operator == "**" and (abs(right) > _LARGEST_POWER or abs(left) > 1_000_000):
             raise jinja2.TemplateRuntimeError("a power is too large")
         return super().call_binop(context, operator, left, right)
+
+
+def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int, int]]:
+    """Every node with how deep it lies, and in how many blocks."""
+    waiting = [(tree, 0, 0)]
+    while waiting:
+        node, depth, blocks = waiting.pop()
+        yield node, depth, blocks
+        blocks += isinstance(node, (nodes.If, nodes.For))
+        waiting += [(child, depth + 1, blocks) for child in node.iter_child_nodes()]
+
+
+def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 
 
 def _check(node: nodes.Node) -> None:
@@ -148,8 +184,12 @@ def _check(node: nodes.Node) -> None:
         raise NotAllowed(f"templates have no {_WORDS[type(node)]}", line)
     if not isinstance(node, _ALLOWED):
         raise NotAllowed(f"templates have no {type(node).__name__.lower()}", line)
-    if isinstance(node, nodes.Name) and node.name.startswith("_"):
+    if isinstance(node, (nodes.Name, nodes.Filter, nodes.Test)) and node.name.startswith("_"):
         raise NotAllowed(f'"{node.name}": names do not begin with _', line)
+    if isinstance(node, nodes.Name) and node.name in _JINJA_NAMES:
+        raise NotAllowed(f'templates have no "{node.name}"', line)
+    if isinstance(node, nodes.Const) and isinstance(node.value, (int, float)) and abs(node.value) > 1e300:
+        raise NotAllowed("a number is too large", line)
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         raise NotAllowed(f'"{node.attr}": names do not begin with _', line)
     if isinstance(node, nodes.For) and node.recursive:
@@ -166,8 +206,8 @@ def _as_text(value: Any) -> str:
 @jinja2.pass_context
 def _counted(context: Context, items: Iterable[Any]) -> Iterator[Any]:
     """The items, as long as rounds are left."""
-    if isinstance(items, jinja2.Undefined):
-        raise jinja2.UndefinedError(f"{filters.named(items)} is missing, so there is nothing to go through")
+    if items is None:
+        raise jinja2.UndefinedError("what the loop goes through is none")
     rounds: list[int] = context[ROUNDS]
     for item in items:
         rounds[0] -= 1

@@ -20,6 +20,7 @@ _Evaluate = Callable[[_Scope], Any]
 #: What evaluating can raise for its data's sake; anything else would be a fault of ours.
 _FAULTS = (
     jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
+    SyntaxError, AssertionError,
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ class Templates:
         evaluate = self._texts.get(source) or self._compile(self._texts, text, self._text)
         try:
             rendered: str = evaluate(scope)
+            rendered.isascii() or rendered.encode()  # half a surrogate pair can neither be stored nor sent
         except _FAULTS as fault:
             raise self._explain(text, scope, fault) from fault
         if len(rendered) > filters.LONGEST_TEXT:
@@ -67,12 +69,9 @@ class Templates:
             return source
         evaluate = self._values.get(source) or self._compile(self._values, text, self._value)
         try:
-            value = evaluate(scope)
-            if isinstance(value, jinja2.Undefined):
-                raise jinja2.UndefinedError(f"{filters.named(value)} is missing")
+            return filters.plain(evaluate(scope))
         except _FAULTS as fault:
             raise self._explain(text, scope, fault) from fault
-        return value
 
     def data(self, value: Value, scope: _Scope) -> Any:
         """JSON-like data with every text evaluated as `value` does."""
@@ -91,10 +90,7 @@ class Templates:
         source = condition.source
         evaluate = self._conditions.get(source) or self._compile(self._conditions, condition, self._condition)
         try:
-            value = evaluate(scope)
-            if isinstance(value, jinja2.Undefined):
-                raise jinja2.UndefinedError(f"{filters.named(value)} is missing")
-            return bool(value)
+            return bool(evaluate(scope))
         except _FAULTS as fault:
             raise ExpressionError(f"`{_quoted(source)}` has no value: {_words(fault)}", condition.origin) from fault
 
@@ -111,7 +107,9 @@ class Templates:
 
     def _text(self, source: str) -> _Evaluate:
         tree = self._sandbox.parse_text(source)
-        return _counting(tree, _joined(self._sandbox.from_string(tree)))
+        has_loops = tree.find(nodes.For) is not None
+        template = self._sandbox.from_string(tree)
+        return _counted(template) if has_loops else _joined(template)
 
     def _value(self, source: str) -> _Evaluate:
         tree = self._sandbox.parse_text(source)
@@ -165,11 +163,21 @@ def _joined(template: jinja2.Template) -> _Evaluate:
     return lambda scope: "".join(render(context_of(scope, True)))  # type: ignore[arg-type]
 
 
-def _counting(tree: nodes.Template, evaluate: _Evaluate) -> _Evaluate:
-    """With rounds to spend, where there are loops."""
-    if tree.find(nodes.For) is None:
-        return evaluate
-    return lambda scope: evaluate({**scope, ROUNDS: [MOST_ROUNDS]})
+def _counted(template: jinja2.Template) -> _Evaluate:
+    """With rounds to spend, and stopped when the text has grown too long."""
+    render, context_of = template.root_render_func, template.new_context
+
+    def evaluate(scope: _Scope) -> str:
+        parts: list[str] = []
+        size = 0
+        for part in render(context_of({**scope, ROUNDS: [MOST_ROUNDS]}, True)):
+            size += len(part)
+            if size > filters.LONGEST_TEXT:
+                raise jinja2.TemplateRuntimeError(f"a text grows over {filters.LONGEST_TEXT} characters")
+            parts.append(part)
+        return "".join(parts)
+
+    return evaluate
 
 
 def _holes(source: str) -> list[str]:
@@ -183,6 +191,8 @@ def _quoted(source: str) -> str:
 
 
 def _words(fault: Exception) -> str:
+    if isinstance(fault, UnicodeError):
+        return "it holds half a character (a lone surrogate)"
     message = fault.message if isinstance(fault, jinja2.TemplateError) else str(fault)
     if isinstance(fault, jinja2.UndefinedError):
         return f"{message}; use `default` to say what stands there then"
