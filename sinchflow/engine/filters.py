@@ -3,11 +3,22 @@
 The full check of one trigger. Which triggers are worth asking is `routing`'s business.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from sinchflow.expression.pattern import NumberPattern, compile_regex, contains, first_word, fold, glob, whole, words
+from sinchflow.expression.pattern import (
+    NumberPattern,
+    compile_regex,
+    contains,
+    first_word,
+    fold,
+    glob,
+    is_glob,
+    whole,
+    words,
+)
 from sinchflow.model.event import Event
 from sinchflow.model.flow import DeliveryReceipt, InboundSms
 
@@ -35,15 +46,23 @@ class Message:
 
     @cached_property
     def folded(self) -> str:
-        """Folded text without punctuation in front."""
-        return bare_start(self.text)
+        """Folded text, punctuation and all."""
+        return fold(self.text)
+
+    @cached_property
+    def start(self) -> str:
+        """Folded text from its first letter or digit on."""
+        return _bare_start(self.folded)
 
 
-def bare_start(text: str) -> str:
-    """The folded text from its first letter or digit on; whole where it has none."""
-    folded = fold(text)
+def _bare_start(folded: str) -> str:
+    """The text from its first letter or digit on; whole where it has none."""
     start = next((place for place, character in enumerate(folded) if character.isalnum()), 0)
     return folded[start:]
+
+
+def _has_word(text: str) -> bool:
+    return any(character.isalnum() for character in text)
 
 
 class InboundFilter:
@@ -52,8 +71,10 @@ class InboundFilter:
     def __init__(self, trigger: InboundSms) -> None:
         self.keywords = {first_word(keyword)[0]: keyword for keyword in trigger.keyword}
         self.exact = frozenset(whole(text) for text in trigger.exact)
-        self.phrases = [words(text) for text in trigger.contains]
-        self.starts = tuple(bare_start(text) for text in trigger.starts_with)
+        self.phrases = [words(text) for text in trigger.contains if _has_word(text)]
+        #: Texts without a letter or digit ("👍", "#") are looked for as they are.
+        self.signs = tuple(fold(text) for text in trigger.contains if not _has_word(text))
+        self.starts = tuple(_bare_start(fold(text)) for text in trigger.starts_with)
         self.regexes = trigger.regex
         self._from = _numbers(trigger.from_)
         self._to = _numbers(trigger.to)
@@ -61,12 +82,14 @@ class InboundFilter:
         self._metadata = _metadata(trigger.metadata)
 
     @property
-    def literal_numbers(self) -> tuple[str, ...] | None:
-        """Our numbers, bare, when the trigger names them all literally: an event to another one cannot pass."""
-        literals = [each.literal for each in self._to]
-        if not literals or None in literals:
-            return None
-        return tuple(each for each in literals if each is not None)
+    def our_numbers(self) -> tuple[str, ...]:
+        """Our numbers, bare, when the trigger names them literally; empty when an event to any may pass."""
+        return _literals(self._to)
+
+    @property
+    def contacts(self) -> tuple[str, ...]:
+        """The customers' numbers, bare, when the trigger names them literally; empty when any may pass."""
+        return _literals(self._from)
 
     @cached_property
     def _compiled(self) -> list[Any]:
@@ -77,7 +100,7 @@ class InboundFilter:
         if not (
             _is_one_of(event.contact, self._from)
             and _is_one_of(event.our_number, self._to)
-            and (not self._types or str(event.fields.get("type")).upper() in self._types)
+            and (not self._types or _word(event, "type").upper() in self._types)
             and _has_metadata(event, self._metadata)
         ):
             return None
@@ -89,9 +112,9 @@ class InboundFilter:
             captured = {"keyword": self.keywords[first], "rest": rest}
         if self.exact and (message is None or message.whole not in self.exact):
             return None
-        if self.phrases and not (message and any(contains(message.words, phrase) for phrase in self.phrases)):
+        if (self.phrases or self.signs) and not (message and self._contains(message)):
             return None
-        if self.starts and not (message and message.folded.startswith(self.starts)):
+        if self.starts and not (message and (message.start.startswith(self.starts) or self._starts_with_sign(message))):
             return None
         if self.regexes:
             groups = self._search(message)
@@ -99,6 +122,14 @@ class InboundFilter:
                 return None
             captured |= groups
         return captured
+
+    def _contains(self, message: Message) -> bool:
+        return any(contains(message.words, phrase) for phrase in self.phrases) or any(
+            sign in message.folded for sign in self.signs
+        )
+
+    def _starts_with_sign(self, message: Message) -> bool:
+        return any(not _has_word(start) and message.folded.startswith(start) for start in self.starts)
 
     def _search(self, message: Message | None) -> dict[str, Any] | None:
         if message is None:
@@ -120,12 +151,25 @@ class ReceiptFilter:
         self._to = _numbers(trigger.to)
         self._metadata = _metadata(trigger.metadata)
 
+    @property
+    def literal_metadata(self) -> tuple[str, tuple[str, ...]] | None:
+        """A key and the values that it may have, where the trigger asks for one without globs."""
+        for key, patterns in self._metadata:
+            literals = tuple(pattern for pattern in patterns if isinstance(pattern, str))
+            if len(literals) == len(patterns):
+                return key, literals
+        return None
+
+    @property
+    def our_numbers(self) -> tuple[str, ...]:
+        """As `InboundFilter.our_numbers`."""
+        return _literals(self._from)
+
     def passes(self, event: Event) -> dict[str, Any] | None:
         """An empty mapping (receipts capture nothing), or None when the event does not pass."""
-        fields = event.fields
         passes = (
-            (not self.statuses or str(fields.get("status")).lower() in self.statuses)
-            and (not self._codes or str(fields.get("status_code")) in self._codes)
+            (not self.statuses or _word(event, "status").lower() in self.statuses)
+            and (not self._codes or _word(event, "status_code") in self._codes)
             and _is_one_of(event.our_number, self._from)
             and _is_one_of(event.contact, self._to)
             and _has_metadata(event, self._metadata)
@@ -133,23 +177,44 @@ class ReceiptFilter:
         return {} if passes else None
 
 
+def _word(event: Event, field: str) -> str:
+    """A field as filters compare it; what is none equals no filter."""
+    value = event.fields.get(field)
+    return "" if value is None else str(value)
+
+
 def _numbers(sources: Sequence[str]) -> tuple[NumberPattern, ...]:
     return tuple(NumberPattern(source) for source in sources)
+
+
+def _literals(patterns: tuple[NumberPattern, ...]) -> tuple[str, ...]:
+    literals = tuple(each.literal for each in patterns if each.literal is not None)
+    return literals if len(literals) == len(patterns) else ()
 
 
 def _is_one_of(number: str | None, patterns: tuple[NumberPattern, ...]) -> bool:
     return not patterns or (number is not None and any(pattern.matches(number) for pattern in patterns))
 
 
-def _metadata(sources: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
-    return tuple((key, tuple(glob(value) for value in values)) for key, values in sources.items())
+#: A literal, or a glob.
+_Value = str | re.Pattern[str]
 
 
-def _has_metadata(event: Event, wanted: tuple[tuple[str, tuple[Any, ...]], ...]) -> bool:
+def _metadata(sources: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[_Value, ...]], ...]:
+    return tuple(
+        (key, tuple(glob(value) if is_glob(value) else value for value in values)) for key, values in sources.items()
+    )
+
+
+def _has_metadata(event: Event, wanted: tuple[tuple[str, tuple[_Value, ...]], ...]) -> bool:
     if not wanted:
         return True
     metadata = event.fields.get("metadata") or {}
-    return all(
-        metadata.get(key) is not None and any(pattern.fullmatch(str(metadata[key])) for pattern in patterns)
-        for key, patterns in wanted
+    return all(key in metadata and _is_value(metadata[key], patterns) for key, patterns in wanted)
+
+
+def _is_value(value: Any, patterns: tuple[_Value, ...]) -> bool:
+    text = None if value is None else str(value)
+    return text is not None and any(
+        text == pattern if isinstance(pattern, str) else pattern.fullmatch(text) is not None for pattern in patterns
     )

@@ -4,15 +4,16 @@ The order is fixed (design.md section 3). Of the flows with a text filter, by `p
 matches takes an inbound message, unless it says `continue: true`; then those without a text filter, in the same way.
 Receipts start every flow that matches. A flow whose `if` is false or fails does not match.
 
-An index finds the few triggers worth asking: each trigger is filed under one of its filters, the most telling one
-(its anchor): the keyword, the whole message, the first word of a phrase, the beginning, a regex in a set, or our
-number. Every candidate is then asked in full, in the order of rank, so the index never decides, it only leaves out.
+An index finds the few triggers worth asking: each trigger is filed under our number, if it names one, and there under
+one of its filters, the most telling one (its anchor): the keyword, the whole message, the first word of a phrase, the
+beginning, a regex in a set, or the customer's number. Every candidate is then asked in full, in the order of rank, so
+the index never decides, it only leaves out.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -67,52 +68,30 @@ class Router:
         live = sorted((flow for flow in flows if flow.enabled), key=lambda flow: (-flow.priority, flow.name))
         self._texts = _InboundIndex()
         self._any_text = _InboundIndex()
-        self._receipts: list[tuple[Flow, ReceiptFilter]] = []
-        self._receipts_by_status: dict[str, list[int]] = defaultdict(list)
-        self._receipts_of_any_status: list[int] = []
+        self._receipts = _ReceiptIndex()
         for flow in live:
             for trigger in flow.triggers:
                 if isinstance(trigger, InboundSms):
                     index = self._texts if trigger.has_text_filter else self._any_text
                     index.add(flow, InboundFilter(trigger))
                 elif isinstance(trigger, DeliveryReceipt):
-                    self._add_receipt(flow, ReceiptFilter(trigger))
+                    self._receipts.add(flow, ReceiptFilter(trigger))
         self._texts.close()
         self._any_text.close()
 
-    def _add_receipt(self, flow: Flow, receipt_filter: ReceiptFilter) -> None:
-        rank = len(self._receipts)
-        self._receipts.append((flow, receipt_filter))
-        for status in receipt_filter.statuses:
-            self._receipts_by_status[status].append(rank)
-        if not receipt_filter.statuses:
-            self._receipts_of_any_status.append(rank)
-
     def route(self, event: Event, facts: Facts, now: datetime, templates: Templates) -> Routed:
         """What the event starts."""
+        asking = _Asking(event, facts, now, templates)
         if event.kind == "inbound_sms":
-            asking = _Asking(event, facts, now, templates)
             text = event.fields.get("content")
-            message = Message(text) if text else None
+            message = Message(str(text)) if text else None
             if not self._texts.ask(asking, message):
                 self._any_text.ask(asking, message)
         elif event.kind == "delivery_receipt":
-            ranks = self._receipt_candidates(event)
-            if not ranks:
-                return _NOTHING
-            asking = _Asking(event, facts, now, templates)
-            for rank in ranks:
-                flow, receipt_filter = self._receipts[rank]
-                asking.take(flow, receipt_filter.passes(event))
-        else:
-            return _NOTHING
+            self._receipts.ask(asking)
         if not (asking.matches or asking.problems):
             return _NOTHING
         return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
-
-    def _receipt_candidates(self, event: Event) -> list[int]:
-        of_status = self._receipts_by_status.get(str(event.fields.get("status")).lower(), ())
-        return sorted((*of_status, *self._receipts_of_any_status))
 
 
 class _Asking:
@@ -153,42 +132,68 @@ class _Asking:
             return False
 
 
-class _InboundIndex:
-    """Triggers on inbound messages in the order of rank, filed under their anchors."""
+class _ReceiptIndex:
+    """Triggers on receipts, in the order of rank, filed under metadata, else our number, else status."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Flow, InboundFilter]] = []
-        self._keywords: dict[str, list[_Rank]] = defaultdict(list)
-        self._exact: dict[str, list[_Rank]] = defaultdict(list)
-        self._phrases: dict[str, list[_Rank]] = defaultdict(list)
-        self._starts: dict[str, list[_Rank]] = defaultdict(list)
+        self._entries: list[tuple[Flow, ReceiptFilter]] = []
+        self._metadata: dict[tuple[str, str], list[_Rank]] = defaultdict(list)
+        self._keys: set[str] = set()
         self._numbers: dict[str, list[_Rank]] = defaultdict(list)
-        self._regexes: list[tuple[str, _Rank]] = []
-        self._regex_sets = RegexSets(())
+        self._statuses: dict[str, list[_Rank]] = defaultdict(list)
         self._others: list[_Rank] = []
 
-    def add(self, flow: Flow, inbound: InboundFilter) -> None:
-        """File a trigger; the most telling of its filters is its anchor."""
+    def add(self, flow: Flow, receipt: ReceiptFilter) -> None:
+        """File a trigger."""
         rank = len(self._entries)
-        self._entries.append((flow, inbound))
-        if inbound.keywords:
-            _file(self._keywords, inbound.keywords, rank)
-        elif inbound.exact:
-            _file(self._exact, inbound.exact, rank)
-        elif inbound.phrases:
-            _file(self._phrases, (phrase[0] for phrase in inbound.phrases if phrase), rank)
-        elif inbound.starts:
-            _file(self._starts, (start[:_START_SIZE] for start in inbound.starts), rank)
-        elif inbound.regexes:
-            self._regexes += [(source, rank) for source in inbound.regexes]
-        elif (numbers := inbound.literal_numbers) is not None:
-            _file(self._numbers, numbers, rank)
+        self._entries.append((flow, receipt))
+        if (literal := receipt.literal_metadata) is not None:
+            key, values = literal
+            self._keys.add(key)
+            _file(self._metadata, [(key, value) for value in values], rank)
+        elif receipt.our_numbers:
+            _file(self._numbers, receipt.our_numbers, rank)
+        elif receipt.statuses:
+            _file(self._statuses, receipt.statuses, rank)
         else:
             self._others.append(rank)
 
+    def ask(self, asking: _Asking) -> None:
+        """Ask all candidates, in order of rank."""
+        for rank in self._candidates(asking.event):
+            flow, receipt = self._entries[rank]
+            asking.take(flow, receipt.passes(asking.event))
+
+    def _candidates(self, event: Event) -> list[_Rank]:
+        found = set(self._others)
+        found.update(self._statuses.get(str(event.fields.get("status")).lower(), ()))
+        if self._numbers and event.our_number is not None:
+            found.update(self._numbers.get(bare_number(event.our_number), ()))
+        metadata = event.fields.get("metadata") or {}
+        for key in self._keys & metadata.keys():
+            found.update(self._metadata.get((key, str(metadata[key])), ()))
+        return sorted(found)
+
+
+class _InboundIndex:
+    """Triggers on inbound messages in the order of rank: those for any number of ours, and those for each."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[Flow, InboundFilter]] = []
+        self._for_any = _Anchors()
+        self._by_number: dict[str, _Anchors] = defaultdict(_Anchors)
+
+    def add(self, flow: Flow, inbound: InboundFilter) -> None:
+        """File a trigger."""
+        rank = len(self._entries)
+        self._entries.append((flow, inbound))
+        for anchors in [self._by_number[number] for number in set(inbound.our_numbers)] or [self._for_any]:
+            anchors.add(inbound, rank)
+
     def close(self) -> None:
         """Build what can only be built from all triggers."""
-        self._regex_sets = RegexSets(self._regexes)
+        for anchors in (self._for_any, *self._by_number.values()):
+            anchors.close()
 
     def ask(self, asking: _Asking, message: Message | None) -> bool:
         """Ask the candidates in order of rank. Whether one took the message."""
@@ -199,9 +204,55 @@ class _InboundIndex:
         return False
 
     def _candidates(self, event: Event, message: Message | None) -> list[_Rank]:
+        found = self._for_any.find(event, message)
+        if self._by_number and event.our_number is not None:
+            anchors = self._by_number.get(bare_number(event.our_number))
+            if anchors is not None:
+                found |= anchors.find(event, message)
+        return sorted(found)
+
+
+class _Anchors:
+    """Ranks of triggers, filed under the most telling of their filters."""
+
+    __slots__ = ("_contacts", "_exact", "_keywords", "_others", "_phrases", "_regex_sets", "_regexes", "_starts")
+
+    def __init__(self) -> None:
+        self._keywords: dict[str, list[_Rank]] = defaultdict(list)
+        self._exact: dict[str, list[_Rank]] = defaultdict(list)
+        self._phrases: dict[str, list[_Rank]] = defaultdict(list)
+        self._starts: dict[str, list[_Rank]] = defaultdict(list)
+        self._contacts: dict[str, list[_Rank]] = defaultdict(list)
+        self._regexes: list[tuple[str, _Rank]] = []
+        self._regex_sets = RegexSets(())
+        self._others: list[_Rank] = []
+
+    def add(self, inbound: InboundFilter, rank: _Rank) -> None:
+        """File a trigger."""
+        if inbound.keywords:
+            _file(self._keywords, inbound.keywords, rank)
+        elif inbound.exact:
+            _file(self._exact, inbound.exact, rank)
+        elif inbound.phrases and not inbound.signs:
+            _file(self._phrases, (phrase[0] for phrase in inbound.phrases), rank)
+        elif inbound.starts:
+            _file(self._starts, (start[:_START_SIZE] for start in inbound.starts), rank)
+        elif inbound.regexes:
+            self._regexes += [(source, rank) for source in inbound.regexes]
+        elif inbound.contacts:
+            _file(self._contacts, inbound.contacts, rank)
+        else:
+            self._others.append(rank)
+
+    def close(self) -> None:
+        """Build the sets of regexes."""
+        self._regex_sets = RegexSets(self._regexes)
+
+    def find(self, event: Event, message: Message | None) -> set[_Rank]:
+        """The triggers worth asking."""
         found: set[_Rank] = set(self._others)
-        if self._numbers and event.our_number is not None:
-            found.update(self._numbers.get(bare_number(event.our_number), ()))
+        if self._contacts and event.contact is not None:
+            found.update(self._contacts.get(bare_number(event.contact), ()))
         if message is not None:
             if self._keywords:
                 found.update(self._keywords.get(message.first[0], ()))
@@ -212,12 +263,16 @@ class _InboundIndex:
                     found.update(self._phrases.get(word, ()))
             if self._starts:
                 for size in range(1, _START_SIZE + 1):
+                    found.update(self._starts.get(message.start[:size], ()))
                     found.update(self._starts.get(message.folded[:size], ()))
             if self._regexes:
                 found.update(self._regex_sets.find(message.text))
-        return sorted(found)
+        return found
 
 
-def _file(index: Mapping[str, list[_Rank]], keys: Iterable[str], rank: _Rank) -> None:
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def _file(index: Mapping[_Key, list[_Rank]], keys: Iterable[_Key], rank: _Rank) -> None:
     for key in set(keys):
         index[key].append(rank)

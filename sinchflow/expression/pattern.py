@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import re2
 
-#: A word is what stands between white space, without punctuation at its ends.
-_EDGE = re.compile(r"^[\W_]+|[\W_]+$")
+_TOKEN = re.compile(r"\S+")
+#: Marks that belong to emoji, not to letters: variation selectors.
+_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 #: Memory for one compiled pattern; RE2 refuses what needs more.
 MAX_PATTERN_BYTES = 8 << 20
 
@@ -20,17 +21,31 @@ def fold(text: str) -> str:
     """The text without differences of case and width, its white space single and trimmed."""
     if text.isascii():
         return " ".join(text.lower().split())
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("’", "'").split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(folded.replace("’", "'").replace("i\u0307", "i").split())  # İ folds to an i with a dot above
 
 
 def words(text: str) -> list[str]:
     """The folded words of a text, without the punctuation around them; what is only punctuation is left out.
 
-    A word of symbols alone (an emoji) is kept as it is when the text has nothing else.
+    A text of symbols alone (an emoji) keeps them.
     """
     parts = fold(text).split()
-    stripped = [bare for bare in (part if part.isalnum() else _EDGE.sub("", part) for part in parts) if bare]
+    stripped = [bare for bare in map(_bare, parts) if bare]
     return stripped or parts
+
+
+def _bare(word: str) -> str:
+    """The word from its first letter or digit to its last one, with the marks that stand on that one."""
+    if word.isalnum():
+        return word
+    places = [place for place, character in enumerate(word) if character.isalnum()]
+    if not places:
+        return ""
+    end = places[-1] + 1
+    while end < len(word) and unicodedata.category(word[end]) in {"Mn", "Mc"} and word[end] not in _SELECTORS:
+        end += 1
+    return word[places[0] : end]
 
 
 def whole(text: str) -> str:
@@ -39,19 +54,17 @@ def whole(text: str) -> str:
 
 
 def first_word(text: str) -> tuple[str, str]:
-    """The folded first word, and the rest of the text as it was written (`match.rest`)."""
-    parts = text.split(maxsplit=1)
-    while parts:
-        bare = words(parts[0])
-        rest = parts[1] if len(parts) > 1 else ""
-        if bare and (bare[0].isalnum() or not rest or _has_word(bare[0])):
-            return bare[0], rest.strip()
-        parts = rest.split(maxsplit=1)
-    return "", ""
+    """The folded first word, and the rest of the text as it was written (`match.rest`).
 
-
-def _has_word(text: str) -> bool:
-    return any(character.isalnum() for character in text)
+    A text of symbols alone has its first token as its word.
+    """
+    first: re.Match[str] | None = None
+    for token in _TOKEN.finditer(text):
+        first = first or token
+        bare = _bare(fold(token[0]))
+        if bare:
+            return bare, text[token.end() :].strip()
+    return ("", "") if first is None else (fold(first[0]), text[first.end() :].strip())
 
 
 def contains(message: Sequence[str], phrase: Sequence[str]) -> bool:
@@ -92,7 +105,7 @@ class NumberPattern:
     def __init__(self, source: str) -> None:
         self.literal: str | None = None
         self._glob: re.Pattern[str] | None = None
-        if "*" in source or "?" in source:
+        if is_glob(source):
             self._glob = glob(bare_number(source))
         else:
             self.literal = bare_number(source)
@@ -109,6 +122,11 @@ def bare_number(number: str) -> str:
         return number[1:]
     compact = re.sub(r"[\s().+-]", "", number)
     return compact.lower()
+
+
+def is_glob(source: str) -> bool:
+    """Whether a filter's value stands for more than itself."""
+    return "*" in source or "?" in source
 
 
 def glob(source: str) -> re.Pattern[str]:
