@@ -116,7 +116,9 @@ def _recipients(
     if action.to is None:
         if caller.contact is None:
             raise ActionError("there is nobody to reply to: the run has no contact")
-        return [caller.contact], ()
+        if (contact := to_e164(caller.contact, caller.country)) is None:
+            raise ActionError(f'"{caller.contact}" cannot be replied to: it is not a phone number')
+        return [contact], ()
     named = [name for text in action.to for name in _names(templates.value(text, scope))]
     if not named:
         raise ActionError("`to` is empty: there is nobody to send to")
@@ -202,7 +204,7 @@ def _pairs(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def send_output(outcomes: Iterable[Outcome]) -> dict[str, Any] | Failed:
-    """`steps.ID` of a send, or the failure when every message failed."""
+    """`steps.ID` of a send, or the failure when every message that was asked for failed."""
     messages: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
     failures: list[Failed] = []
@@ -212,7 +214,7 @@ def send_output(outcomes: Iterable[Outcome]) -> dict[str, Any] | Failed:
             case Sent(message=message):
                 messages.append(message)
             case Skipped(to=to, reason=reason):
-                others += 1
+                others += bool(outcome.command)  # refused by policy, unlike what was no number from the start
                 skipped.append({"to": to, "reason": reason})
             case Failed():
                 failures.append(outcome)

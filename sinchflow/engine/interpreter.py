@@ -28,15 +28,23 @@ from sinchflow.engine.scope import run_scope
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Answered, CallUrl, Command, Failed, LogLine, Outcome, SendMessage
 from sinchflow.model.event import Event
-from sinchflow.model.flow import Choose, Fail, Flow, Http, Log, SendSms, SetVars, Step, Stop
+from sinchflow.model.flow import Choose, Condition, Fail, Flow, Http, Log, SendSms, SetVars, Step, Stop
 from sinchflow.model.run import Cursor, Facts, Problem, Record, Run, RunStatus, Transition
 
 #: Steps that one run may take.
 MOST_STEPS = 1_000
-#: Of `vars` and outputs together, as stored (design.md section 4: runs are rows of at most 256 KiB).
+#: Of all that a run keeps but its trace, as stored (design.md section 4: runs are rows of at most 256 KiB).
 LARGEST_STATE_BYTES = 200 * 1024
+#: A message's outcome and output beside what its command already has.
+_OUTCOME_BYTES = 400
 _MOST_RECORDS = 200
 _LONGEST_DETAIL = 500
+#: Of all details of a trace together; up to four bytes each.
+_MOST_DETAIL = 10_000
+_LONGEST_REASON = 2_000
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 def start(
@@ -106,6 +114,10 @@ def _shown(outcome: Outcome) -> Any:
             return getattr(outcome, "reason", None) or getattr(outcome, "message", {}).get("message_id")
 
 
+class _ConditionError(ExpressionError):
+    """An `if` that has no value."""
+
+
 class _Walk:
     """One call of the engine while it is under way. Mutable; the run it began with is not touched."""
 
@@ -154,8 +166,11 @@ class _Walk:
         try:
             for name, value in flow.vars.items():
                 self._set(name, self._templates.data(value, self._scope))
-            if self.contact is None and flow.contact is not None:
-                return self._find_contact()
+            if self.contact is None and flow.contact is not None and not self._find_contact():
+                return False
+            if problem := self._too_large():
+                self._end("failed", problem)
+                return False
         except ExpressionError as error:
             self._end("failed", error.message)
             return False
@@ -181,11 +196,13 @@ class _Walk:
                 self._end("failed", f"the run took more than {MOST_STEPS} steps")
                 return
             try:
-                if step.condition is not None and not self._templates.holds(step.condition, self._scope):
+                if step.condition is not None and not self._holds(step.condition):
                     self.record(address, "skipped")
                     address = following(self._flow, address)
                     continue
                 address = self._take(step, address)
+            except _ConditionError as error:
+                address = self._fail(step, "condition", error.message)
             except ExpressionError as error:
                 address = self._fail(step, "template", error.message)
             except ActionError as error:
@@ -204,13 +221,16 @@ class _Walk:
             case Http() as action:
                 return self._ask(step, call_command(action, step, self._caller(), scope, templates).commands)
             case SetVars(values=values):
+                before = self._vars
                 for name, value in values.items():
                     self._set(name, templates.data(value, scope))
                 if problem := self._too_large():
+                    self._vars = self._scope["vars"] = before
                     return self._fail(step, "limit", problem)
+                self.record(address, "set", ", ".join(values))
             case Choose(branches=branches):
                 for index, branch in enumerate(branches):
-                    if branch.condition is None or templates.holds(branch.condition, scope):
+                    if branch.condition is None or self._holds(branch.condition):
                         self.record(address, "branch", index)
                         return f"{address}.choose.{index}.0" if branch.steps else following(self._flow, address)
             case Log(text=text):
@@ -229,6 +249,8 @@ class _Walk:
 
     def _ask(self, step: Step, commands: Sequence[Command], skipped: Sequence[Outcome] = ()) -> str | None:
         """Halt at the step until its commands have outcomes; go on at once when there are none to wait for."""
+        if problem := self._too_large(commands):
+            return self._fail(step, "limit", problem)
         cursor = Cursor(address=step.address, commands=tuple(commands), outcomes=tuple(skipped))
         for command in commands:
             self.record(step.address, "command", _asked(command))
@@ -283,6 +305,8 @@ class _Walk:
         return None
 
     def _note_error(self, step: Step, problem: Problem) -> None:
+        if len(problem.message) > _LONGEST_REASON:
+            problem = replace(problem, message=f"{problem.message[: _LONGEST_REASON - 1]}…")
         self._error = problem
         self._scope["error"] = {
             "kind": problem.kind, "message": problem.message, "step": problem.step, "status": problem.status,
@@ -292,13 +316,22 @@ class _Walk:
     def _set(self, name: str, value: Any) -> None:
         self._vars = self._scope["vars"] = {**self._vars, name: msgspec.to_builtins(value)}
 
-    def _too_large(self) -> str | None:
-        size_bytes = len(msgspec.json.encode((self._vars, self._outputs)))
+    def _holds(self, condition: Condition) -> bool:
+        try:
+            return self._templates.holds(condition, self._scope)
+        except ExpressionError as error:
+            raise _ConditionError(error.message, error.origin) from error
+
+    def _too_large(self, commands: Sequence[Command] = ()) -> str | None:
+        """Why the run may not keep what it has now, and what these commands bring; None when it may."""
+        size_bytes = len(_encode((self._run.match, self._vars, self._outputs, commands)))
+        if commands and isinstance(commands[0], SendMessage):
+            size_bytes += len(_encode(commands)) + _OUTCOME_BYTES * len(commands)  # each outcome repeats its message
         if size_bytes <= LARGEST_STATE_BYTES:
             return None
         return (
-            f"the run would keep {size_bytes // 1024} KiB of variables and outputs; "
-            f"at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
+            f"the run would have to keep {size_bytes // 1024} KiB of variables, outputs and "
+            f"{len(commands)} messages or calls under way; at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
         )
 
     def _caller(self) -> Caller:
@@ -313,12 +346,22 @@ class _Walk:
 
     def record(self, address: str, what: str, detail: Any = None) -> None:
         """One line of the trace, as far as there is room."""
-        if len(self._run.trace) + len(self._records) < _MOST_RECORDS:
-            if isinstance(detail, str) and len(detail) > _LONGEST_DETAIL:
-                detail = f"{detail[: _LONGEST_DETAIL - 1]}…"
-            self._records.append(Record(self._now, address, what, detail))
+        if len(self._run.trace) + len(self._records) >= _MOST_RECORDS:
+            return
+        if isinstance(detail, str) and len(detail) > 1:
+            room = _MOST_DETAIL - sum(
+                len(each.detail)
+                for records in (self._run.trace, self._records)
+                for each in records
+                if isinstance(each.detail, str)
+            )
+            longest = max(1, min(_LONGEST_DETAIL, room))
+            detail = detail if len(detail) <= longest else f"{detail[: longest - 1]}…"
+        self._records.append(Record(self._now, address, what, detail))
 
     def _end(self, status: RunStatus, reason: str | None = None) -> None:
+        if reason is not None and len(reason) > _LONGEST_REASON:
+            reason = f"{reason[: _LONGEST_REASON - 1]}…"
         self._status, self._reason = status, reason
 
     def transition(self) -> Transition:

@@ -2,6 +2,8 @@
 
 import re
 
+#: What people write numbers with; phonenumbers by itself would find one inside any sentence.
+_NUMBER = re.compile(r"\+?[\d\s().\-/]{3,40}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
@@ -14,6 +16,8 @@ def to_e164(text: str, country: str | None) -> str | None:
     text = text.strip()
     if _E164.fullmatch(text):
         return text
+    if not _NUMBER.fullmatch(text):
+        return None
     import phonenumbers  # 0.1 s to import: most numbers never come here
 
     for candidate, region in ((text, country), (f"+{text.lstrip('+')}", None)):

@@ -32,7 +32,7 @@ SETTINGS_SCOPE: Mapping[str, Any] = {"secrets": _SECRETS}
 def event_scope(event: Event, match: dict[str, Any], facts: Facts, now: datetime) -> dict[str, Any]:
     """Names known before there is a run: what a flow's `if`, `contact` and `vars` may use."""
     contact = facts.contact
-    if event.contact is not None and contact.get("number") != event.contact:
+    if "number" not in contact or (event.contact is not None and contact["number"] != event.contact):
         contact = {**contact, "number": event.contact}
     return {
         "event": {**event.fields, "id": event.id, "received_at": event.received_at},

@@ -15,7 +15,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
 
     at: datetime
     address: str
-    what: str  #: `start` `skipped` `command` `outcome` `set` `branch` `log` `error` `end`
+    what: str  #: `skipped` `command` `outcome` `set` `branch` `log` `error`
     detail: Any = None
 
 
