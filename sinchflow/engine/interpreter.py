@@ -169,6 +169,7 @@ class _Walk:
             if self.contact is None and flow.contact is not None and not self._find_contact():
                 return False
             if problem := self._too_large():
+                self._run, self._vars = replace(self._run, match={}), {}
                 self._end("failed", problem)
                 return False
         except ExpressionError as error:
@@ -329,9 +330,10 @@ class _Walk:
             size_bytes += len(_encode(commands)) + _OUTCOME_BYTES * len(commands)  # each outcome repeats its message
         if size_bytes <= LARGEST_STATE_BYTES:
             return None
+        asked = f" and {len(commands)} {'messages' if len(commands) > 1 else 'call'} under way" if commands else ""
         return (
-            f"the run would have to keep {size_bytes // 1024} KiB of variables, outputs and "
-            f"{len(commands)} messages or calls under way; at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
+            f"the run would have to keep {size_bytes // 1024} KiB (variables, outputs, captured text{asked}); "
+            f"at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
         )
 
     def _caller(self) -> Caller:

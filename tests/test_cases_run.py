@@ -1,0 +1,155 @@
+"""Every case of tests/cases/run: flows, an event and outcomes in; commands, outputs and how the run ends out.
+
+    flow: one or more YAML documents
+    facts: timezone, country, contact, env
+    event: text, kind, contact, our_number, metadata and any other field; the rest is none
+    matches: names of the flows that the event starts; default: the first flow. The first match is run.
+    match: what its filters captured
+    problems: of routing
+    commands: asked for at the start; `send`, `http` or `log`, without what is default
+    then: list of one outcome (`sent`, `skipped`, `answered`, `failed`: ID, …) and the commands that it leads to
+    end: status, reason, vars, outputs, at (addresses where an open run stands); where given also contact, error, trace
+
+Ids are written without the run's number. What a case does not mention is not there: a command that is not expected
+fails it. `!long N` is a text of N characters that begins with "go". Event and run are encoded and decoded between every
+two calls of the engine, and each call is made twice.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from sinchflow.engine.interpreter import advance, start
+from sinchflow.engine.routing import Router
+from sinchflow.expression.template import Templates
+from sinchflow.language.build import flow_from_source
+from sinchflow.model.codec import decode_event, decode_run, encode
+from sinchflow.model.command import Answered, CallUrl, Failed, LogLine, SendMessage, Sent, Skipped
+from sinchflow.model.event import EVENT_FIELDS, Event
+from sinchflow.model.run import Facts, Transition
+
+CASES = sorted((Path(__file__).parent / "cases" / "run").glob("*.yaml"))
+NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+KEYS = {"flow", "facts", "event", "matches", "match", "problems", "commands", "then", "end"}
+RUN = 7
+CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
+
+
+class CaseLoader(yaml.SafeLoader):
+    """YAML with long texts."""
+
+
+CaseLoader.add_constructor("!long", lambda loader, node: "go ".ljust(int(loader.construct_scalar(node)), "x"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_run_does_what_its_case_says(path):
+    case = yaml.load(path.read_text(encoding="utf-8"), CaseLoader)
+    assert set(case) <= KEYS
+    flows = [flow_from_source(text, f"{path.stem}.yaml", 1) for text in case["flow"].split("---\n")]
+    event, facts, templates = event_of(case.get("event", {})), Facts(**case.get("facts", {})), Templates()
+    if event.kind == "manual":
+        flow, match = flows[0], {}
+    else:
+        routed = Router(flows).route(event, facts, NOW, templates)
+        assert [each.flow.name for each in routed.matches] == case.get("matches", [flows[0].name])
+        assert [str(each) for each in routed.problems] == case.get("problems", [])
+        if not routed.matches:
+            assert not case.keys() & {"match", "commands", "then", "end"}
+            return
+        flow, match = routed.matches[0].flow, routed.matches[0].match
+        assert match == case.get("match", match)
+    transition = twice(lambda: start(flow, RUN, event, match, facts, NOW, templates))
+    assert [shown(each) for each in transition.commands] == case.get("commands", [])
+    for then in case.get("then", []):
+        commands = then.pop("commands", [])
+        outcome, run = outcome_of(then), transition.run
+        transition = twice(lambda: advance(flow, run, event, outcome, facts, NOW, templates))  # noqa: B023
+        assert [shown(each) for each in transition.commands] == commands
+    assert shown_run(transition, case["end"]) == case["end"]
+
+
+def test_cases_are_found():
+    assert len(CASES) >= 40
+
+
+def twice(call) -> Transition:
+    """The engine's answer as it is after a restart. The same question always has the same answer."""
+    transition = call()
+    assert call() == transition
+    stored = encode(transition.run)
+    assert len(stored) <= 256 * 1024
+    return Transition(run=decode_run(stored), commands=transition.commands)
+
+
+def event_of(given: dict[str, Any]) -> Event:
+    given = dict(given)
+    kind = given.pop("kind", "inbound_sms")
+    contact = given.pop("contact", None if kind == "manual" else "+61491570156")
+    our_number = given.pop("our_number", None if kind == "manual" else "+61491593156")
+    fields = dict.fromkeys(EVENT_FIELDS[kind])
+    if kind != "manual":
+        fields |= {"metadata": {}, "source_address": contact, "destination_address": our_number}
+    if "text" in given:
+        fields["content"] = given.pop("text")
+    event = Event(
+        id=1, kind=kind, key="k1", received_at=NOW, contact=contact, our_number=our_number, fields=fields | given
+    )
+    return decode_event(encode(event))
+
+
+def outcome_of(given: dict[str, Any]) -> Sent | Skipped | Answered | Failed:
+    (name, command), *rest = given.items()
+    command, others = f"{RUN}:{command}", dict(rest)
+    match name:
+        case "sent":
+            return Sent(command=command, message=others)
+        case "skipped":
+            return Skipped(command=command, **others)
+        case "answered":
+            return Answered(command=command, **{"status": 200, "headers": {}, "text": ""} | others)
+        case "failed":
+            return Failed(command=command, **others)
+    raise AssertionError(f"unknown outcome {name}")
+
+
+def shown(command: SendMessage | CallUrl | LogLine) -> dict[str, Any]:
+    """A command without what is default."""
+    number, _, own = command.id.partition(":")
+    assert number == str(RUN)
+    plain = {key: value for key, value in msgspec.json.decode(msgspec.json.encode(command)).items() if key != "id"}
+    plain = {key: value for key, value in plain.items() if value != CALL_DEFAULTS.get(key) and key != "type"}
+    match command:
+        case SendMessage(to=to, body=body, account="default"):
+            defaults = {"destination_number": to, "format": "SMS", "delivery_report": True}
+            assert body.keys() >= defaults.keys()
+            rest = {key: plain[key] for key in ("retry", "expires_after") if key in plain}
+            return {"id": own, "send": to} | {k: v for k, v in body.items() if v != defaults.get(k)} | rest
+        case CallUrl(method=method, url=url):
+            del plain["method"], plain["url"]
+            return {"id": own, "http": f"{method} {url}"} | plain
+        case LogLine(text=text):
+            return {"id": own, "log": text}
+    raise AssertionError(f"unknown command {command}")
+
+
+def shown_run(transition: Transition, expected: dict[str, Any]) -> dict[str, Any]:
+    """The run as far as the case can speak of it; vars, outputs and error always when there are any."""
+    run = transition.run
+    assert (run.ended_at is None) == (run.status == "running") == bool(run.cursors)
+    found = {
+        "status": run.status,
+        "reason": run.reason,
+        "contact": run.contact,
+        "vars": run.vars,
+        "outputs": run.outputs,
+        "error": msgspec.to_builtins(run.error),
+        "at": [cursor.address for cursor in run.cursors],
+        "trace": [[record.address, record.what, record.detail] for record in run.trace],
+    }
+    optional = {"contact", "trace", "error"} - expected.keys()
+    return {key: value for key, value in found.items() if key in expected or (value and key not in optional)}
