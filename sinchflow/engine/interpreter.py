@@ -14,7 +14,7 @@ The caller stores the transition's run before it performs the commands, and hand
 same arguments always give the same transition, so a run can be replayed. A command's id derives from run and address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,7 @@ from sinchflow.engine.scope import run_scope
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Answered, CallUrl, Command, Failed, LogLine, Outcome, SendMessage
 from sinchflow.model.event import Event
-from sinchflow.model.flow import Choose, Condition, Fail, Flow, Http, Log, SendSms, SetVars, Step, Stop
+from sinchflow.model.flow import Choose, Condition, Fail, Flow, Http, Log, SendSms, SetVars, Step, Stop, Value
 from sinchflow.model.run import Cursor, Facts, Problem, Record, Run, RunStatus, Transition
 
 #: Steps that one run may take.
@@ -222,11 +222,7 @@ class _Walk:
             case Http() as action:
                 return self._ask(step, call_command(action, step, self._caller(), scope, templates).commands)
             case SetVars(values=values):
-                before = self._vars
-                for name, value in values.items():
-                    self._set(name, templates.data(value, scope))
-                if problem := self._too_large():
-                    self._vars = self._scope["vars"] = before
+                if problem := self._set_all(values):
                     return self._fail(step, "limit", problem)
                 self.record(address, "set", ", ".join(values))
             case Choose(branches=branches):
@@ -313,6 +309,20 @@ class _Walk:
             "kind": problem.kind, "message": problem.message, "step": problem.step, "status": problem.status,
         }  # fmt: skip
         self.record(step.address, "error", problem.message)
+
+    def _set_all(self, values: Mapping[str, Value]) -> str | None:
+        """Assign in order, all or none. Why they are too much to keep, or None. Raises ExpressionError."""
+        before = self._vars
+        try:
+            for name, value in values.items():
+                self._set(name, self._templates.data(value, self._scope))
+        except ExpressionError:
+            self._vars = self._scope["vars"] = before
+            raise
+        problem = self._too_large()
+        if problem is not None:
+            self._vars = self._scope["vars"] = before
+        return problem
 
     def _set(self, name: str, value: Any) -> None:
         self._vars = self._scope["vars"] = {**self._vars, name: msgspec.to_builtins(value)}

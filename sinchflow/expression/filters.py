@@ -19,9 +19,12 @@ from jinja2.runtime import Context
 
 #: Characters that one text may have on the way; a message has at most 5,000.
 LONGEST_TEXT = 100_000
+#: Characters of one value, each item of it counted as two more; more than a run can keep.
+LARGEST_VALUE = 250_000
 #: Where the scope keeps the project's time zone; templates cannot name it.
 TIMEZONE = "__timezone"
 
+_DEEPEST_VALUE = 100  # Python and msgspec take some hundreds
 _LARGEST_INT = 2**63 - 1  # what every JSON reader and SQLite take
 _MOST_DIGITS = 15  # of a double
 
@@ -59,6 +62,16 @@ def plain(value: Any) -> Any:
 
     Raises jinja2.TemplateRuntimeError for what cannot be stored or sent, UndefinedError for what is undefined.
     """
+    return _plain(value, [LARGEST_VALUE], _DEEPEST_VALUE)
+
+
+def _plain(value: Any, room: list[int], depth: int) -> Any:
+    """`plain`, counted: a value put together of itself again and again would grow without end."""
+    room[0] -= 2 + len(value) if isinstance(value, str) else 2
+    if room[0] < 0:
+        raise jinja2.TemplateRuntimeError(f"a value grows over {LARGEST_VALUE} characters")
+    if not depth:
+        raise jinja2.TemplateRuntimeError(f"a value is nested more than {_DEEPEST_VALUE} deep")
     match value:
         case str():
             value.isascii() or value.encode()  # half a surrogate pair is no text
@@ -77,9 +90,9 @@ def plain(value: Any) -> Any:
         case jinja2.Undefined():
             raise jinja2.UndefinedError(value._undefined_message)
         case Mapping():
-            return {as_text(key): plain(item) for key, item in value.items()}
+            return {as_text(key): _plain(item, room, depth - 1) for key, item in value.items()}
         case Iterable():
-            return [plain(item) for item in value]
+            return [_plain(item, room, depth - 1) for item in value]
         case _:
             raise jinja2.TemplateRuntimeError(f"{kind(value)} is no value")
 
@@ -116,9 +129,9 @@ def join(environment: jinja2.Environment, items: Any, between: Any = "", attribu
 @jinja2.pass_environment
 def truncate(
     environment: jinja2.Environment, text: Any, length: int = 255, killwords: bool = False, end: str = "...",
-    leeway: int | None = None,
+    leeway: int = 0,
 ) -> str:  # fmt: skip
-    """The text cut to `length` characters at a word's end, `end` behind it."""
+    """The text cut to `length` characters at a word's end, `end` behind it. Unlike Jinja's, it is never longer."""
     if length < len(end):
         raise jinja2.TemplateRuntimeError(f'truncate to {length} leaves no room for the "{end}" at its end')
     return jinja_filters.do_truncate(environment, as_text(text), length, killwords, end, leeway)
