@@ -114,6 +114,10 @@ def _piecewise(source: str, error: jinja2.TemplateSyntaxError) -> Inspection:
     for match in _HOLE.finditer(source):
         if match[0].startswith("{{"):
             inner = match[0][2:-2].strip("-")
+            if not inner.strip():
+                hint = "write what stands there, for example {{ event.content }}"
+                faults.append(_fault("template-syntax", "the hole is empty", hint, match.start(), len(match[0])))
+                continue
             found = _expression(inner, match.start() + match[0].index(inner, 2), _parse_hole)
             faults += found.faults
             uses += found.uses

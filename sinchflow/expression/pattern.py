@@ -61,10 +61,10 @@ def first_word(text: str) -> tuple[str, str]:
     first: re.Match[str] | None = None
     for token in _TOKEN.finditer(text):
         first = first or token
-        bare = _bare(fold(token[0]))
-        if bare:
-            return bare, text[token.end() :].strip()
-    return ("", "") if first is None else (fold(first[0]), text[first.end() :].strip())
+        for part in fold(token[0]).split():
+            if bare := _bare(part):
+                return bare, text[token.end() :].strip()
+    return ("", "") if first is None else ((words(first[0]) or [""])[0], text[first.end() :].strip())
 
 
 def contains(message: Sequence[str], phrase: Sequence[str]) -> bool:

@@ -1,0 +1,62 @@
+"""Floors 0-2 decide and do nothing: the same arguments always give the same answer.
+
+`tests/test_house.py` holds what they import; here is what they call. `language/files.py` alone may touch the disk: it is
+the one module of `language` that reads the user's files, the rest takes texts.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "sinchflow"
+PURE = ("model", "expression", "engine", "policy", "language")
+READER = PACKAGE / "language" / "files.py"
+MODULES = sorted(path for floor in PURE for path in (PACKAGE / floor).glob("**/*.py"))
+
+FORBIDDEN_MODULES = {
+    "asyncio", "ctypes", "getpass", "glob", "io", "logging", "multiprocessing", "os", "platform", "random", "secrets",
+    "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "uuid",
+}  # fmt: skip
+#: Calls that read a clock, by the attribute's name: `datetime.now()`, `date.today()`.
+CLOCKS = {"now", "utcnow", "today", "monotonic", "perf_counter"}
+#: Calls that talk to the world without importing anything.
+BUILTINS = {"open", "print", "input", "exec", "eval", "__import__", "breakpoint", "globals"}
+DISK = {"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "rglob", "stat", "exists", "is_file", "mkdir"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_pure_module_asks_for_no_time_no_chance_and_no_file(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    reads = path == READER
+    assert sorted(wrong_imports(tree) - ({"os"} if reads else set())) == []
+    assert sorted(wrong_calls(tree, CLOCKS | BUILTINS | (set() if reads else DISK))) == []
+
+
+def test_scan_sees_what_it_looks_for():
+    source = "import os.path, time\nfrom random import choice\ndatetime.now(UTC)\nopen('x')\npath.read_text()"
+    tree = ast.parse(source)
+    assert wrong_imports(tree) == {"os", "time", "random"}
+    assert wrong_calls(tree, CLOCKS | BUILTINS | DISK) == {"3: now()", "4: open()", "5: read_text()"}
+
+
+def wrong_imports(tree: ast.AST) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(str(node.module).split(".")[0])
+    return found & FORBIDDEN_MODULES
+
+
+def wrong_calls(tree: ast.AST, forbidden: set[str]) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Name(id=name) if name in BUILTINS & forbidden:
+                    found.add(f"{node.lineno}: {name}()")
+                case ast.Attribute(attr=name) if name in forbidden - BUILTINS:
+                    found.add(f"{node.lineno}: {name}()")
+    return found

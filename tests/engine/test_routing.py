@@ -1,0 +1,184 @@
+"""The index leaves out only what does not match, whatever the filters; and 10,000 flows are asked like ten."""
+
+import random
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sinchflow.engine.filters import InboundFilter, Message, ReceiptFilter
+from sinchflow.engine.regex_sets import RegexSets
+from sinchflow.engine.routing import Router
+from sinchflow.expression.pattern import compile_regex
+from sinchflow.expression.template import Templates
+from sinchflow.model.event import Event
+from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms
+from sinchflow.model.origin import Origin
+from sinchflow.model.run import Facts
+
+ORIGIN = Origin("a.yaml", 1, 1)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TEMPLATES = Templates()
+NUMBERS = ["+61491570156", "+61491570157", "+6421555555"]
+
+
+def flow(name: str, *triggers, goes_on=False, priority=0) -> Flow:
+    return Flow(name=name, digest=name, origin=ORIGIN, triggers=triggers, steps=(), goes_on=goes_on, priority=priority)
+
+
+def sms(text, contact=NUMBERS[0], our_number=NUMBERS[1], **fields) -> Event:
+    return Event(
+        id=1,
+        kind="inbound_sms",
+        key="k",
+        received_at=NOW,
+        contact=contact,
+        our_number=our_number,
+        fields={"content": text, "type": "SMS", "metadata": {}} | fields,
+    )
+
+
+def names(router: Router, event: Event) -> list[str]:
+    return [each.flow.name for each in router.route(event, Facts(), NOW, TEMPLATES).matches]
+
+
+some = st.lists
+words = st.sampled_from(["hours", "open", "yes", "now", "#5", "👍", "Ünï", "a"])
+phrases = st.lists(words, min_size=1, max_size=3).map(" ".join)
+numbers = st.lists(st.sampled_from([*NUMBERS, "+614*", "*7"]), max_size=2).map(tuple)
+inbound = st.builds(
+    InboundSms,
+    origin=st.just(ORIGIN),
+    keyword=some(words, max_size=2).map(tuple),
+    exact=some(phrases, max_size=1).map(tuple),
+    contains=some(phrases, max_size=2).map(tuple),
+    starts_with=some(st.sampled_from(["h", "hou", "open n", "#", "👍", "yes!"]), max_size=1).map(tuple),
+    regex=some(st.sampled_from(["h.*s", "^yes$", "(?P<n>[0-9])", "👍"]), max_size=2).map(tuple),
+    from_=numbers,
+    to=numbers,
+)
+events = st.builds(
+    sms,
+    st.one_of(st.none(), phrases, phrases.map(str.upper), st.just("")),
+    contact=st.sampled_from([None, *NUMBERS]),
+    our_number=st.sampled_from([None, *NUMBERS]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(inbound, st.booleans(), st.integers(0, 2)), max_size=8), events)
+def test_index_finds_what_asking_every_flow_finds(given_flows, event):
+    flows = [
+        flow(f"f{n}", trigger, goes_on=goes_on, priority=priority)
+        for n, (trigger, goes_on, priority) in enumerate(given_flows)
+    ]
+    assert names(Router(flows), event) == asked_one_by_one(flows, event)
+
+
+def asked_one_by_one(flows: list[Flow], event: Event) -> list[str]:
+    content = event.fields["content"]
+    message = Message(content) if content else None
+    found = []
+    for has_text_filter in (True, False):
+        for each in sorted(flows, key=lambda each: (-each.priority, each.name)):
+            [trigger] = each.triggers
+            if trigger.has_text_filter is has_text_filter and InboundFilter(trigger).passes(event, message) is not None:
+                found.append(each.name)
+                if not each.goes_on:
+                    return found
+    return found
+
+
+receipts = st.builds(
+    DeliveryReceipt,
+    origin=st.just(ORIGIN),
+    status=some(st.sampled_from(["failed", "Delivered"]), max_size=2).map(tuple),
+    from_=numbers,
+    to=numbers,
+    metadata=st.dictionaries(
+        st.sampled_from(["a", "b"]), some(st.sampled_from(["1", "2", "2*"]), min_size=1, max_size=2).map(tuple)
+    ),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(receipts, max_size=6),
+    st.sampled_from([None, "failed", "DELIVERED"]),
+    st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "22", None])),
+    st.sampled_from([None, *NUMBERS]),
+)
+def test_receipts_go_to_every_flow_that_asking_each_finds(triggers, status, metadata, our_number):
+    event = Event(
+        id=1,
+        kind="delivery_receipt",
+        key="k",
+        received_at=NOW,
+        contact=NUMBERS[0],
+        our_number=our_number,
+        fields={"status": status, "status_code": None, "metadata": metadata},
+    )
+    flows = [flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)]
+    expected = [each.name for each in flows if ReceiptFilter(each.triggers[0]).passes(event) is not None]
+    assert names(Router(flows), event) == expected
+
+
+KINDS = {
+    "keyword": lambda n: InboundSms(origin=ORIGIN, keyword=(f"word{n}",)),
+    "exact": lambda n: InboundSms(origin=ORIGIN, exact=(f"word {n}",)),
+    "contains": lambda n: InboundSms(origin=ORIGIN, contains=(f"word{n} now",)),
+    "regex": lambda n: InboundSms(origin=ORIGIN, regex=(rf"\bnumber{n}\b",)),
+    "same keyword, own number": lambda n: InboundSms(origin=ORIGIN, keyword=("go",), to=(f"+614915{n:05}",)),
+    "customers": lambda n: InboundSms(origin=ORIGIN, from_=(f"+614915{n:05}",)),
+    "receipts by metadata": lambda n: DeliveryReceipt(origin=ORIGIN, status=("failed",), metadata={"job": (f"j{n}",)}),
+    "receipts by number": lambda n: DeliveryReceipt(origin=ORIGIN, from_=(f"+614915{n:05}",)),
+}
+
+
+class Watched:
+    """An event that counts how often someone asks for the metadata or numbers that every trigger looks at."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self.looks = 0
+
+    def __getattr__(self, name: str):
+        self.looks += 1
+        return getattr(self._event, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_of_many_flows_are_asked(kind):
+    event = sms("go number77 word77", contact="+61491500077", our_number="+61491500078")
+    if kind.startswith("receipts"):
+        event = Event(
+            id=1,
+            kind="delivery_receipt",
+            key="k",
+            received_at=NOW,
+            our_number="+61491500077",
+            fields={"status": "failed", "metadata": {"job": "j77"}},
+        )
+    looks = []
+    for count in (10, 2_000):
+        watched = Watched(event)
+        names(Router([flow(f"f{n:05}", KINDS[kind](n)) for n in range(count)]), watched)
+        looks.append(watched.looks)
+    assert looks[1] <= looks[0] + 10
+
+
+def test_set_that_does_not_compile_is_halved_and_nothing_is_lost():
+    huge = [f"x{n}(ab|cd){{400}}y" for n in range(400)]
+    sources = [*huge, *(f"order {n}" for n in range(10))]
+    random.Random(5).shuffle(sources)
+    sets = RegexSets([(source, n) for n, source in enumerate(sources)])
+    for text in ("ORDER 7 and order 3", "x5" + "ab" * 400 + "y order 9", "nothing"):
+        expected = {n for n, source in enumerate(sources) if compile_regex(source).search(text)}
+        assert expected <= set(sets.find(text))
+
+
+def test_beginning_that_is_a_sign_is_looked_for_as_it_is():
+    router = Router([flow("tags", InboundSms(origin=ORIGIN, starts_with=("#",)))])
+    assert names(router, sms(" #5")) == ["tags"]
+    assert names(router, sms("5#")) == []
