@@ -1,0 +1,276 @@
+"""What the runtime's tests stand on: a clock that only moves when told to, a daemon with real parts at its edges,
+and a URL that answers as each test wants."""
+
+import asyncio
+import heapq
+import itertools
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from sinchflow.runtime.daemon import Daemon, Options
+from sinchflow.simulate.fate import Timeline
+from sinchflow.simulate.provider import SimulatedSinch
+
+TOKEN = "hook-token-of-the-test"
+SETTINGS = """\
+base_url: "BASE"
+credentials: {api_key: key, api_secret: s3cret}
+webhooks: {token: hook-token-of-the-test}
+source_number: "+61491593156"
+outbound: {allow: [127.0.0.1]}
+policy: {max_sends_per_contact: off}
+limits: {calls: off}
+"""
+#: Generous, because the machine may be busy; a test that passes never waits this long.
+PATIENCE_S = 15.0
+
+
+class VirtualClock:
+    """A `Clock` that stands still until `advance`."""
+
+    def __init__(self, now: datetime = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)) -> None:
+        self._now = now
+        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def now(self) -> datetime:
+        return self._now
+
+    def call_at(self, when: datetime, call: Callable[[], None]) -> None:
+        heapq.heappush(self._due, (when, next(self._order), call))
+
+    def advance(self, duration: timedelta) -> None:
+        """Let time pass; what is due on the way is called at its time."""
+        end = self._now + duration
+        while self._due and self._due[0][0] <= end:
+            when, _, call = heapq.heappop(self._due)
+            self._now = max(self._now, when)
+            call()
+        self._now = end
+
+
+async def _eventually(holds: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    """What `holds` gives once it is true; fails when it stays false."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        result = holds()
+        if isinstance(result, Awaitable):
+            result = await result
+        if result:
+            return result
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+
+
+class Url:
+    """A loopback server that keeps each request and gives the next of `answers` as raw bytes, the last one for ever.
+
+    An answer may be a function of the request; None closes the connection, "hang" never answers.
+    """
+
+    def __init__(self, *answers: Any) -> None:
+        self.requests: list[bytes] = []
+        self.url = ""
+        self.port = 0
+        self._answers = list(answers) or [response()]
+        self._over = asyncio.Event()
+
+    def bodies(self) -> list[Any]:
+        return [json.loads(request.partition(b"\r\n\r\n")[2]) for request in self.requests]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            lengths = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line]
+            request = head + await reader.readexactly(lengths[0] if lengths else 0)
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            if callable(answer):
+                answer = answer(request)
+            self.requests.append(request)
+            if answer == "hang":
+                await self._over.wait()
+            elif answer is None:
+                writer.transport.abort()
+            else:
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Url"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        try:
+            yield self
+        finally:
+            self._over.set()
+            server.close()
+            await server.wait_closed()
+
+
+def response(body: bytes = b"", status: int = 200, content_type: str = "text/plain", **headers: str) -> bytes:
+    """A whole HTTP answer that ends its connection."""
+    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode() + body
+
+
+@asynccontextmanager
+async def _serve(sim: SimulatedSinch, port: int = 0) -> AsyncIterator[str]:
+    import socket
+
+    listener = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(sim, log_level="critical", access_log=False, timeout_graceful_shutdown=1)  # type: ignore[arg-type]
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class House:
+    """A project on disk, the simulated Sinch that it talks to, and daemons on its journal."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sim = SimulatedSinch(
+            api_key="key", api_secret="s3cret", receipts=False, timeline=Timeline(enroute_s=None, submitted_s=None)
+        )
+        self.base = "http://127.0.0.1:9"
+        self.daemon: Daemon
+        self._count = 0
+        (root / "flows").mkdir(exist_ok=True)
+
+    def settings(self, text: str = SETTINGS, **changes: str) -> None:
+        """Write sinchflow.yaml; a change replaces the line that begins with its name, or is added."""
+        lines = {line.partition(":")[0]: line for line in text.splitlines()}
+        lines.update((name, f"{name}: {value}") for name, value in changes.items())
+        (self.root / "sinchflow.yaml").write_text("\n".join(lines.values()).replace("BASE", self.base) + "\n")
+
+    def flow(self, text: str, file: str = "flow.yaml") -> Path:
+        path = self.root / "flows" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator["House"]:
+        """A daemon, started and stopped."""
+        options = Options(root=self.root, data=self.root / ".sinchflow", port=0, admin_port=0)
+        daemon = Daemon(options)
+        await daemon.start()
+        self.daemon = daemon
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as self.http:
+                yield self
+        finally:
+            await daemon.stop()
+
+    async def post(self, body: Any, *, path: str = f"/hooks/{TOKEN}/inbound", **how: Any) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.http.post(f"http://127.0.0.1:{self.daemon.port}{path}", content=content, **how)
+
+    async def text_in(self, content: str, sender: str = "+61491570156", **fields: Any) -> httpx.Response:
+        """A customer texts us; must be acknowledged."""
+        self._count += 1
+        body = {
+            "reply_id": f"r{os.getpid()}-{time.time_ns()}-{self._count}",
+            "source_address": sender,
+            "destination_address": "+61491593156",
+            "content": content,
+            **fields,
+        }
+        answer = await self.post(body)
+        assert answer.status_code == 202
+        return answer
+
+    async def admin(self, path: str, method: str = "GET", token: str | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token or self.daemon.token}"}
+        return await self.http.request(method, f"http://127.0.0.1:{self.daemon.admin_port}{path}", headers=headers)
+
+    async def health(self) -> dict[str, Any]:
+        answer: dict[str, Any] = (await self.admin("/health")).json()
+        return answer
+
+    async def sends(self, *states: str) -> list[dict[str, Any]]:
+        """The daemon's own list, oldest first."""
+        query = "&".join(["limit=1000", *(f"state={state}" for state in states)])
+        return list(reversed((await self.admin(f"/api/sends?{query}")).json()["sends"]))
+
+    async def states(self) -> dict[str, str]:
+        """State by recipient."""
+        return {send["to"]: send["state"] for send in await self.sends()}
+
+    def got(self) -> list[tuple[str, str]]:
+        """Recipient and text of each message that the provider took."""
+        return [(message.destination_number, message.content) for message in self.sim.messages]
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """A clock that only moves when told to."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Awaitable[Any]]:
+    """`await eventually(lambda: condition)`: bounded, polls."""
+    return _eventually
+
+
+@pytest.fixture
+def answering() -> Callable[..., AbstractAsyncContextManager[Url]]:
+    """`async with answering(raw bytes, …) as url`."""
+    return lambda *answers: Url(*answers).running()
+
+
+@pytest.fixture
+def respond() -> Callable[..., bytes]:
+    """Make a whole HTTP answer."""
+    return response
+
+
+@pytest.fixture
+def serve() -> Callable[..., AbstractAsyncContextManager[str]]:
+    """Serve a simulated Sinch on loopback, on a port of choice."""
+    return _serve
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A project folder with its simulated Sinch, not yet served."""
+    yield House(tmp_path)
+
+
+@pytest.fixture
+def play(house: House) -> Callable[[Callable[[House], Awaitable[None]]], None]:
+    """Run a scenario against a daemon at work with a simulated Sinch on loopback."""
+
+    def run(scenario: Callable[[House], Awaitable[None]], **settings: str) -> None:
+        async def whole() -> None:
+            async with asyncio.timeout(60), _serve(house.sim) as house.base:
+                house.settings(**settings)
+                async with house.at_work():
+                    await scenario(house)
+
+        asyncio.run(whole())
+
+    return run
