@@ -4,13 +4,16 @@ It makes one attempt. Whether there is another, and when, is decided by `engine.
 """
 
 import asyncio
+import re
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from sinchflow.model.command import Answered, CallUrl, Failed
 from sinchflow.model.event import clean_data, clean_text
@@ -19,6 +22,12 @@ from sinchflow.runtime.secrets import Secrets, show_references
 
 #: Of an unexpected answer's body, quoted in the error.
 _QUOTED_CHARACTERS = 200
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+#: A server's wish for a pause is heeded up to this.
+_LONGEST_WISH = timedelta(days=1)
 
 
 class Attempted(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +42,30 @@ class _TooLarge(Exception):
 
 
 async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -> Attempted:
-    """Make one attempt. Never raises: whatever goes wrong is a `Failed` with a sentence for people."""
+    """Make one attempt. Never raises: whatever goes wrong is a `Failed` with a sentence for people.
+
+    No value of a secret that the command refers to is in what it gives, whoever quoted it.
+    """
+    names = secrets.names_in("\0".join(_texts(command)))
+    attempted = await _attempt(client, command, secrets, names)
+    outcome = attempted.outcome
+    if not names:
+        return attempted
+    if isinstance(outcome, Failed):
+        return replace(attempted, outcome=replace(outcome, message=secrets.hide(outcome.message, names)))
+    headers = {name: secrets.hide(value, names) for name, value in outcome.headers.items()}
+    return replace(attempted, outcome=replace(outcome, headers=headers))
+
+
+def _texts(command: CallUrl) -> Iterator[str]:
+    yield command.url
+    yield command.content or ""
+    yield from command.headers.values()
+    yield from (value for _, value in command.query)
+    yield from command.basic_auth or ()
+
+
+async def _attempt(client: OutboundClient, command: CallUrl, secrets: Secrets, names: set[str]) -> Attempted:
     target = f"{command.method} {show_references(command.url)}"
     try:
         request = _request(client, command, secrets)
@@ -41,8 +73,8 @@ async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -
         return _failed(
             command, "secret", f"{target}: secret {error.args[0]} is not set (SINCHFLOW_SECRET_{error.args[0]})"
         )
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        return _failed(command, "value", f"{target}: this cannot be requested: {error}")
+    except (httpx.InvalidURL, ValueError) as error:
+        return _impossible(command, target, error)
     began = time.monotonic()
     try:
         async with asyncio.timeout(command.timeout.total_seconds()):
@@ -57,9 +89,10 @@ async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -
         return _failed(
             command, "too_large", f"{target}: the answer is larger than {command.max_bytes} bytes (max_bytes)"
         )
-    except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+    except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
         return _failed(command, *_explain(target, error))
-    names = secrets.names_in("".join((command.url, command.content or "", *command.headers.values())))
+    except (httpx.InvalidURL, ValueError) as error:  # what aiohttp, or a redirect, finds wrong only on the way
+        return _impossible(command, target, error)
     text = clean_text(secrets.hide(_text(response, body), names))
     if not is_expected(response.status_code, command.expect):
         return _unexpected(command, target, response, text)
@@ -88,16 +121,28 @@ def _request(client: OutboundClient, command: CallUrl, secrets: Secrets) -> http
         raise ValueError("a URL begins with http:// or https:// and a host")
     if command.query:
         url = url.copy_merge_params([(name, fill(value)) for name, value in command.query])
+    headers = {name: fill(value) for name, value in command.headers.items()}
+    for name, value in headers.items():
+        _check_header(name, value)
+    login = command.basic_auth
+    if url.userinfo:  # aiohttp refuses a URL with a login beside the header that httpx makes of it
+        login = login or (url.username, url.password)
+        url = url.copy_with(userinfo=b"")
     request = client.http.build_request(
-        command.method,
-        url,
-        headers={name: fill(value) for name, value in command.headers.items()},
-        content=None if content is None else content.encode(),
+        command.method, url, headers=headers, content=None if content is None else content.encode()
     )
-    if command.basic_auth is not None:
-        username, password = map(fill, command.basic_auth)
+    if login is not None:
+        username, password = map(fill, login)
         request = next(httpx.BasicAuth(username, password).auth_flow(request))
     return request
+
+
+def _check_header(name: str, value: str) -> None:
+    """Raises ValueError for what would break the request apart, or make another one of it (RFC 9110 section 5)."""
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f'"{name}" is no name of a header')
+    if _NOT_IN_HEADERS.search(value):
+        raise ValueError(f"header {name} holds a line break or another control character")
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
@@ -116,7 +161,7 @@ def _text(response: httpx.Response, body: bytes) -> str:
     encoding = response.charset_encoding or "utf-8"
     try:
         return body.decode(encoding, "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # no encoding, or one that is not of texts
         return body.decode("utf-8", "replace")
 
 
@@ -154,12 +199,18 @@ def retry_after(value: str | None, now: datetime | None = None) -> timedelta | N
         return None
     value = value.strip()
     if value.isdecimal():
-        return timedelta(seconds=min(int(value), 86_400))
+        return min(timedelta(seconds=int(value[:12])), _LONGEST_WISH)
     try:
-        wait = parsedate_to_datetime(value) - (now or datetime.now(UTC))
-    except (ValueError, TypeError):
+        until = parsedate_to_datetime(value)
+    except ValueError:
         return None
-    return max(wait, timedelta())
+    if until.tzinfo is None:  # "-0000": UTC, of an unknown place
+        until = until.replace(tzinfo=UTC)
+    return min(max(until - (now or datetime.now(UTC)), timedelta()), _LONGEST_WISH)
+
+
+def _impossible(command: CallUrl, target: str, error: Exception) -> Attempted:
+    return _failed(command, "value", f"{target}: this cannot be requested: {error}")
 
 
 def _failed(command: CallUrl, kind: str, message: str, status: int | None = None) -> Attempted:

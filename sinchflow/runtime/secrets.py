@@ -100,12 +100,21 @@ class Secrets:
         return {*_REFERENCE.findall(text), *_QUOTED_REFERENCE.findall(text)}
 
     def hide(self, text: str, names: Iterable[str]) -> str:
-        """The text with the values of these secrets replaced by `***`, in case somebody echoes them."""
+        """The text with the values of these secrets replaced by `***`, in case somebody echoes them in any encoding."""
         for name in names:
-            value = self._values.get(name)
-            if value:
-                text = text.replace(value, "***")
+            if value := self._values.get(name):
+                for written in _ways_to_write(value):
+                    text = text.replace(written, "***")
         return text
+
+
+def _ways_to_write(value: str) -> Iterator[str]:
+    """A value as it is, inside a JSON string, and percent-encoded."""
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield quote(value, safe="")
+    yield quote_plus(value)
 
 
 def show_references(text: str) -> str:
