@@ -19,9 +19,10 @@ class CallWindow:
         self._calls: deque[datetime] = deque(sorted(calls))
 
     def note(self, now: datetime) -> None:
-        """A call starts."""
-        if self.limits.calls is not None:
-            self._calls.append(now)
+        """A call starts. It counts without a limit too, because a reload may set one."""
+        self._calls.append(now)
+        if self.limits.calls is None:
+            self.used(now)
 
     def used(self, now: datetime) -> int:
         """Calls that the window still counts."""

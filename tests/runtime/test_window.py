@@ -1,0 +1,71 @@
+"""The throttle's sliding window: when the next call may start."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sinchflow.model.project import Limits
+from sinchflow.runtime.window import CallWindow
+
+START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("calls", "made", "now", "waiting", "opens"),
+    [
+        (4, [], 0, 1, 0),  # nothing counted yet
+        (4, [0], 1, 1, 1),  # more than half of the window is free
+        (4, [0, 1], 2, 1, 16),  # half is used: spaced by 60 s / 4 from the last
+        (4, [0, 1], 20, 1, 20),  # spaced enough already
+        (4, [0, 1], 2, 10, 2),  # a full batch does not wait for its place
+        (4, [0, 1, 2, 3], 4, 10, 60.001),  # used up: when the oldest leaves the window
+        (4, [0, 1, 2, 3], 60, 1, 60),  # the oldest has left; spaced from the last
+        (4, [0, 1, 2, 3, 4, 5], 6, 1, 62.001),  # the limit was lowered: the two oldest have to go
+        (1, [0], 1, 1, 60.001),
+        (None, [0, 0, 0], 0, 1, 0),
+    ],
+)
+def test_next_call_opens_when_the_rule_says(calls, made, now, waiting, opens):
+    limits = Limits(calls=calls, per=timedelta(seconds=60), batch=10)
+    window = CallWindow(limits, [at(second) for second in made])
+    assert (window.opens_at(at(now), waiting) - START).total_seconds() == opens
+
+
+def test_calls_of_a_former_process_count_in_any_order():
+    window = CallWindow(Limits(calls=2), [at(5), at(0)])
+    assert window.used(at(10)) == 2
+    assert window.opens_at(at(10), 1) == at(60.001)
+
+
+def test_switching_the_limit_on_counts_the_calls_made_without_it():
+    window = CallWindow(Limits(calls=None))
+    for second in range(5):
+        window.note(at(second))
+    window.limits = Limits(calls=2)
+    assert window.opens_at(at(5), 100) == at(63.001)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    calls=st.integers(1, 12),
+    batch=st.integers(1, 4),
+    gaps=st.lists(st.tuples(st.floats(0, 30), st.integers(1, 6)), min_size=1, max_size=60),
+)
+def test_never_more_calls_than_allowed_in_any_window(calls, batch, gaps):
+    per = timedelta(seconds=60)
+    window = CallWindow(Limits(calls=calls, per=per, batch=batch))
+    now, made = START, []
+    for gap_s, waiting in gaps:
+        now += timedelta(seconds=gap_s)
+        while (opens := window.opens_at(now, waiting)) > now:
+            now = opens
+        window.note(now)
+        made.append(now)
+    for first, over in zip(made, made[calls:], strict=False):
+        assert over - first >= per
