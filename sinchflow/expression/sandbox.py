@@ -192,6 +192,11 @@ def _check(node: nodes.Node) -> None:
         raise NotAllowed("a number is too large", line)
     if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
         raise NotAllowed(f'"{node.attr}": names do not begin with _', line)
+    if isinstance(node, (nodes.Filter, nodes.Test)):
+        keys = [argument.key for argument in node.kwargs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise NotAllowed(f'"{key}" is given twice', line)
     if isinstance(node, nodes.For) and node.recursive:
         raise NotAllowed("loops are not recursive", line)
 

@@ -14,15 +14,15 @@ from sinchflow.model.origin import Origin
 
 ORIGIN = Origin("a.yaml", 1, 1)
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
-SOON = settings(max_examples=4000, deadline=timedelta(seconds=3))
+SOON = settings(max_examples=200, deadline=timedelta(seconds=3))
 
 PIECES = [
     "{{ ", " }}", "{%", "%}", "{#", "#}", "{{-", "-}}", "{% if ", "{% endif %}", "{% for x in ", "{% endfor %}",
     "{% else %}", "{% raw %}", "{% endraw %}", "{% set x = 1 %}", "event", "vars", "x", ".content", ".n", ".l", "['a']",
-    "[0]", "[1:]", "[", "]", "(", ")", "{", "}", ",", ":", "|", "~", "+", "-", "*", "**", "//", "/", "%", "==", "=", "<",
-    " in ", " is ", " not ", " and ", " or ", " if ", " else ", "defined", "none", "true", "1", "0", "9999999", "1e308",
-    "0.5", "-1", "'a'", '"', "'", "\\", "\n", " ", "é", "👍", "\ufdd0", "\x00", "_", "__class__", "now()", "now",
-    "secrets.A", "loop", "self", "range(", "attribute=", "default(", "'%Y'", "('x' * 9999)",
+    "[0]", "[1:]", "[", "]", "(", ")", "{", "}", ",", ":", "|", "~", "+", "-", "*", "**", "//", "/", "%", "==", "=",
+    "<", " in ", " is ", " not ", " and ", " or ", " if ", " else ", "defined", "none", "true", "1", "0", "9999999",
+    "1e308", "0.5", "-1", "'a'", '"', "'", "\\", "\n", " ", "é", "👍", "\ufdd0", "\x00", "_", "__class__", "now()",
+    "now", "secrets.A", "loop", "self", "range(", "attribute=", "default(", "'%Y'", "('x' * 9999)",
     *(f"|{name}" for name in sorted(filters.NAMES)), *(f" is {name}" for name in filters.TESTS),
 ]  # fmt: skip
 
@@ -49,7 +49,10 @@ binary = st.builds(
 sources = st.one_of(st.text(), soup, holes, calls, binary)
 
 data = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just(NOW), st.just(NOW.replace(tzinfo=None))),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(),
+        st.sampled_from([NOW, NOW.replace(tzinfo=None)]),
+    ),  # fmt: skip
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
     max_leaves=8,
 )  # fmt: skip
@@ -64,32 +67,35 @@ scopes = st.fixed_dictionaries({
 TEMPLATES = Templates()
 
 
+def outcome(evaluate, source, scope):
+    """What it gives, or the one error that it may raise."""
+    try:
+        return evaluate(source, scope)
+    except ExpressionError as error:
+        return error
+
+
 @SOON
 @given(sources, scopes)
 def test_text_gives_text_or_an_expression_error(source, scope):
     scope = {**scope, "now": lambda: NOW, TIMEZONE: "Australia/Melbourne"}
-    try:
-        rendered = TEMPLATES.text(Text(source, ORIGIN), scope)
-    except ExpressionError as error:
-        assert error.origin == ORIGIN
-        assert "\n" not in error.message
-        return
-    assert type(rendered) is str
-    assert len(rendered) <= filters.LONGEST_TEXT or "{" not in source
-    assert rendered == TEMPLATES.text(Text(source, ORIGIN), scope)
+    rendered = outcome(TEMPLATES.text, Text(source, ORIGIN), scope)
+    if isinstance(rendered, ExpressionError):
+        assert rendered.origin == ORIGIN
+    else:
+        assert type(rendered) is str
+        assert len(rendered) <= filters.LONGEST_TEXT or "{" not in source
+        assert rendered == TEMPLATES.text(Text(source, ORIGIN), scope)
 
 
 @SOON
 @given(sources, scopes)
 def test_value_is_plain_or_an_expression_error(source, scope):
     scope = {**scope, "now": lambda: NOW, TIMEZONE: "Australia/Melbourne"}
-    try:
-        value = TEMPLATES.value(Text(source, ORIGIN), scope)
-        holds = TEMPLATES.holds(Condition(source.strip("{} "), ORIGIN), scope)
-    except ExpressionError:
-        return
-    assert filters.plain(value) == value or value != value  # noqa: PLR0124 (a number that is none cannot pass)
-    assert type(holds) is bool
+    value = outcome(TEMPLATES.value, Text(source, ORIGIN), scope)
+    assert isinstance(value, ExpressionError) or filters.plain(value) == value
+    holds = outcome(TEMPLATES.holds, Condition(source.strip("{} "), ORIGIN), scope)
+    assert isinstance(holds, (ExpressionError, bool))
 
 
 @SOON
@@ -109,9 +115,5 @@ def test_inspection_finds_places_inside_the_source(source):
 def test_what_inspection_calls_sound_compiles(source):
     """And what it faults does not: `validate` and the daemon speak of the same language."""
     faults = inspect_template(source).faults
-    try:
-        TEMPLATES.text(Text(source, ORIGIN), {"now": lambda: NOW, TIMEZONE: "UTC"})
-        refused = False
-    except ExpressionError as error:
-        refused = " is no template: " in error.message
-    assert bool(faults) is refused
+    found = outcome(TEMPLATES.text, Text(source, ORIGIN), {"now": lambda: NOW, TIMEZONE: "UTC"})
+    assert bool(faults) is (isinstance(found, ExpressionError) and " is no template: " in found.message)
