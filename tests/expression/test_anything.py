@@ -52,7 +52,7 @@ data = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(),
         st.sampled_from([NOW, NOW.replace(tzinfo=None)]),
-    ),  # fmt: skip
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
     max_leaves=8,
 )  # fmt: skip
