@@ -191,10 +191,17 @@ def _unknown(tokens: list[_Token]) -> Iterator[Fault]:
         if token.kind != "name":
             continue
         before, further = _text(tokens, index - 1), _text(tokens, index - 2)
-        if before == "|" and token.text not in _SANDBOX.filters:
-            yield _unknown_name("unknown-filter", "filter", token, sorted(filters.NAMES))
+        is_filter = before == "|"
         is_test = (before == "is" or (before == "not" and further == "is")) and token.text != "not"
-        if is_test and token.text not in _SANDBOX.tests:
+        if (is_filter or is_test) and _text(tokens, index + 1) == ".":
+            what, sign = ("filter", "|") if is_filter else ("test", "is")
+            item = _text(tokens, index + 2)
+            hint = f"for an item of what it gives, write (… {sign} {token.text}).{item}"
+            message = f'unknown {what} "{token.text}.{item}"'
+            yield _fault(f"unknown-{what}", message, hint, token.offset, len(token.text) + 1 + len(item))
+        elif is_filter and token.text not in _SANDBOX.filters:
+            yield _unknown_name("unknown-filter", "filter", token, sorted(filters.NAMES))
+        elif is_test and token.text not in _SANDBOX.tests:
             yield _unknown_name("unknown-test", "test", token, sorted(filters.TESTS))
 
 

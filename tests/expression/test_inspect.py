@@ -17,6 +17,7 @@ def faults(inspection, source):
         ("{{ a | uper }} and {{ b | trm(1) }}", [("unknown-filter", "uper"), ("unknown-filter", "trm")]),
         ("{% if a is evn %}x{% endif %}", [("unknown-test", "evn")]),
         ("{{ a is not nun }}", [("unknown-test", "nun")]),
+        ("{{ a.b | first.name }}", [("unknown-filter", "first.name")]),
         ("ok {{ a }} bad {{ b c }} bad {{ d + }}", [("template-syntax", "b c"), ("template-syntax", "d +")]),
         ("{{ a b }} {{ c | uper }}", [("template-syntax", "a b"), ("unknown-filter", "uper")]),
         ("start {{ a.b", [("template-syntax", "{{ a.b")]),
@@ -59,6 +60,8 @@ def test_hints_say_what_to_write():
     assert braces.hint == "write it without braces: a"
     [single] = inspect_condition("a = 1").faults
     assert single.hint == "compare with =="
+    [dotted] = inspect_template("{{ a | first.name }}").faults
+    assert dotted.hint == "for an item of what it gives, write (… | first).name"
     [comment] = inspect_template("Order {#12").faults
     assert "{{ '{#' }}" in comment.hint
 
