@@ -100,6 +100,10 @@ class Reader:
         tables = ("event", "run", "send", "call", "quarantine")
         return max(int(self._rows(f"SELECT coalesce(max(id), 0) FROM {table}")[0][0]) for table in tables)  # noqa: S608
 
+    def keys_after(self, event_id: int) -> list[bytes]:
+        """The keys of the events above this id."""
+        return [key for (key,) in self._rows("SELECT key FROM event WHERE id > ?", event_id)]
+
     def meta(self, name: str) -> str | None:
         """One of the journal's own settings."""
         found = self._rows("SELECT value FROM meta WHERE name = ?", name)

@@ -32,9 +32,9 @@ def event_key(event: Event) -> bytes:
     return hashlib.blake2b(identity, digest_size=16).digest()
 
 
-def event_row(event: Event) -> tuple[Any, ...]:
+def event_row(event: Event, key: bytes) -> tuple[Any, ...]:
     """`id, received_at, key, data`."""
-    return event.id, to_ms(event.received_at), event_key(event), codec.encode(event).decode()
+    return event.id, to_ms(event.received_at), key, codec.encode(event).decode()
 
 
 def run_row(run: Run) -> tuple[Any, ...]:
@@ -55,9 +55,9 @@ def send_row(send: Send) -> tuple[Any, ...]:
 
 
 def send_update(send: Send) -> tuple[Any, ...]:
-    """What of a send can change, and its id: `state, is_open, attempt, due, call, message_id, reason, id`."""
+    """A send's id and what of it can change: `id, state, is_open, attempt, due, call, message_id, reason`."""
     due = to_ms(send.due) if send.due else None
-    return send.state, send.is_open, send.attempt, due, send.call, send.message_id, send.reason, send.id
+    return send.id, send.state, send.is_open, send.attempt, due, send.call, send.message_id, send.reason
 
 
 def send_from(row: Any) -> Send:

@@ -16,10 +16,13 @@ from importlib import resources
 from pathlib import Path
 
 import apsw
+import msgspec
 
-from sinchflow.errors import CannotStart
+from sinchflow.errors import CannotStart, JournalError
+from sinchflow.journal import rows
 from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Snapshot
 from sinchflow.journal.reader import open_reader
+from sinchflow.journal.recent import Recent
 from sinchflow.journal.writer import Writer, explain
 from sinchflow.model.event import Event
 from sinchflow.model.send import SendSummary
@@ -46,10 +49,13 @@ class SqliteJournal:
             self._reader = open_reader(self.path)
             self.identity = self._reader.meta("identity") or ""
             self._last_id = self._reader.last_id()
+            seen_to = int(self._reader.meta("seen_to") or 0)
+            keys = self._reader.keys_after(seen_to)
         except BaseException:
             self._lock.release()
             raise
-        self._writer = Writer(connection, loop)
+        self._recent = Recent(keys)
+        self._writer = Writer(connection, loop, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget)
         self._writer.start()
 
     def new_id(self) -> int:
@@ -59,7 +65,20 @@ class SqliteJournal:
 
     def accept(self, event: Event, done: Accepted) -> None:
         """See `Journal.accept`."""
-        self._writer.put((event, done))
+        key = rows.event_key(event)
+        try:
+            row = rows.event_row(event, key)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            done(JournalError(f"cannot be stored: {error}"))
+            return
+        if self._recent.is_repeat(key, done):
+            return
+
+        def stored(result: bool | Exception) -> None:
+            self._recent.settle(key, result)
+            done(result)
+
+        self._writer.put((row, stored))
 
     def commit(self, changes: Changes, done: Done) -> None:
         """See `Journal.commit`."""

@@ -3,14 +3,16 @@
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
--- Write once. `key` identifies repeats: 16 bytes of BLAKE2b over account, kind and the provider's id.
+-- Write once. `key` identifies repeats: 16 bytes of BLAKE2b over account, kind and the provider's id. It has no index
+-- here: the keys of events up to meta's `seen_to` are in `seen`, those of later events in the daemon's memory.
 CREATE TABLE event (
   id INTEGER PRIMARY KEY,
   received_at INTEGER NOT NULL,
   key BLOB NOT NULL,
   data TEXT NOT NULL
 );
-CREATE UNIQUE INDEX event_key ON event (key);
+
+CREATE TABLE seen (key BLOB PRIMARY KEY) WITHOUT ROWID;
 
 -- Accepted, not yet routed. A table of its own so that routing does not rewrite the event's row.
 CREATE TABLE unrouted (event INTEGER PRIMARY KEY);
