@@ -8,6 +8,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import nodes
+from jinja2.runtime import Context
 
 from sinchflow.expression import filters
 from sinchflow.expression.sandbox import MOST_ROUNDS, ROUNDS, Sandbox
@@ -125,13 +126,13 @@ class Templates:
         """An expression's value, taken from a template that assigns it to a name."""
         body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), expression, lineno=1)]
         template = self._sandbox.from_string(nodes.Template(body, lineno=1))
-        render, context_of = template.root_render_func, template.new_context
+        render, context = template.root_render_func, _context(template)
 
         def evaluate(scope: _Scope) -> Any:
-            context = context_of(scope, True)  # type: ignore[arg-type]
+            context.parent = scope  # type: ignore[assignment]
             for _ in render(context):
                 pass
-            return context.vars["result"]
+            return context.vars.pop("result")
 
         return evaluate
 
@@ -159,8 +160,21 @@ class Templates:
 
 
 def _joined(template: jinja2.Template) -> _Evaluate:
-    render, context_of = template.root_render_func, template.new_context
-    return lambda scope: "".join(render(context_of(scope, True)))  # type: ignore[arg-type]
+    render, context = template.root_render_func, _context(template)
+
+    def evaluate(scope: _Scope) -> str:
+        context.parent = scope  # type: ignore[assignment]
+        return "".join(render(context))
+
+    return evaluate
+
+
+def _context(template: jinja2.Template) -> Context:
+    """A context to use again and again: making one costs as much as rendering a short text.
+
+    Our templates assign nothing that outlives a rendering, and one is never rendered while it renders.
+    """
+    return template.new_context({}, shared=True)
 
 
 def _counted(template: jinja2.Template) -> _Evaluate:

@@ -11,7 +11,7 @@ To one recipient at most one message is in a call at any time, so messages arriv
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,8 +28,11 @@ from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch import messages
 from sinchflow.sinch.client import Client, NotSent, Unknown
 
-#: Calls under way at once. More would make smaller batches, and httpx slows down with many callers.
-_CALLS_AT_ONCE = 4
+#: Calls under way at once; httpx slows down with many callers.
+_CALLS_AT_ONCE = 8
+#: While a call is under way, another one that would not be full waits this long after it, and fills up. A provider
+#: that answers fast gets large batches one after the other, a slow one gets several at once.
+_FILL_UP = timedelta(milliseconds=20)
 #: A send that cannot reach the provider is tried for this long, unless its step says otherwise.
 _GIVE_UP_AFTER = timedelta(hours=24)
 #: Pause after the first failure to connect; doubles up to the longest.
@@ -73,6 +76,7 @@ class Outbox:
         self._parts: deque[list[Send]] = deque()  # of batches taken apart; their recipients are busy
         self._calls: set[asyncio.Task[None]] = set()
         self._starting = 0  # calls being stored
+        self._last_began = datetime.min.replace(tzinfo=UTC)
         self._failures = 0  # in a row, to reach the provider
         self._paused_until: datetime | None = None
         self._wakes_at: datetime | None = None
@@ -83,6 +87,10 @@ class Outbox:
     def queued(self) -> int:
         """Sends that wait for a call."""
         return sum(map(len, self._queues.values())) + sum(map(len, self._parts))
+
+    @property
+    def _calls_under_way(self) -> int:
+        return len(self._calls) + self._starting
 
     def put(self, send: Send) -> None:
         """Take a stored send; it leaves as soon as the throttle, its recipient's earlier messages and `due` allow."""
@@ -132,10 +140,12 @@ class Outbox:
         """Start as many calls as throttle, pause and the bound on calls at once allow."""
         self._is_scheduled = False
         while (self._ready or self._parts) and not self._is_stopping:
-            if len(self._calls) + self._starting >= _CALLS_AT_ONCE:
+            if self._calls_under_way >= _CALLS_AT_ONCE:
                 return  # a call that ends pumps again
             now = self._clock.now()
             opens_at = self._window.opens_at(now, len(self._ready))
+            if self._calls_under_way and len(self._ready) < self._window.limits.batch and not self._parts:
+                opens_at = max(opens_at, self._last_began + _FILL_UP)
             if self._paused_until is not None and self._paused_until > opens_at:
                 opens_at = self._paused_until
             if opens_at > now:
@@ -168,6 +178,7 @@ class Outbox:
     def _begin(self, batch: list[Send], now: datetime) -> None:
         """Store that these sends are in a call from now on; the call is made once that is on disk."""
         self._window.note(now)
+        self._last_began = now
         call = Call(id=self._journal.new_id(), account=self._account, started_at=now)
         sending = [
             replace(send, state="sending", call=call.id, attempt=send.attempt + 1, reason=None) for send in batch
