@@ -45,7 +45,8 @@ class _Server(uvicorn.Server):
     def __init__(self, app: Any) -> None:
         config = uvicorn.Config(
             app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=75, timeout_graceful_shutdown=5,
+            server_header=False, date_header=False, proxy_headers=False, timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
         )  # fmt: skip
         super().__init__(config)
         self.is_open = asyncio.Event()

@@ -20,8 +20,7 @@ What each possible crash leaves:
   step's `retry` covers broken connections; otherwise the step fails as `unknown`.
 - after an outcome, before its unit is on disk: as if the outcome had not come.
 
-Overload: when more than `CAPACITY` runs are at work or events waiting, newly accepted events stay in the journal only,
-and are read back in order as soon as there is room. A start uses the same way: it reads back whatever is unrouted.
+Overload is the `Backlog`'s business, what a contact may have is the `Allowances`', attempts at calls are the `Calls`'.
 """
 
 import asyncio
@@ -42,23 +41,18 @@ from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Facts, Run, Transition
 from sinchflow.model.send import Send
-from sinchflow.policy.gate import gate
+from sinchflow.runtime.allowances import Allowances
+from sinchflow.runtime.backlog import Backlog
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.counts import RecentCounts
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.outbound import OutboundClient
 from sinchflow.runtime.outbox import Settled
 from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
-
-#: Runs at work and waiting events held in memory; beyond it, new events wait in the journal.
-CAPACITY = 20_000
-#: Events read back from the journal at once; about 1 ms of work.
-_PORTION = 200
 
 
 class TakesSends(Protocol):
@@ -110,12 +104,11 @@ class Worker:
         self._lanes = Lanes(clock, self._route_event)
         self._active: dict[int, _Active] = {}
         self._at_work = 0  # runs not at rest
-        self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
-        self._sent_to: RecentCounts[str] = RecentCounts()
+        self._allowances = Allowances()
+        self._backlog = Backlog(
+            journal, loop, enter=self._lanes.enter, load=lambda: self._at_work + self._lanes.waiting
+        )
         self._stored_sources: set[str] = set()
-        self._backlog_from: int | None = None  # events above this id wait in the journal; None: none do
-        self._read_up_to = 0  # events up to this id came from the journal
-        self._is_reading_back = False
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
         self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
@@ -140,7 +133,7 @@ class Worker:
     @property
     def has_backlog(self) -> bool:
         """Whether accepted events wait in the journal for room in memory."""
-        return self._backlog_from is not None
+        return not self._backlog.is_empty
 
     def connect(self, outbox: TakesSends) -> None:
         """Where sends go from now on."""
@@ -150,10 +143,7 @@ class Worker:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Take up what a former process left: open runs, their commands, and events not yet routed."""
-        for flow_name, account, contact, when in snapshot.run_starts:
-            self._starts.note((flow_name, account, contact), when)
-        for recipient, when in snapshot.send_times:
-            self._sent_to.note(recipient, when)
+        self._allowances.restore(snapshot)
         sends = {send.command.id: send for send in snapshot.sends}
         for run in snapshot.runs:
             flow = self.catalog.flow(run.digest)
@@ -171,8 +161,7 @@ class Worker:
                         self._calls.resume(run.id, command, attempt)
                     elif command.id in sends and command.id not in done:
                         self._resume_send(active, sends[command.id])
-        self._backlog_from = 0
-        self._read_back_soon()
+        self._backlog.read_soon()
 
     def _resume_send(self, active: _Active, send: Send) -> None:
         if send.call is None:
@@ -186,12 +175,7 @@ class Worker:
 
     def take(self, event: Event) -> None:
         """Route a stored event when its turn has come."""
-        if self._backlog_from is not None or event.id <= self._read_up_to:
-            return  # it is, or was, read back from the journal, after those before it
-        if self._is_full(CAPACITY):
-            self._backlog_from = event.id - 1
-            return
-        self._lanes.enter(event)
+        self._backlog.take(event)
 
     def start(self, flow: Flow, then: Callable[[int | Exception], None]) -> None:
         """Start a flow by hand. `then` gets the run's id once it is stored, or why there is none."""
@@ -211,29 +195,8 @@ class Worker:
             self._commits.unit.thens.append(lambda: then(answer))
             self._commits.flush_soon()
 
+        self._backlog.leave_out(event_id)
         self._journal.accept(event, accepted)
-
-    def _is_full(self, capacity: int) -> bool:
-        return self._at_work + self._lanes.waiting >= capacity
-
-    def _read_back_soon(self) -> None:
-        if self._backlog_from is not None and not self._is_reading_back and not self._is_stopping:
-            self._is_reading_back = True
-            self._loop.call_soon(self._read_back)
-
-    def _read_back(self) -> None:
-        """Take a portion of the events that wait in the journal, if there is room; runs that end ask again."""
-        self._is_reading_back = False
-        if self._backlog_from is None or self._is_stopping or self._is_full(CAPACITY // 2):
-            return
-        portion = self._journal.unrouted(after=self._backlog_from, limit=_PORTION)
-        if not portion:
-            self._backlog_from = None
-            return
-        self._backlog_from = self._read_up_to = portion[-1].id
-        for event in portion:
-            self._lanes.enter(event)
-        self._read_back_soon()
 
     # --- routing ----------------------------------------------------------------------------------------------------
 
@@ -268,10 +231,10 @@ class Worker:
             transition = interpreter.start(
                 match.flow, run_id, event, match.match, self._facts(event.contact), now, self.catalog.templates
             )
-            if self._is_throttled(match.flow, transition.run, now):
-                self._stats.throttled += 1
-            else:
+            if self._allowances.admit_run(match.flow, transition.run, now):
                 started.append((match.flow, transition))
+            else:
+                self._stats.throttled += 1
         unit = self._commits.unit
         unit.routed.append(event.id)
         for flow, transition in started:
@@ -286,17 +249,6 @@ class Worker:
         for tell in self.on_routed:
             tell(event, [match.flow.name for match in matches], [flow.name for flow, _ in started])
         return [transition.run.id for _, transition in started]
-
-    def _is_throttled(self, flow: Flow, run: Run, now: datetime) -> bool:
-        """Whether the flow's throttle refuses this run; one that it lets through is counted."""
-        throttle = flow.throttle
-        if throttle is None or run.contact is None:
-            return False
-        key = (flow.name, run.account, run.contact)
-        if self._starts.within(key, throttle.per, now) >= throttle.max:
-            return True
-        self._starts.note(key, now)
-        return False
 
     def _facts(self, contact: str | None) -> Facts:
         return self.catalog.facts if contact is None else replace(self.catalog.facts, contact={"number": contact})
@@ -367,7 +319,7 @@ class Worker:
                 to_do.append(command)
                 continue
             send = Send(id=self._journal.new_id(), run=run.id, command=command, state="queued", created_at=now)
-            refusal = self._refusal(command.to, now)
+            refusal = self._allowances.refusal(self.catalog.project.policy, command.to, now)
             if refusal is None:
                 unit.new_sends.append(send)
                 to_do.append(send)
@@ -384,18 +336,6 @@ class Worker:
         unit.runs.append(run)
         unit.thens.append(lambda: self._stored(active, to_do))
         self._commits.flush_soon()
-
-    def _refusal(self, recipient: str, now: datetime) -> str | None:
-        """Why policy refuses a message to this number; one that it lets through is counted."""
-        policy = self.catalog.project.policy
-        brake = policy.max_sends_per_contact
-        if brake is None:
-            return None
-        refusal = gate(policy, self._sent_to.within(recipient, brake.per, now))
-        if refusal is not None:
-            return refusal.reason
-        self._sent_to.note(recipient, now)
-        return None
 
     def _stored(self, active: _Active, to_do: list[Send | Command]) -> None:
         """The run's state is on disk: perform what it asked for."""
@@ -441,8 +381,7 @@ class Worker:
             self._at_work -= 1
             if active.run.contact is not None:
                 self._lanes.rest(active.run.contact)
-            if self._backlog_from is not None:
-                self._read_back_soon()
+            self._backlog.read_soon()
 
     # --- http calls that are tried again ----------------------------------------------------------------------------
 
@@ -477,5 +416,6 @@ class Worker:
     async def stop(self, grace: timedelta) -> None:
         """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start."""
         self._is_stopping = True
+        self._backlog.stop()
         await self._calls.stop(grace)
         await self._commits.drain()
