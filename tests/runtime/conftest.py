@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -255,9 +255,9 @@ def serve() -> Callable[..., AbstractAsyncContextManager[str]]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path) -> House:
     """A project folder with its simulated Sinch, not yet served."""
-    yield House(tmp_path)
+    return House(tmp_path)
 
 
 @pytest.fixture
