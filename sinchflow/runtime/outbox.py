@@ -35,7 +35,7 @@ _CALLS_AT_ONCE = 8
 _FILL_UP = timedelta(milliseconds=20)
 #: A send that cannot reach the provider is tried for this long, unless its step says otherwise.
 _GIVE_UP_AFTER = timedelta(hours=24)
-#: Pause after the first failure to connect; doubles up to the longest.
+#: Pause after the first call that failed; doubles up to the longest.
 _PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(seconds=60)
 #: With a refused key, one call is tried this often.
@@ -77,7 +77,7 @@ class Outbox:
         self._calls: set[asyncio.Task[None]] = set()
         self._starting = 0  # calls being stored
         self._last_began = datetime.min.replace(tzinfo=UTC)
-        self._failures = 0  # in a row, to reach the provider
+        self._failures = 0  # calls in a row that failed
         self._paused_until: datetime | None = None
         self._wakes_at: datetime | None = None
         self._is_scheduled = False
@@ -98,9 +98,12 @@ class Outbox:
             ready = replace(send, due=None)
             self._clock.call_at(send.due, lambda: self.put(ready))
             return
-        expires_after = send.command.expires_after
-        if expires_after is not None:
-            self._clock.call_at(send.created_at + expires_after, lambda: self._expire(send))
+        expires_at = _expires_at(send)
+        if expires_at is not None and expires_at <= self._clock.now():  # while no daemon ran
+            self._loop.call_soon(lambda: self._settle([_expired(send)]))
+            return
+        if expires_at is not None:
+            self._clock.call_at(expires_at, lambda: self._expire(send))
         self._enqueue(send)
 
     def reconnect(self, client: Client, limits: Limits) -> None:
@@ -140,7 +143,7 @@ class Outbox:
         """Start as many calls as throttle, pause and the bound on calls at once allow."""
         self._is_scheduled = False
         while (self._ready or self._parts) and not self._is_stopping:
-            if self._calls_under_way >= _CALLS_AT_ONCE:
+            if self._calls_under_way >= (1 if self._failures else _CALLS_AT_ONCE):
                 return  # a call that ends pumps again
             now = self._clock.now()
             opens_at = self._window.opens_at(now, len(self._ready))
@@ -163,7 +166,7 @@ class Outbox:
         self._pump_soon()
 
     def _take(self) -> list[Send]:
-        """The next batch: the oldest send of each ready recipient. After a failure to connect, a single one."""
+        """The next batch: the oldest send of each ready recipient. After a call that failed, a single one."""
         size = min(len(self._ready), 1 if self._failures else self._window.limits.batch)
         batch = []
         for _ in range(size):
@@ -236,16 +239,15 @@ class Outbox:
                 reason = f"the provider refused the API key (401: {result.message}); check `credentials`"
                 self._stats.troubles["provider"] = reason
                 self._pause(_REFUSED_KEY_PAUSE)
-                return [self._requeue(send, replace(send, state="held", call=None, reason=reason)) for send in batch]
+                return [self._requeue(replace(send, state="held", call=None, reason=reason)) for send in batch]
             case messages.Limited():
                 self._pause(result.retry_after or _PAUSE * 5)
                 return [self._again(send, "status", 429, "the provider asked to slow down (429)") for send in batch]
             case NotSent():
-                self._failures += 1
-                self._stats.troubles["provider"] = result.reason
-                self._pause(min(_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
+                self._fail(result.reason)
                 return [self._again(send, "connection", None, result.reason) for send in batch]
             case Unknown():
+                self._fail(result.reason, is_away=self._failures > 0)  # one alone may be just a broken connection
                 reason = f"outcome unknown: {result.reason}"
                 return [(replace(send, state="held", reason=reason), None) for send in batch]
 
@@ -284,9 +286,12 @@ class Outbox:
         if is_over:
             failed = Failed(command=send.command.id, kind=kind, message=reason, status=status, to=send.command.to)
             return replace(send, state="not_sent", reason=reason), failed
-        return self._requeue(send, replace(send, state="queued", call=None, due=due, reason=reason))
+        return self._requeue(replace(send, state="queued", call=None, due=due, reason=reason))
 
-    def _requeue(self, send: Send, waiting: Send) -> Settled:
+    def _requeue(self, waiting: Send) -> Settled:
+        expires_at = _expires_at(waiting)
+        if expires_at is not None and expires_at <= (waiting.due or self._clock.now()):
+            return _expired(waiting)
         if waiting.due is not None:
             self.put(waiting)
         else:
@@ -303,10 +308,18 @@ class Outbox:
                     del self._queues[send.command.to]
                     if send.command.to in self._ready:
                         self._ready.remove(send.command.to)
-                reason = "it could not leave within the step's timeout"
-                failed = Failed(command=send.command.id, kind="timeout", message=reason, to=send.command.to)
-                self._settle([(replace(queued, state="expired", reason=reason), failed)])
+                self._settle([_expired(queued)])
                 return
+
+    def _fail(self, reason: str, *, is_away: bool = True) -> None:
+        """A call got nowhere, or nobody knows where: go on with single messages, ever more rarely, until one arrives.
+
+        So a provider in trouble spoils few sends, and a queue that it cannot take waits instead.
+        """
+        self._failures += 1
+        if is_away:
+            self._stats.troubles["provider"] = reason
+        self._pause(min(_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
 
     def _pause(self, duration: timedelta) -> None:
         until = self._clock.now() + duration
@@ -323,6 +336,18 @@ class Outbox:
 def _sent(send: Send, message: dict[str, Any]) -> Settled:
     done = replace(send, state="sent", message_id=message["message_id"])
     return done, Sent(command=send.command.id, message=message)
+
+
+def _expires_at(send: Send) -> datetime | None:
+    """When the step's timeout ends, which counts from the intent."""
+    expires_after = send.command.expires_after
+    return None if expires_after is None else send.created_at + expires_after
+
+
+def _expired(send: Send) -> Settled:
+    reason = "it could not leave within the step's timeout"
+    failed = Failed(command=send.command.id, kind="timeout", message=reason, to=send.command.to)
+    return replace(send, state="expired", reason=reason), failed
 
 
 def _refused(send: Send, words: str, status: int | None = 400) -> Settled:
