@@ -142,7 +142,7 @@ class Daemon:
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
         )  # fmt: skip
         ingress = Ingress(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop,
+            journal=journal, clock=clock, stats=stats, loop=loop,
             token=lambda: worker.catalog.webhook_token, take=worker.take,
         )  # fmt: skip
         self._take_up(snapshot)

@@ -13,10 +13,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from sinchflow.journal.journal import Journal, Quarantined
+from sinchflow.journal.journal import Changes, Journal, Quarantined
 from sinchflow.model.event import Event
 from sinchflow.runtime.clock import Clock
-from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.stats import Stats
 from sinchflow.sinch.payload import PayloadError, parse
 
@@ -28,8 +27,8 @@ log = structlog.get_logger("sinchflow")
 
 #: An MMS's attachments come inside the body, in base64.
 MAX_BODY_BYTES = 8 * 1024 * 1024
-#: For the whole of a request's body to arrive.
-_DEADLINE_S = 30.0
+#: A body over that is read on, up to this, and thrown away: who is still sending would not see the refusal.
+_MOST_DISCARDED = 64 * 1024 * 1024
 
 _KINDS = frozenset({"inbound", "receipts", "opt-outs", "callback"})
 _JSON = (b"content-type", b"application/json")
@@ -50,26 +49,27 @@ class Ingress:
 
     token: what the path must hold, as a function because a reload may change it.
     take: told about each new event once it is stored.
+    deadline_s: for the whole of a request's body to arrive.
     """
 
     def __init__(
         self,
         *,
         journal: Journal,
-        commits: Commits,
         clock: Clock,
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         token: Callable[[], str],
         take: Callable[[Event], None],
+        deadline_s: float = 30.0,
     ) -> None:
         self._journal = journal
-        self._commits = commits
         self._clock = clock
         self._stats = stats
         self._loop = loop
         self._token = token
         self._take = take
+        self._deadline_s = deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -77,7 +77,7 @@ class Ingress:
             return
         try:
             self._check(scope)
-            body = await _read(scope, receive)
+            body = await self._read(scope, receive)
             answer = await self._accept(body, scope["path"])
             await _answer(send, 202 if answer is _ACCEPTED else 200, answer)
         except _Refusal as refusal:
@@ -118,8 +118,7 @@ class Ingress:
         self._journal.accept(event, accepted)
         stored = await answer
         if isinstance(stored, Exception):
-            self._stats.troubles["journal"] = str(stored)
-            raise _Refusal(503, "the event cannot be stored right now: try again", ((b"retry-after", b"5"),))
+            raise self._not_stored(stored)
         if self._stats.troubles:
             self._stats.troubles.pop("journal", None)
         return _ACCEPTED if stored else _REPEAT
@@ -135,11 +134,28 @@ class Ingress:
         kept = Quarantined(
             id=self._journal.new_id(), received_at=self._clock.now(), path=kind, reason=reason, body=body
         )
-        stored = asyncio.Event()
-        self._commits.unit.quarantined.append(kept)
-        self._commits.unit.thens.append(stored.set)
-        self._commits.flush_soon()
-        await stored.wait()
+        answer: asyncio.Future[Exception | None] = self._loop.create_future()
+
+        def stored(error: Exception | None) -> None:
+            if not answer.cancelled():
+                answer.set_result(error)
+
+        self._journal.commit(Changes(quarantined=(kept,)), stored)
+        error = await answer
+        if error is not None:
+            raise self._not_stored(error)
+
+    def _not_stored(self, error: Exception) -> _Refusal:
+        self._stats.troubles["journal"] = str(error)
+        return _Refusal(503, "this cannot be stored right now: try again", ((b"retry-after", b"5"),))
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        """The whole body. Raises _Refusal when it is too large or takes too long."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await _read(scope, receive)
+        except TimeoutError:
+            raise _Refusal(408, f"the body did not arrive within {self._deadline_s:g} s") from None
 
 
 class _Disconnected(Exception):
@@ -147,25 +163,25 @@ class _Disconnected(Exception):
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises _Refusal when it is too large or takes too long."""
+    """The whole body. Raises _Refusal when it is too large."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
+        if name == b"content-length" and int(value) > _MOST_DISCARDED:
             raise _too_large()
     message = await _receive(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body"):
         return body
     parts, size_bytes = [body], len(body)
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            while message.get("more_body"):
-                message = await _receive(receive)
-                parts.append(message.get("body", b""))
-                size_bytes += len(parts[-1])
-                if size_bytes > MAX_BODY_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        raise _Refusal(408, f"the body did not arrive within {_DEADLINE_S:g} s") from None
+    while message.get("more_body"):
+        message = await _receive(receive)
+        part = message.get("body", b"")
+        size_bytes += len(part)
+        if size_bytes <= MAX_BODY_BYTES:
+            parts.append(part)
+        elif size_bytes > _MOST_DISCARDED:
+            raise _too_large()
+    if size_bytes > MAX_BODY_BYTES:
+        raise _too_large()
     return b"".join(parts)
 
 

@@ -24,6 +24,7 @@ from sinchflow.sinch.client import BasicKey, Client, Timeouts
 
 NUMBERS = tuple(f"+6149157015{digit}" for digit in range(6))
 RIGHT_KEY = BasicKey(api_key="key", api_secret="s3cret")
+NO_LIMIT = Limits(calls=None)
 SOON = Timeouts(connect_s=2, read_s=0.2, write_s=2, pool_s=2, call_s=3)
 
 
@@ -100,7 +101,7 @@ def desk(clock, serve):
     """`async with desk() as (desk, sim)`."""
 
     @asynccontextmanager
-    async def opened(limits: Limits = Limits(calls=None), key: BasicKey = RIGHT_KEY):
+    async def opened(limits: Limits = NO_LIMIT, key: BasicKey = RIGHT_KEY):
         sim = SimulatedSinch(api_key="key", api_secret="s3cret", receipts=False)
         async with asyncio.timeout(30), serve(sim) as url:
             desk = Desk(clock, url, limits, key)
@@ -220,7 +221,7 @@ def test_provider_that_is_away_is_probed_ever_more_rarely_and_gets_all_when_it_i
     async def scenario():
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        here = Desk(clock, f"http://127.0.0.1:{port}", Limits(calls=None))
+        here = Desk(clock, f"http://127.0.0.1:{port}", NO_LIMIT)
         here.send(*NUMBERS)
         await here.settle_down()
         assert set(here.states().values()) == {"queued"}
@@ -241,7 +242,7 @@ def test_provider_that_is_away_is_probed_ever_more_rarely_and_gets_all_when_it_i
 
 def test_send_with_retry_gives_up_when_its_attempts_are_used_up(clock):
     async def scenario():
-        here = Desk(clock, "http://127.0.0.1:1", Limits(calls=None))
+        here = Desk(clock, "http://127.0.0.1:1", NO_LIMIT)
         here.send(NUMBERS[0], retry=Retry(attempts=3, delay=timedelta(seconds=2)))
         here.send(NUMBERS[1], retry=Retry(attempts=3, when=("429",)))
         await here.settle_down()
@@ -258,7 +259,7 @@ def test_send_with_retry_gives_up_when_its_attempts_are_used_up(clock):
 
 def test_send_that_cannot_reach_the_provider_is_given_up_after_a_day(clock):
     async def scenario():
-        here = Desk(clock, "http://127.0.0.1:1", Limits(calls=None))
+        here = Desk(clock, "http://127.0.0.1:1", NO_LIMIT)
         here.send(NUMBERS[0])
         await here.settle_down()
         await here.advance(86_399)
@@ -395,7 +396,7 @@ def test_throttle_is_kept_while_a_batch_is_taken_apart(desk):
 
 def test_send_that_cannot_leave_within_its_steps_timeout_expires(clock):
     async def scenario():
-        here = Desk(clock, "http://127.0.0.1:1", Limits(calls=None))
+        here = Desk(clock, "http://127.0.0.1:1", NO_LIMIT)
         here.send(NUMBERS[0], expires_after=timedelta(seconds=20))
         here.send(NUMBERS[1], expires_after=timedelta(seconds=20), retry=Retry(attempts=9, delay=timedelta(seconds=15)))
         here.send(NUMBERS[2])
@@ -424,13 +425,12 @@ def test_send_that_expired_while_no_daemon_ran_is_not_sent(desk):
     run(scenario)
 
 
-def test_send_whose_time_ends_during_a_call_that_fails_expires(desk):
+def test_send_whose_time_ends_during_a_call_that_fails_expires(desk, eventually):
     async def scenario():
         async with desk() as (here, sim):
             sim.fail_next(Fault(status=429, delay_s=0.1))
             here.send(NUMBERS[0], expires_after=timedelta(seconds=20))
-            while not here.outbox._calls:
-                await asyncio.sleep(0)
+            await eventually(lambda: here.outbox._calls)
             here.clock.advance(timedelta(seconds=21))
             await here.settle_down()
             await here.advance(10)
@@ -457,13 +457,12 @@ def test_deferred_send_leaves_when_it_is_due_and_not_before(desk):
     run(scenario)
 
 
-def test_stop_waits_for_calls_under_way_and_begins_no_more(desk):
+def test_stop_waits_for_calls_under_way_and_begins_no_more(desk, eventually):
     async def scenario():
         async with desk() as (here, sim):
             sim.fail_next(Fault(kind="delay", delay_s=0.1))
             here.send(*NUMBERS[:2])
-            while not here.outbox._calls:
-                await asyncio.sleep(0)
+            await eventually(lambda: here.outbox._calls)
             here.send(*NUMBERS[2:])
             await here.outbox.stop()
             await here.settle_down()
