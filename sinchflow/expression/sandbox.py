@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import jinja2
 from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -70,9 +71,27 @@ class Missing(jinja2.StrictUndefined):
         return f'"{self._undefined_name}" is missing'
 
 
+class _Generator(CodeGenerator):
+    """Jinja's compiler, but slices too ask `Sandbox.getitem`; Jinja's own bypass every check."""
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 (Jinja's name)
+        """The code for `node[arg]`."""
+        if not isinstance(node.arg, nodes.Slice):
+            super().visit_Getitem(node, frame)
+            return
+        self.write("environment.getitem(")
+        self.visit(node.node, frame)
+        self.write(", slice(")
+        for part in (node.arg.start, node.arg.stop, node.arg.step):
+            self.visit(part or nodes.Const(None), frame)
+            self.write(", ")
+        self.write("))")
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment that all templates compile in. Holds no state of theirs."""
 
+    code_generator_class = _Generator
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def __init__(self) -> None:
@@ -120,6 +139,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """As `getattr`; also items of lists and texts by number."""
         if isinstance(obj, jinja2.Undefined):
             return obj  # the first name that is missing is the one to speak of
+        if isinstance(argument, slice) and not isinstance(obj, (list, tuple, str)):
+            return self.undefined("it is none" if obj is None else f"{filters.kind(obj)} has no parts to cut out")
         if isinstance(obj, Mapping):
             try:
                 return obj[argument]

@@ -112,8 +112,10 @@ def test_inspection_finds_places_inside_the_source(source):
 
 @SOON
 @given(sources)
-def test_what_inspection_calls_sound_compiles(source):
-    """And what it faults does not: `validate` and the daemon speak of the same language."""
-    faults = inspect_template(source).faults
+def test_inspection_and_compiler_speak_the_same_language(source):
+    """But for unknown filters in a branch that is never taken: Jinja lets them pass until they are needed."""
+    rules = {fault.rule for fault in inspect_template(source).faults}
     found = outcome(TEMPLATES.text, Text(source, ORIGIN), {"now": lambda: NOW, TIMEZONE: "UTC"})
-    assert bool(faults) is (isinstance(found, ExpressionError) and " is no template: " in found.message)
+    refused = isinstance(found, ExpressionError) and " is no template: " in found.message
+    assert refused <= bool(rules)
+    assert refused >= bool(rules - {"unknown-filter", "unknown-test"})
