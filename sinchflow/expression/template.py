@@ -3,6 +3,7 @@
 Pure: the same source and scope always give the same result. `Templates` only remembers what it compiled.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ _FAULTS = (
     jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError,
     SyntaxError, AssertionError,
 )  # fmt: skip
+
+#: `{{-` and `-}}` take the white space around a hole away.
+_WHITE_SPACE_MARK = re.compile(r"^[-+]|[-+]$")
 
 
 class ExpressionError(Exception):
@@ -196,7 +200,8 @@ def _counted(template: jinja2.Template) -> _Evaluate:
 
 def _holes(source: str) -> list[str]:
     """The expressions of a text's `{{ }}`, as written."""
-    return [part.split("}}", 1)[0].strip(" -+") for part in source.split("{{")[1:]]
+    inner = [part.split("}}", 1)[0] for part in source.split("{{")[1:]]
+    return [_WHITE_SPACE_MARK.sub("", each).strip() for each in inner]
 
 
 def _quoted(source: str) -> str:

@@ -115,6 +115,7 @@ def test_no_filter_makes_text_of_none(filter_):
         ("{{ event.message_id[:5] }}", "`event.message_id[:5]` has no value: it is none"),
         ("{{ event[:5] }}", "`event[:5]` has no value: a mapping has no parts to cut out"),
         ("{{ none[:] }}", "`none[:]` has no value: it is none"),
+        ("{{- - event.content -}}", "`- event.content` has no value: bad operand type for unary -: 'str'"),
         ("{{ now }}", "`now` has no value: a function (write it with parentheses) is no value"),
         ("{{ 1 / 0 }}", "`1 / 0` has no value: division by zero"),
         ("{{ '\\ud800' }}", "`{{ '\\ud800' }}` has no value: it holds half a character (a lone surrogate)"),
