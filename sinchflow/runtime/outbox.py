@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from msgspec.structs import replace
 
 from sinchflow.engine.backoff import is_retried, next_attempt
@@ -27,6 +28,8 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch import messages
 from sinchflow.sinch.client import Client, NotSent, Unknown
+
+log = structlog.get_logger("sinchflow")
 
 #: Calls under way at once; httpx slows down with many callers.
 _CALLS_AT_ONCE = 8
@@ -197,7 +200,14 @@ class Outbox:
         self._starting -= 1
         task = self._loop.create_task(self._exchange(batch))
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Our bug. The sends stay `sending`: the next start holds them, and none of them is repeated.
+            self._stats.internal_errors += 1
+            log.error("internal error in a call to the provider", exc_info=error)
 
     async def _exchange(self, batch: list[Send]) -> None:
         result = await messages.send(self._client, [self._body(send) for send in batch])
