@@ -72,7 +72,9 @@ class Calls:
         if attempt.due is not None:
             begun = replace(attempt, due=None)
             self._clock.call_at(attempt.due, lambda: self._begin(run_id, command, begun))
-        elif not self._is_stopping:  # else it stays with the run; the next start makes it
+        elif self._is_stopping:
+            self._leave(run_id, command, attempt)
+        else:
             task = self._loop.create_task(self._attempt(run_id, command, attempt))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -97,11 +99,20 @@ class Calls:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    def _leave(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """Keep an attempt that was not begun for the next start, which must not take it for one that was."""
+        self._holder.backs_off(run_id, command, replace(attempt, due=self._clock.now()))
+
     def _begin(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        if self._is_stopping:
+            return  # it is stored as due; the next start makes it
         self._holder.begins(run_id, command, attempt, lambda: self.call(run_id, command, attempt))
 
     async def _attempt(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
         async with self._slots:
+            if self._is_stopping:
+                self._leave(run_id, command, attempt)
+                return
             attempted = await call_url(self._outbound, command, self._secrets())
         outcome, retry = attempted.outcome, command.retry
         self._stats.http_calls[outcome.kind if isinstance(outcome, Failed) else "answered"] += 1

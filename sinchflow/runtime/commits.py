@@ -68,8 +68,9 @@ class Commits:
             self._loop.call_soon(self._flush)
 
     async def drain(self) -> None:
-        """Wait until everything added is on disk."""
-        await self._idle.wait()
+        """Wait until everything added is on disk, and whatever was added because of that."""
+        while not self._idle.is_set():
+            await self._idle.wait()
 
     def _flush(self) -> None:
         if self._is_failing:

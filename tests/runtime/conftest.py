@@ -75,7 +75,7 @@ async def _eventually(holds: Callable[[], Any], patience_s: float = PATIENCE_S) 
 class Url:
     """A loopback server that keeps each request and gives the next of `answers` as raw bytes, the last one for ever.
 
-    An answer may be a function of the request; None closes the connection, "hang" never answers.
+    An answer may be a function of the request, also an async one; None closes the connection, "hang" never answers.
     """
 
     def __init__(self, *answers: Any) -> None:
@@ -94,9 +94,11 @@ class Url:
             lengths = [int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if b"content-length" in line]
             request = head + await reader.readexactly(lengths[0] if lengths else 0)
             answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            self.requests.append(request)
             if callable(answer):
                 answer = answer(request)
-            self.requests.append(request)
+            if isinstance(answer, Awaitable):
+                answer = await answer
             if answer == "hang":
                 await self._over.wait()
             elif answer is None:
