@@ -109,6 +109,28 @@ class Outbox:
             self._clock.call_at(expires_at, lambda: self._expire(send))
         self._enqueue(send)
 
+    def begin_now(self, send: Send) -> bool:
+        """Begin a call for a new send that need not wait for anybody; its intent and the call are one unit.
+
+        False when it has to wait: the caller stores it `queued` and then `put`s it.
+        """
+        recipient, now = send.command.to, self._clock.now()
+        has_to_wait = (
+            self._is_stopping
+            or self._calls_under_way
+            or self._ready
+            or self._parts
+            or self._failures
+            or recipient in self._busy
+            or recipient in self._queues
+            or (self._paused_until is not None and self._paused_until > now)
+            or self._window.opens_at(now, 1) > now
+        )
+        if not has_to_wait:
+            self._busy.add(recipient)
+            self._begin([send], now, is_new=True)
+        return not has_to_wait
+
     def reconnect(self, client: Client, limits: Limits) -> None:
         """Use other credentials and limits from the next call on; calls made so far still count."""
         if client is not self._client:
@@ -181,7 +203,7 @@ class Outbox:
             self._busy.add(recipient)
         return batch
 
-    def _begin(self, batch: list[Send], now: datetime) -> None:
+    def _begin(self, batch: list[Send], now: datetime, *, is_new: bool = False) -> None:
         """Store that these sends are in a call from now on; the call is made once that is on disk."""
         self._window.note(now)
         self._last_began = now
@@ -191,7 +213,7 @@ class Outbox:
         ]
         unit = self._commits.unit
         unit.calls.append(call)
-        unit.sends.extend(sending)
+        (unit.new_sends if is_new else unit.sends).extend(sending)
         unit.thens.append(lambda: self._call(sending))
         self._starting += 1
         self._commits.flush_soon()

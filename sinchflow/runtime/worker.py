@@ -58,6 +58,10 @@ log = structlog.get_logger("sinchflow")
 class TakesSends(Protocol):
     """Where stored sends go."""
 
+    def begin_now(self, send: Send) -> bool:
+        """Take a new send at once, within the unit that is being gathered; False when it has to wait."""
+        ...
+
     def put(self, send: Send) -> None:
         """Take a stored send."""
         ...
@@ -321,8 +325,11 @@ class Worker:
             send = Send(id=self._journal.new_id(), run=run.id, command=command, state="queued", created_at=now)
             refusal = self._allowances.refusal(self.catalog.project.policy, command.to, now)
             if refusal is None:
-                unit.new_sends.append(send)
-                to_do.append(send)
+                # One of several would travel alone, and the others in a second call.
+                is_alone = len(transition.commands) == 1
+                if not (is_alone and self._outbox is not None and self._outbox.begin_now(send)):
+                    unit.new_sends.append(send)
+                    to_do.append(send)
                 continue
             self._stats.sends["skipped"] += 1
             unit.new_sends.append(replace(send, state="skipped", reason=refusal))
