@@ -48,6 +48,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     contact: str | None
     our_number: str | None
     country: str | None
+    source_number: str | None
 
 
 def send_commands(action: SendSms, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> Asked:
@@ -76,7 +77,7 @@ def _message(action: SendSms, caller: Caller, scope: Mapping[str, Any], template
     if len(content) > LONGEST_CONTENT:
         raise ActionError(f"the message has {len(content)} characters; at most {LONGEST_CONTENT} can be sent")
     body: dict[str, Any] = {"content": content, "format": action.format, "delivery_report": action.delivery_report}
-    source = caller.our_number if action.to is None else None
+    source = (caller.our_number if action.to is None else None) or caller.source_number
     if action.source_number is not None:
         source = templates.text(action.source_number, scope).strip()
     if source:

@@ -354,6 +354,7 @@ class _Walk:
             contact=self.contact,
             our_number=run.our_number,
             country=self._facts.country,
+            source_number=self._facts.source_number,
         )
 
     def record(self, address: str, what: str, detail: Any = None) -> None:

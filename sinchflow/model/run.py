@@ -78,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     timezone: str = "UTC"
     country: str | None = None
+    source_number: str | None = None  #: the project's own number
     contact: dict[str, Any] = {}
     env: dict[str, str] = {}
 

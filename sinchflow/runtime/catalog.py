@@ -69,20 +69,21 @@ class Catalog:
         self.flows: dict[str, Flow] = {flow.name: flow for flow in checked.flows}
         self.router = Router(checked.flows)
         self.templates = Templates()
-        self.facts = Facts(
-            timezone=checked.project.timezone,
-            country=checked.project.country,
-            env={name: environ[name] for name in checked.project.env if name in environ},
-        )
         self.limits: Limits = checked.project.limits
         if overrides is None:
             self.connection = _connection(self.project, secrets, self.templates)
             self.webhook_token = _token(self.project, secrets, self.templates)
-            self.source_number = self.project.source_number
+            source_number = self.project.source_number
         else:
             self.connection = overrides.connection
             self.webhook_token = overrides.webhook_token
-            self.source_number = self.project.source_number or overrides.source_number
+            source_number = self.project.source_number or overrides.source_number
+        self.facts = Facts(
+            timezone=checked.project.timezone,
+            country=checked.project.country,
+            source_number=source_number,
+            env={name: environ[name] for name in checked.project.env if name in environ},
+        )
         self._by_digest = {flow.digest: flow for flow in checked.flows}
         self._sources = checked.sources
         self._old_flow = lru_cache(maxsize=1_000)(lambda digest: _old_flow(digest, source_of))
