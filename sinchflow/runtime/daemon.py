@@ -47,7 +47,7 @@ log = structlog.get_logger("sinchflow")
 #: Calls under way may end within this time of SIGTERM; systemd's and Docker's own patience is 90 s and 10 s.
 _GRACE = timedelta(seconds=8)
 #: Threads take turns this often: the journal's writer must not wait for the loop's thread for long. Seconds.
-_SWITCH_INTERVAL_S = 0.001
+_SWITCH_INTERVAL_S = 0.0002
 
 #: Objects of the hot path die by reference count; looking for cycles every 700 allocations finds nothing.
 _GC_THRESHOLDS = (20_000, 20, 50)
