@@ -5,6 +5,7 @@ assignment on the loop: an event is routed over the old catalog or the new one, 
 """
 
 import asyncio
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.journal.journal import FlowSource
 from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
+from sinchflow.language.files import flow_files
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.stats import Stats
@@ -37,15 +39,33 @@ class Loader:
         self._source_of = source_of
         self._overrides = overrides
         self._checker = Checker()
+        self._seen: tuple[object, ...] = ()
+
+    def has_news(self) -> bool:
+        """Whether a file has changed, come or gone since the last load began."""
+        return _state_of(self._root) != self._seen
 
     def load(self) -> Catalog:
         """The catalog of the files as they are. Raises CannotStart with all findings, or what else is missing."""
         if not self._root.is_dir():
             raise CannotStart(f"there is no project folder {self._root}: name one with -C, or make one with `init`")
+        self._seen = _state_of(self._root)
         checked = self._checker.check(self._root)
         if checked.has_errors:
             raise CannotStart(_findings(checked))
         return Catalog(checked, Secrets.from_environment(), self._source_of, self._overrides)
+
+
+def _state_of(root: Path) -> tuple[object, ...]:
+    """What tells one state of the project's files from another."""
+    state: list[object] = []
+    for path in (root / "sinchflow.yaml", *flow_files(root / "flows")):
+        try:
+            status = os.stat(path) if isinstance(path, Path) else None
+        except OSError:
+            status = None
+        state.append((path, status and (status.st_mtime_ns, status.st_size, status.st_ino)))
+    return tuple(state)
 
 
 def _findings(checked: Checked) -> str:
@@ -82,7 +102,10 @@ class Reloader:
             return None
 
     async def watch(self) -> None:
-        """Reload whenever a file of the project changes, until cancelled."""
+        """Reload whenever a file of the project changes, until cancelled.
+
+        A watch sees nothing that happened before it began, so the files are compared once each has.
+        """
         flows = self._root / "flows"
         watching_flows: asyncio.Task[None] | None = None
         watching_root = asyncio.create_task(self._watch(self._root, recursive=False))
@@ -90,7 +113,9 @@ class Reloader:
             while True:
                 if (watching_flows is None or watching_flows.done()) and await asyncio.to_thread(flows.is_dir):
                     watching_flows = asyncio.create_task(self._watch(flows, recursive=True))
-                await self._changed.wait()
+                await asyncio.sleep(0)  # watches begin in their first step
+                if not await asyncio.to_thread(self._loader.has_news):
+                    await self._changed.wait()
                 self._changed.clear()
                 await self.reload()
         finally:
@@ -100,12 +125,16 @@ class Reloader:
 
     async def _watch(self, folder: Path, *, recursive: bool) -> None:
         """Note changes in a folder, also while a reload is under way; ends when the folder is gone."""
-        async for _ in awatch(
+        changes = awatch(
             folder, watch_filter=_concerns_us, recursive=recursive, debounce=_SETTLE_MS, step=_SETTLE_MS // 2
-        ):
-            self._changed.set()
-            if not await asyncio.to_thread(folder.is_dir):
-                return
+        )
+        try:
+            async for _ in changes:
+                self._changed.set()
+                if not await asyncio.to_thread(folder.is_dir):
+                    return
+        except (OSError, RuntimeError) as error:  # gone already, or the system's limit of watches
+            log.error("folder cannot be watched: reload with SIGHUP", folder=str(folder), reason=str(error))
 
 
 def _concerns_us(_change: Change, name: str) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from sinchflow.errors import CannotStart
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
@@ -43,13 +44,10 @@ class Secrets:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Secrets":
-        """All that the environment and systemd's credentials folder hold."""
+        """All that the environment and systemd's credentials folder hold. Raises CannotStart when it cannot be read."""
         environ = os.environ if environ is None else environ
-        values: dict[str, str] = {}
-        if folder := environ.get("CREDENTIALS_DIRECTORY"):
-            for path in Path(folder).iterdir():
-                if path.is_file():
-                    values[path.name] = path.read_text("utf-8").rstrip("\r\n")
+        folder = environ.get("CREDENTIALS_DIRECTORY")
+        values = _files_in(Path(folder)) if folder else {}
         values.update(
             (name.removeprefix(PREFIX), value.rstrip("\r\n"))
             for name, value in environ.items()
@@ -106,6 +104,23 @@ class Secrets:
                 for written in _ways_to_write(value):
                     text = text.replace(written, "***")
         return text
+
+
+def _files_in(folder: Path) -> dict[str, str]:
+    try:
+        files = [path for path in folder.iterdir() if path.is_file()]
+        contents = [(path.name, path.read_bytes()) for path in files]
+    except OSError as error:
+        raise CannotStart(
+            f"the secrets in $CREDENTIALS_DIRECTORY cannot be read: {error.filename or folder}: {error.strerror or error}"
+        ) from error
+    values = {}
+    for name, content in contents:
+        try:
+            values[name] = content.decode().rstrip("\r\n")
+        except UnicodeError as error:
+            raise CannotStart(f"the secret {folder / name} is not UTF-8: secrets are texts") from error
+    return values
 
 
 def _ways_to_write(value: str) -> Iterator[str]:
