@@ -60,16 +60,15 @@ def replies_with_receipts(seconds: int = 8) -> Figures:
         it.start()
         receipts = f"http://127.0.0.1:{it.info['port']}/hooks/{TOKEN}/receipts"
         _post(f"{it.sinch_url}/_sim/hooks", {"receipts_url": receipts})
-        found = _replies(it, seconds)
-        return {**found, "receipts": int(it.metric("sinchflow_events_total")) - found["sent"]}
+        return _replies(it, seconds, receipts_each=2)
 
 
-def _replies(it: Bench, seconds: int) -> Figures:
+def _replies(it: Bench, seconds: int, receipts_each: int = 0) -> Figures:
     it.wrk("HOURS", 2, "0001")
-    until(lambda: it.metric("sinchflow_open_runs") == 0, 60)
+    until(lambda: _is_done(it, receipts_each), 60)
     before, began = it.metric("sinchflow_sends_total"), time.perf_counter()
     found = it.wrk("HOURS please", seconds, "0002")
-    until(lambda: it.metric("sinchflow_open_runs") == 0 and it.metric("sinchflow_backlog") == 0, 120)
+    until(lambda: _is_done(it, receipts_each), 120)
     elapsed = time.perf_counter() - began
     total, calls = it.metric("sinchflow_sends_total"), it.metric("sinchflow_provider_calls_total")
     return {
@@ -80,6 +79,16 @@ def _replies(it: Bench, seconds: int) -> Figures:
         "messages_per_call": round(total / calls, 1),
         "memory_mb": round(it.memory_mb),
     }
+
+
+def _is_done(it: Bench, receipts_each: int) -> bool:
+    """Whether every message is answered and every receipt is in (numbers ending in 0007 to 0009 get one, not two)."""
+    inbound = it.metric("sinchflow_runs_started_total")
+    return (
+        it.metric("sinchflow_open_runs") == 0
+        and it.metric("sinchflow_backlog") == 0
+        and it.metric("sinchflow_events_total") >= inbound * (1 + receipts_each) * 0.999
+    )
 
 
 def service(seconds: int = 8) -> Figures:
