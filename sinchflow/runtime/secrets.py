@@ -112,7 +112,7 @@ def _files_in(folder: Path) -> dict[str, str]:
         contents = [(path.name, path.read_bytes()) for path in files]
     except OSError as error:
         raise CannotStart(
-            f"the secrets in $CREDENTIALS_DIRECTORY cannot be read: {error.filename or folder}: {error.strerror or error}"
+            f"secrets in $CREDENTIALS_DIRECTORY cannot be read ({error.strerror or error}): {error.filename or folder}"
         ) from error
     values = {}
     for name, content in contents:

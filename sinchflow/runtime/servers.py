@@ -5,6 +5,7 @@ Listening and serving are two steps, so that a port in use is known before anyth
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -20,8 +21,10 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        # create_server repeats the address in its words; a name that cannot be resolved has none but its own
+        words = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
         raise CannotStart(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            f"cannot listen on {host}:{port}: {words}; "
             f"end the program that uses the port, or choose another with {flag}"
         ) from error
 
