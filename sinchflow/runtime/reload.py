@@ -90,16 +90,23 @@ class Reloader:
             try:
                 catalog = await asyncio.to_thread(self._loader.load)
             except CannotStart as refusal:
-                self._stats.reloads["refused"] += 1
-                self._stats.troubles["reload"] = str(refusal)
-                log.error("reload refused: the flows that were live stay live", reason=str(refusal))
-                return str(refusal)
+                return self._refuse(str(refusal))
+            except Exception as error:  # our bug: what is live stays live, and later changes are still looked at
+                self._stats.internal_errors += 1
+                log.exception("internal error while reloading")
+                return self._refuse(f"internal error while reloading: {error!r}")
             self._swap(catalog)
             self._stats.reloads["done"] += 1
             self._stats.last_reload_at = datetime.now(UTC)
             self._stats.troubles.pop("reload", None)
             log.info("reloaded", flows=len(catalog.flows))
             return None
+
+    def _refuse(self, reason: str) -> str:
+        self._stats.reloads["refused"] += 1
+        self._stats.troubles["reload"] = reason
+        log.error("reload refused: the flows that were live stay live", reason=reason)
+        return reason
 
     async def watch(self) -> None:
         """Reload whenever a file of the project changes, until cancelled.
@@ -114,10 +121,11 @@ class Reloader:
                 if (watching_flows is None or watching_flows.done()) and await asyncio.to_thread(flows.is_dir):
                     watching_flows = asyncio.create_task(self._watch(flows, recursive=True))
                 await asyncio.sleep(0)  # watches begin in their first step
-                if not await asyncio.to_thread(self._loader.has_news):
+                if await asyncio.to_thread(self._loader.has_news):
+                    await self.reload()  # one save is often several events, of both watches: they are news once
+                else:
                     await self._changed.wait()
                 self._changed.clear()
-                await self.reload()
         finally:
             for task in (watching_root, watching_flows):
                 if task is not None:
