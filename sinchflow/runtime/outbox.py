@@ -324,6 +324,8 @@ class Outbox:
         expires_at = _expires_at(waiting)
         if expires_at is not None and expires_at <= (waiting.due or self._clock.now()):
             return _expired(waiting)
+        if expires_at is not None:  # it may have come back from its first call without ever having been `put`
+            self._clock.call_at(expires_at, lambda: self._expire(waiting))
         if waiting.due is not None:
             self.put(waiting)
         else:

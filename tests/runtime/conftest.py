@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,18 @@ import httpx
 import pytest
 import uvicorn
 
+from sinchflow.journal.memory import MemoryJournal
+from sinchflow.model.command import SendMessage
+from sinchflow.model.project import Limits
+from sinchflow.model.send import Send
+from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.daemon import Daemon, Options
+from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.window import CallWindow
 from sinchflow.simulate.fate import Timeline
 from sinchflow.simulate.provider import SimulatedSinch
+from sinchflow.sinch.client import BasicKey, Client, Timeouts
 
 TOKEN = "hook-token-of-the-test"
 SETTINGS = """\
@@ -276,3 +285,99 @@ def play(house: House) -> Callable[[Callable[[House], Awaitable[None]]], None]:
         asyncio.run(whole())
 
     return run
+
+
+RIGHT_KEY = BasicKey(api_key="key", api_secret="s3cret")
+NO_LIMIT = Limits(calls=None)
+SOON = Timeouts(connect_s=2, read_s=0.2, write_s=2, pool_s=2, call_s=3)
+
+
+class Desk:
+    """An outbox and its journal; keeps what became of each send."""
+
+    def __init__(self, clock, base_url: str, limits: Limits, key: BasicKey = RIGHT_KEY) -> None:
+        loop = asyncio.get_running_loop()
+        self.clock = clock
+        self.stats = Stats()
+        self.base_url = base_url
+        self.limits = limits
+        self.journal = MemoryJournal(loop.call_soon)
+        self.commits = Commits(self.journal, clock, self.stats, loop)
+        self.outcomes: dict[str, list] = {}
+        self.clients = [Client(base_url, key, timeouts=SOON)]
+        self.outbox = Outbox(
+            account="default", client=self.clients[0], window=CallWindow(limits), journal=self.journal,
+            commits=self.commits, clock=clock, stats=self.stats, loop=loop, settle=self._settle,
+        )  # fmt: skip
+
+    def _settle(self, settled: Sequence[Settled]) -> None:
+        for send, outcome in settled:
+            self.commits.unit.sends.append(send)
+            if outcome is not None:
+                self.outcomes.setdefault(send.command.to, []).append(outcome)
+        self.commits.flush_soon()
+
+    def send(self, *recipients: str, text: str = "Hello", age: timedelta = timedelta(), **command) -> None:
+        """Store intents and hand them over."""
+        for to in recipients:
+            send_id = self.journal.new_id()
+            body = {"content": text, "destination_number": to}
+            asked = SendMessage(id=f"1:{send_id}", account="default", to=to, body=body, **command)
+            send = Send(id=send_id, run=1, command=asked, state="queued", created_at=self.clock.now() - age)
+            self.commits.unit.new_sends.append(send)
+            self.commits.unit.thens.append(lambda send=send: self.outbox.put(send))
+            self.commits.flush_soon()
+
+    def states(self) -> dict[str, str]:
+        return {each.to: each.state for each in self.journal.sends((), 1_000)}
+
+    def reasons(self) -> str:
+        return " | ".join(sorted({each.reason or "" for each in self.journal.sends((), 1_000)}))
+
+    def reconnect(self, key: BasicKey = RIGHT_KEY) -> None:
+        self.clients.append(Client(self.base_url, key, timeouts=SOON))
+        self.outbox.reconnect(self.clients[-1], self.limits)
+
+    async def settle_down(self) -> None:
+        """Wait until no call is under way and all is stored."""
+        async with asyncio.timeout(10):
+            while True:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                await self.commits.drain()
+                calls = self.outbox._calls
+                if calls:
+                    await asyncio.wait(calls)
+                elif not self.outbox._starting:
+                    return
+
+    async def advance(self, seconds: float) -> None:
+        self.clock.advance(timedelta(seconds=seconds))
+        await self.settle_down()
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.close()
+
+
+@pytest.fixture
+def desk(clock, serve):
+    """`async with desk() as (desk, sim)`."""
+
+    @asynccontextmanager
+    async def opened(limits: Limits = NO_LIMIT, key: BasicKey = RIGHT_KEY):
+        sim = SimulatedSinch(api_key="key", api_secret="s3cret", receipts=False)
+        async with asyncio.timeout(30), serve(sim) as url:
+            desk = Desk(clock, url, limits, key)
+            try:
+                yield desk, sim
+            finally:
+                await desk.close()
+
+    return opened
+
+
+@pytest.fixture
+def new_desk() -> type[Desk]:
+    """Makes a desk whose provider is at another address."""
+    return Desk
