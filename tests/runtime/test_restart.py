@@ -303,3 +303,18 @@ def test_numbers_beyond_what_the_journal_holds_fail_the_run_and_nothing_else(hou
             assert house.daemon.stats.troubles == {}
 
     scene(scenario)
+
+
+@pytest.mark.parametrize("depth", [480, 5_000])
+def test_deeply_nested_answer_ends_the_run_one_way_or_the_other(house, scene, eventually, answering, respond, depth):
+    async def scenario():
+        body = b"[" * depth + b"]" * depth
+        async with answering(respond(body, content_type="application/json")) as url:
+            house.flow(flow_that_calls(url.url))
+            async with house.at_work():
+                await house.text_in("x")
+                await eventually(lambda: house.daemon.stats.runs_ended.total() == 1)
+                assert house.daemon.stats.internal_errors == 0
+                assert house.daemon.stats.troubles == {}
+
+    scene(scenario)
