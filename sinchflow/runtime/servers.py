@@ -22,7 +22,8 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         # create_server repeats the address in its words; a name that cannot be resolved has none but its own
-        words = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        number = error.errno or 0
+        words = os.strerror(number) if number > 0 else error.strerror or error
         raise CannotStart(
             f"cannot listen on {host}:{port}: {words}; "
             f"end the program that uses the port, or choose another with {flag}"
