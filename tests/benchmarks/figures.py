@@ -55,7 +55,7 @@ def replies(seconds: int = 8) -> Figures:
 
 def replies_with_receipts(seconds: int = 8) -> Figures:
     """The same, with two delivery receipts pushed back for each reply."""
-    with bench("--receipts", "--statuses", "submitted,final", "--push-workers", "16") as it:
+    with bench("--receipts", "--statuses", "submitted,final", "--push-workers", "64") as it:
         it.write()
         it.start()
         receipts = f"http://127.0.0.1:{it.info['port']}/hooks/{TOKEN}/receipts"
