@@ -33,3 +33,7 @@ class JournalError(SinchflowError):
     """The journal could not store or read something; what was handed to it is not acknowledged."""
 
     exit_code = 3
+
+
+class Unstorable(JournalError):
+    """What was handed to the journal cannot be written as JSON: a fault of ours; trying again gives the same."""

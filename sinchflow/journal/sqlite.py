@@ -18,7 +18,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from sinchflow.errors import CannotStart, JournalError
+from sinchflow.errors import CannotStart, Unstorable
 from sinchflow.journal import rows
 from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Snapshot
 from sinchflow.journal.reader import open_reader
@@ -68,8 +68,8 @@ class SqliteJournal:
         key = rows.event_key(event)
         try:
             row = rows.event_row(event, key)
-        except (msgspec.MsgspecError, UnicodeError) as error:
-            done(JournalError(f"cannot be stored: {error}"))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            done(Unstorable(f"cannot be stored: {error}"))
             return
         if self._recent.is_repeat(key, done):
             return

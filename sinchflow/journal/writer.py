@@ -19,7 +19,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from sinchflow.errors import JournalError
+from sinchflow.errors import JournalError, Unstorable
 from sinchflow.journal import rows
 from sinchflow.journal.journal import Changes
 
@@ -180,9 +180,9 @@ class Writer(threading.Thread):
             try:
                 _add(statements, unit)
                 results.append((done, None))
-            except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError) as error:
+            except (msgspec.MsgspecError, UnicodeError, TypeError, ValueError, RecursionError) as error:
                 # Rows are made before the transaction begins, so one that cannot be encoded spoils no other.
-                results.append((done, JournalError(f"cannot be stored: {error}")))
+                results.append((done, Unstorable(f"cannot be stored: {error}")))
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")

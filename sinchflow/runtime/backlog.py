@@ -52,9 +52,12 @@ class Backlog:
         self._enter(event)
 
     def leave_out(self, event_id: int) -> None:
-        """This event is being routed by other means: it is not to be read back."""
-        if self._from is not None:
-            self._elsewhere.add(event_id)
+        """This event is being routed by other means: it is not to be read back while it is."""
+        self._elsewhere.add(event_id)
+
+    def is_routed(self, event_id: int) -> None:
+        """An event that was left out is routed, and the journal knows it."""
+        self._elsewhere.discard(event_id)
 
     def read_soon(self) -> None:
         """There may be room now: read back, if anything waits."""
@@ -73,7 +76,6 @@ class Backlog:
         portion = self._journal.unrouted(after=self._from, limit=_PORTION)
         if not portion:
             self._from = None
-            self._elsewhere.clear()
             return
         self._from = self._read_up_to = portion[-1].id
         for event in portion:

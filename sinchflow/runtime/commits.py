@@ -9,11 +9,16 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
+
+from sinchflow.errors import Unstorable
 from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.stats import Stats
+
+log = structlog.get_logger("sinchflow")
 
 _RETRY_EVERY = timedelta(seconds=1)
 
@@ -85,7 +90,11 @@ class Commits:
 
     def _stored(self, error: Exception | None, changes: Changes, thens: list[Callable[[], None]]) -> None:
         self._in_flight -= 1
-        if error is not None:
+        if isinstance(error, Unstorable):  # our bug: its runs stay where they were, all others go on
+            self._stats.internal_errors += 1
+            log.error("internal error: a decision cannot be stored and is dropped", reason=str(error))
+            thens = []
+        elif error is not None:
             self._is_failing = True
             self._stats.troubles["journal"] = str(error)
             self._clock.call_at(self._clock.now() + _RETRY_EVERY, lambda: self._hand_in(changes, thens))

@@ -24,7 +24,7 @@ Overload is the `Backlog`'s business, what a contact may have is the `Allowances
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -108,6 +108,7 @@ class Worker:
         self._lanes = Lanes(clock, self._route_event)
         self._active: dict[int, _Active] = {}
         self._at_work = 0  # runs not at rest
+        self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self._allowances = Allowances()
         self._backlog = Backlog(
             journal, loop, enter=self._lanes.enter, load=lambda: self._at_work + self._lanes.waiting
@@ -194,9 +195,20 @@ class Worker:
                 then(result)
                 return
             self._stats.events["manual"] += 1
-            run_ids = self._start_matches(event, (Match(flow=flow, match={}),))
-            answer = run_ids[0] if run_ids else SinchflowError(f'flow "{flow.name}" is throttled for its contact')
-            self._commits.unit.thens.append(lambda: then(answer))
+            try:
+                run_ids = self._start_matches(event, self._matches(event))
+            except Exception as error:  # our bug: whoever asked is told; the event stays for the next start
+                self._stats.internal_errors += 1
+                log.exception("internal error while starting by hand", event_id=event_id)
+                then(error)
+                return
+            answer = run_ids[0] if run_ids else SinchflowError(f'flow "{flow.name}" is throttled, or gone by now')
+
+            def stored() -> None:
+                self._backlog.is_routed(event_id)
+                then(answer)
+
+            self._commits.unit.thens.append(stored)
             self._commits.flush_soon()
 
         self._backlog.leave_out(event_id)
@@ -326,10 +338,11 @@ class Worker:
             refusal = self._allowances.refusal(self.catalog.project.policy, command.to, now)
             if refusal is None:
                 # One of several would travel alone, and the others in a second call.
-                is_alone = len(transition.commands) == 1
+                is_alone = len(transition.commands) == 1 and command.to not in self._storing_to
                 if not (is_alone and self._outbox is not None and self._outbox.begin_now(send)):
                     unit.new_sends.append(send)
                     to_do.append(send)
+                    self._storing_to[command.to] += 1
                 continue
             self._stats.sends["skipped"] += 1
             unit.new_sends.append(replace(send, state="skipped", reason=refusal))
@@ -349,6 +362,9 @@ class Worker:
         active.is_storing = False
         for each in to_do:
             if isinstance(each, Send):
+                self._storing_to[each.command.to] -= 1
+                if not self._storing_to[each.command.to]:
+                    del self._storing_to[each.command.to]
                 self._put(each)
             elif isinstance(each, CallUrl):
                 self._calls.call(active.run.id, each, Attempt())
