@@ -28,6 +28,7 @@ _Loader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufeff\ufffe\uffff\ud800-\udfff\U0001fffe\U0001ffff]"
 )
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKER = re.compile(r"^(---|\.\.\.)(?=[ \t\r\n]|\Z)[^\r\n]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
 _BARE_MARKER = re.compile(r"(---|\.\.\.)[ \t]*(#.*)?\s*\Z")
 _NOTHING = re.compile(r"(?:[ \t]*(?:#[^\r\n]*|%YAML 1\.2[ \t]*)?(?:\r\n|\r|\n|\Z))*\Z")
@@ -62,12 +63,13 @@ def documents(text: str, file: str, line: int = 1) -> Iterator[Document]:
 
     line: the file's line on which the text begins.
     """
+    counted_to = 0  # documents begin at the beginning of a line, so no line end is cut in two
     for start, end in _parts(text):
+        line += len(_LINE_END.findall(text, counted_to, start))
+        counted_to = start
         part = text[start:end]
-        if _NOTHING.match(part):
-            continue
-        row = len(re.findall(r"\r\n|\r|\n", text[:start]))
-        yield Document(file, line + row, part, hashlib.sha256(part.encode()).hexdigest())
+        if not _NOTHING.match(part):
+            yield Document(file, line, part, hashlib.sha256(part.encode()).hexdigest())
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:

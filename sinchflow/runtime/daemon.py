@@ -235,10 +235,10 @@ def serve(options: Options) -> None:
 
 async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
+    await daemon.start()  # until then a signal simply ends the process, as kill -9 would
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    await daemon.start()
     reloads: set[asyncio.Task[Any]] = set()
 
     def reload() -> None:
