@@ -11,7 +11,7 @@ import os
 import secrets
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from sinchflow.model.send import SendSummary
 APPLICATION_ID = 0x534E4348
 #: The schema that this release writes.
 SCHEMA_VERSION = 1
+#: Longer than any throttle's window.
+_CALLS_KEPT = timedelta(days=7)
 FILE_NAME = "journal.sqlite3"
 
 
@@ -122,6 +124,8 @@ def _open(path: Path) -> apsw.Connection:
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)
         _upgrade(connection)
+        oldest = rows.to_ms(datetime.now(UTC) - _CALLS_KEPT)
+        connection.execute("DELETE FROM call WHERE started_at < ?", (oldest,))
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error
     return connection

@@ -265,3 +265,17 @@ def test_quarantine_keeps_the_newest_thousand(tmp_path: Path) -> None:
         connection.close()
 
     asyncio.run(scenario())
+
+
+def test_calls_that_no_window_counts_are_deleted_at_a_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        now = datetime.now(UTC)
+        async with Store("sqlite", tmp_path).open() as journal:
+            calls = tuple(
+                Call(id=journal.new_id(), account="default", started_at=now - timedelta(days=days)) for days in (9, 1)
+            )
+            await wait(journal.commit, Changes(calls=calls))
+        async with Store("sqlite", tmp_path).open() as journal:
+            assert [call.id for call in journal.load(EPOCH).calls] == [calls[1].id]
+
+    asyncio.run(scenario())

@@ -55,7 +55,7 @@ CREATE TABLE send (
 );
 CREATE INDEX send_open ON send (id) WHERE is_open;
 
--- Calls to the provider, for the throttle; kept for as long as a window can be.
+-- Calls to the provider, for the throttle. A start deletes those that no window can count any more.
 CREATE TABLE call (id INTEGER PRIMARY KEY, account TEXT NOT NULL, started_at INTEGER NOT NULL);
 
 -- Bodies that came with the right token and could not be read.
