@@ -15,8 +15,7 @@ from msgspec.structs import replace
 from sinchflow.engine.backoff import is_retried, next_attempt
 from sinchflow.model.command import Answered, Attempt, CallUrl, Failed
 from sinchflow.runtime.clock import Clock
-from sinchflow.runtime.outbound import OutboundClient
-from sinchflow.runtime.perform import call_url
+from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.stats import Stats
 
@@ -53,14 +52,14 @@ class Calls:
         loop: asyncio.AbstractEventLoop,
         clock: Clock,
         stats: Stats,
-        outbound: OutboundClient,
+        dialler: Dialler,
         secrets: Callable[[], Secrets],
         holder: HoldsRuns,
     ) -> None:
         self._loop = loop
         self._clock = clock
         self._stats = stats
-        self._outbound = outbound
+        self._dialler = dialler
         self._secrets = secrets
         self._holder = holder
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,7 +112,7 @@ class Calls:
             if self._is_stopping:
                 self._leave(run_id, command, attempt)
                 return
-            attempted = await call_url(self._outbound, command, self._secrets())
+            attempted = await self._dialler.call(command, self._secrets())
         outcome, retry = attempted.outcome, command.retry
         self._stats.http_calls[outcome.kind if isinstance(outcome, Failed) else "answered"] += 1
         if isinstance(outcome, Failed) and retry is not None and is_retried(retry, outcome.kind, outcome.status):

@@ -16,9 +16,8 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 import structlog
 import uvloop
@@ -31,9 +30,9 @@ from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.clock import SystemClock
 from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.metrics import Gauges, Metrics
-from sinchflow.runtime.outbound import Outbound, OutboundClient
 from sinchflow.runtime.outbox import Outbox
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.servers import listen, open_server
@@ -41,6 +40,9 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.window import CallWindow
 from sinchflow.runtime.worker import Worker
 from sinchflow.sinch.client import BasicKey, Client
+
+if TYPE_CHECKING:
+    import httpx
 
 log = structlog.get_logger("sinchflow")
 
@@ -79,7 +81,7 @@ class Daemon:
         options: Options,
         *,
         overrides: Overrides | None = None,
-        transport: Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None = None,
+        transport: "Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None" = None,
         routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._options = options
@@ -117,11 +119,11 @@ class Daemon:
 
         commits = Commits(journal, clock, stats, loop)
         undo.push_async_callback(_within, commits.drain, _GRACE)
-        self._outbound = OutboundClient(Outbound(catalog.project.outbound_allow), self._transport)
-        undo.push_async_callback(self._outbound.close)
+        self._dialler = Dialler(catalog.project.outbound_allow, self._transport)
+        undo.push_async_callback(self._dialler.close)
         self.worker = worker = Worker(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog,
-            outbound=self._outbound,
+            dialler=self._dialler,
         )  # fmt: skip
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
@@ -152,6 +154,7 @@ class Daemon:
         undo.callback(watching.cancel)
         self._announce(undo)
         self._is_ready = True
+        loop.run_in_executor(None, self._dialler.warm_up)
         log.info(
             "ready", flows=len(catalog.flows), host=options.host, port=self.port, admin_port=self.admin_port,
             open_runs=len(snapshot.runs), journal=str(journal.path),
@@ -171,7 +174,7 @@ class Daemon:
         """The new catalog is live from here on."""
         before = self.worker.catalog
         self.worker.catalog = catalog
-        self._outbound.rules = Outbound(catalog.project.outbound_allow)
+        self._dialler.allow(catalog.project.outbound_allow)
         if catalog.connection != before.connection or "provider" in self.stats.troubles:
             self._client = _client(catalog)
             self._clients.add(self._client)

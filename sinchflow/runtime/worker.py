@@ -47,8 +47,8 @@ from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.lanes import Lanes
-from sinchflow.runtime.outbound import OutboundClient
 from sinchflow.runtime.outbox import Settled
 from sinchflow.runtime.stats import Stats
 
@@ -93,7 +93,7 @@ class Worker:
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         catalog: Catalog,
-        outbound: OutboundClient,
+        dialler: Dialler,
     ) -> None:
         self.catalog = catalog
         self._journal = journal
@@ -103,7 +103,7 @@ class Worker:
         self._loop = loop
         self._outbox: TakesSends | None = None
         self._calls = Calls(
-            loop=loop, clock=clock, stats=stats, outbound=outbound, secrets=lambda: self.catalog.secrets, holder=self
+            loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: self.catalog.secrets, holder=self
         )
         self._lanes = Lanes(clock, self._route_event)
         self._active: dict[int, _Active] = {}
