@@ -354,7 +354,7 @@ class _Walk:
             contact=self.contact,
             our_number=run.our_number,
             country=self._facts.country,
-            source_number=self._facts.source_number,
+            source_number=self._facts.source_numbers.get(run.account),
         )
 
     def record(self, address: str, what: str, detail: Any = None) -> None:

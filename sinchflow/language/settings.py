@@ -7,7 +7,7 @@ from sinchflow.language.duration import parse_duration
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin
-from sinchflow.model.project import Brake, Credentials, Limits, Policy, Project
+from sinchflow.model.project import Account, Brake, Credentials, Limits, Policy, Project, Webhooks
 
 #: The project file's name, in the project's root.
 PROJECT_FILE = "sinchflow.yaml"
@@ -15,26 +15,33 @@ PROJECT_FILE = "sinchflow.yaml"
 
 def default_project() -> Project:
     """What a project without a project file has."""
-    return Project(origin=Origin(PROJECT_FILE, 1, 1))
+    origin = Origin(PROJECT_FILE, 1, 1)
+    return Project(origin=origin, account=Account(origin=origin))
 
 
 def build_project(document: Document) -> Project:
     """The settings that a checked project document gives."""
     root = cast(Mapping, document.root)
-    token = _inner(root, "webhooks", "token")
     return Project(
         origin=document.origin_of(root),
-        service=_word(root.get("service")),
-        base_url=_text(document, root.get("base_url")),
-        credentials=_credentials(document, root.get("credentials")),
-        source_number=_word(root.get("source_number")),
+        account=_account(document, root),
         country=_word(root.get("country")),
         timezone=_word(root.get("timezone")) or "UTC",
-        limits=_limits(root.get("limits")),
-        webhook_token=_text(document, token),
+        webhooks=Webhooks(token=_text(document, _inner(root, "webhooks", "token"))),
         outbound_allow=_words(_inner(root, "outbound", "allow")),
         env=_words(root.get("env")),
         policy=_policy(root.get("policy")),
+    )
+
+
+def _account(document: Document, node: Mapping) -> Account:
+    return Account(
+        origin=document.origin_of(node),
+        service=_word(node.get("service")),
+        base_url=_text(document, node.get("base_url")),
+        credentials=_credentials(document, node.get("credentials")),
+        source_number=_word(node.get("source_number")),
+        limits=_limits(node.get("limits")),
     )
 
 

@@ -45,6 +45,21 @@ class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaul
     retry: Retry | None = None
 
 
+class AskProvider(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
+    """A question to the provider, or a wish that may be repeated without harm. It waits for the account's throttle.
+
+    subject: the message's id for `message` and `cancel`, the number in E.164 for `opt_out` and `opt_in`.
+    expires_after: give up when there is no answer within this time, the wait for the throttle included.
+    """
+
+    id: str
+    account: str
+    what: Literal["message", "cancel", "senders", "opt_out", "opt_in"]
+    subject: str = ""
+    retry: Retry | None = None
+    expires_after: timedelta | None = None
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log", omit_defaults=True):
     """A line for the daemon's log. Needs no outcome: the run has already gone on."""
 
@@ -53,7 +68,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log", omit_default
 
 
 #: Commands whose outcome the run waits for, and the log line, which it does not wait for.
-Command = SendMessage | CallUrl | LogLine
+Command = SendMessage | CallUrl | AskProvider | LogLine
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, tag="sent", omit_defaults=True):
@@ -82,6 +97,13 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, tag="answered", omit_d
     duration_s: float = 0.0
 
 
+class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defaults=True):
+    """The provider answered an `AskProvider`; `data` is the step's output."""
+
+    command: str
+    data: dict[str, Any]
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defaults=True):
     """The command failed for good: not to be retried, or retries used up.
 
@@ -96,7 +118,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defau
     to: str | None = None  #: recipient, for a send
 
 
-Outcome = Sent | Skipped | Answered | Failed
+Outcome = Sent | Skipped | Answered | Told | Failed
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -34,6 +34,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     key: identifies repeats within account and kind: the provider's id, or a hash of the body where there is none.
     contact: the customer's number (E.164) whom the event is about; our_number: our side. None where there is none.
     fields: the connector's names (`EVENT_FIELDS`), all present, None when missing; `metadata` is a mapping.
+    ignored: why the event starts nothing and is only kept (it was fetched too late); None for all others.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     contact: str | None = None
     our_number: str | None = None
     fields: dict[str, Any] = {}
+    ignored: str | None = None
 
 
 def clean_text(text: str) -> str:

@@ -67,6 +67,15 @@ class DeliveryReceipt(msgspec.Struct, frozen=True, kw_only=True):
     from_: tuple[str, ...] = ()  #: our number
     to: tuple[str, ...] = ()  #: the recipient's number
     metadata: dict[str, tuple[str, ...]] = {}
+    flow: tuple[str, ...] = ()  #: names of flows of ours, one of which sent the message
+
+
+class OptOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone asked the provider for no more messages. Filters as in `InboundSms`."""
+
+    origin: Origin
+    from_: tuple[str, ...] = ()  #: the customer's number
+    to: tuple[str, ...] = ()  #: our number
 
 
 class Manual(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +84,7 @@ class Manual(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
 
 
-Trigger = InboundSms | DeliveryReceipt | Manual
+Trigger = InboundSms | DeliveryReceipt | OptOut | Manual
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -96,6 +105,35 @@ class SendSms(msgspec.Struct, frozen=True, kw_only=True):
     subject: Text | None = None
     scheduled: Text | None = None
     message_expiry_timestamp: Text | None = None
+    account: str | None = None  #: through which of the project's accounts; None: the run's
+
+
+class GetMessageStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the provider for a message and what has become of it."""
+
+    message_id: Text
+    account: str | None = None
+
+
+class GetSenderIds(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the provider for the numbers and names that the account may send from."""
+
+    account: str | None = None
+
+
+class CancelMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Take back a message that is scheduled for later."""
+
+    message_id: Text
+    account: str | None = None
+
+
+class SetOptOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`opt_out` and `opt_in`: put a number on the provider's list of opted-out numbers, or take it off."""
+
+    is_opted_out: bool
+    number: Text | None = None  #: None: the run's contact
+    account: str | None = None
 
 
 class Http(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +204,9 @@ class Fail(msgspec.Struct, frozen=True, kw_only=True):
     text: Text
 
 
-Action = SendSms | Http | SetVars | Choose | Log | Stop | Fail
+Action = (
+    SendSms | GetMessageStatus | GetSenderIds | CancelMessage | SetOptOut | Http | SetVars | Choose | Log | Stop | Fail
+)
 
 
 # --- steps and flows ------------------------------------------------------------------------------------------------
@@ -222,5 +262,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     goes_on: bool = False  #: `continue: true`: a match does not keep the message from later flows
     vars: dict[str, Value] = {}
     contact: Text | None = None
+    #: events of this account only, and its sends go through it; None: events of any, sends through the event's own
+    account: str | None = None
     condition: Condition | None = None
     throttle: Throttle | None = None

@@ -1,18 +1,23 @@
 """The project file's settings, read and checked, before secrets are filled in."""
 
 from datetime import timedelta
+from typing import Literal
 
 import msgspec
 
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin
 
+#: The account that the top level of the project file describes.
+DEFAULT_ACCOUNT = "default"
+
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """API key and secret; texts that may refer to `secrets.NAME`."""
+    """API key and secret; texts that may refer to `secrets.NAME`. `auth`: of which kind the key is."""
 
     api_key: Text
     api_secret: Text
+    auth: Literal["basic", "hmac"] = "basic"
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +26,43 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     calls: int | None = 100  #: the connector's own: 100 calls per 60 s
     per: timedelta = timedelta(seconds=60)
     batch: int = 100  #: the provider takes up to 100
+
+
+class CatchUp(msgspec.Struct, frozen=True, kw_only=True):
+    """Fetching what webhooks missed. What is fetched is confirmed, and so hidden from other readers of the account."""
+
+    on_start: bool = False
+    every: timedelta | None = None  #: None: not on a timer
+    max_age: timedelta = timedelta(hours=2)  #: older events are recorded and start nothing
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """One connection to the provider."""
+
+    name: str = DEFAULT_ACCOUNT
+    origin: Origin
+    service: str | None = None
+    base_url: Text | None = None
+    credentials: Credentials | None = None
+    sub_account: str | None = None  #: act for this sub-account with the parent's key
+    source_number: str | None = None
+    limits: Limits = Limits()
+    catch_up: CatchUp | None = None
+
+
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
+    """How the provider reaches us, and what it is told when webhooks are registered."""
+
+    token: Text | None = None
+    secret: Text | None = None  #: in a header of each account webhook, and demanded there
+    public_url: Text | None = None  #: without `/hooks/…`; may have a path, which a proxy takes off
+    #: `auto`: signatures are demanded of an account as soon as a key of it is stored
+    signature: Literal["auto", "on", "off"] = "auto"
+    name: str = "sinchflow"  #: tells this deployment's webhooks from those of others on the same account
+    retries: int = 5  #: the provider's most
+    retry_delay: timedelta = timedelta(seconds=60)
+    read_timeout: timedelta = timedelta(seconds=10)
+    drift_every: timedelta | None = timedelta(hours=1)  #: None is `off`
 
 
 class Brake(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +82,16 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """`sinchflow.yaml`; every setting has a default."""
 
     origin: Origin
-    service: str | None = None
-    base_url: Text | None = None
-    credentials: Credentials | None = None
-    source_number: str | None = None
+    account: Account  #: the default one
+    accounts: dict[str, Account] = {}  #: the others, by name
     country: str | None = None  #: ISO 3166 alpha-2: how national numbers are read
     timezone: str = "UTC"  #: IANA name
-    limits: Limits = Limits()
-    webhook_token: Text | None = None
+    webhooks: Webhooks = Webhooks()
     outbound_allow: tuple[str, ...] = ()  #: addresses, networks or host names that `http` may reach although private
     env: tuple[str, ...] = ()
     policy: Policy = Policy()
+
+    @property
+    def all_accounts(self) -> dict[str, Account]:
+        """Every account by name, the default one first."""
+        return {self.account.name: self.account, **self.accounts}

@@ -78,7 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     timezone: str = "UTC"
     country: str | None = None
-    source_number: str | None = None  #: the project's own number
+    source_numbers: dict[str, str] = {}  #: the number or name that each account sends from, by account
     contact: dict[str, Any] = {}
     env: dict[str, str] = {}
 
