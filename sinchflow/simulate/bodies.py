@@ -1,15 +1,17 @@
-"""The bodies that the simulated Sinch pushes: as our webhook templates render (sinch-api.md 9.3), absent values as
-`""`, and in the fixed shape of per-message callbacks (section 8), absent members left out."""
+"""Replies and reports in the shapes that the simulated Sinch gives them, without a template: as our webhook templates
+render (sinch-api.md 9.3), absent values as `""`, for the fast path of benchmarks; in the fixed shape of per-message
+callbacks (section 8) and as polling shows them (4, 5), absent members left out."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from sinchflow.simulate.message import Message
 
 ACCOUNT = "SimulatedAccount"
-_VENDOR = {"vendor_id": "SimulatedSinch", "account_id": ACCOUNT}
+VENDOR = "SimulatedSinch"
 
 
 class Attachment(msgspec.Struct, gc=False):
@@ -73,6 +75,14 @@ class Reply(msgspec.Struct, gc=False):
     date_received: str
     answers: Message | None = None
     attachments: Sequence[Attachment] = ()
+    is_opt_out: bool = False
+
+
+class OptOut(msgspec.Struct, gc=False):
+    """The notification that a customer's text opted them out."""
+
+    notification_id: str
+    reply: Reply
 
 
 class Report(msgspec.Struct, gc=False):
@@ -84,6 +94,7 @@ class Report(msgspec.Struct, gc=False):
     status_code: str
     submitted_date: str
     date_received: str
+    billing_units: int | None = None  #: only with the account's switch for it
 
 
 _encode = msgspec.json.Encoder().encode
@@ -128,25 +139,15 @@ def receipt_body(report: Report) -> bytes:
             type=message.format or "SMS",
             submitted_date=report.submitted_date,
             date_received=report.date_received,
+            billing_units="" if report.billing_units is None else str(report.billing_units),
             metadata=_pairs(message),
         )
     )
 
 
-def callback_reply_body(reply: Reply, message: Message) -> bytes:
+def callback_reply_body(reply: Reply, message: Message, account: str = ACCOUNT) -> bytes:
     """The reply as it is pushed to the `callback_url` of the message that it answers."""
-    body: dict[str, object] = {
-        "callback_url": message.callback_url,
-        "source_number": reply.source,
-        "message_id": message.message_id,
-        "date_received": reply.date_received,
-        "metadata": message.metadata or {},
-        "reply_id": reply.reply_id,
-        "vendor_account_id": _VENDOR,
-        "content": reply.content,
-    }
-    if message.source_number is not None:
-        body["destination_number"] = reply.destination
+    body = polled_reply(reply, account) | {"content": reply.content, "metadata": message.metadata or {}}
     if reply.attachments:
         body["attachments"] = [
             {
@@ -159,25 +160,46 @@ def callback_reply_body(reply: Reply, message: Message) -> bytes:
     return _encode(body)
 
 
-def callback_report_body(report: Report) -> bytes:
+def callback_report_body(report: Report, account: str = ACCOUNT) -> bytes:
     """The report as it is pushed to its message's `callback_url`."""
+    return _encode(polled_report(report, account) | {"error_code": report.status_code})
+
+
+def polled_reply(reply: Reply, account: str) -> dict[str, Any]:
+    """The reply as /v1/replies shows it (section 4): no attachments, and not the number of a message without one."""
+    message = reply.answers
+    body = {
+        "callback_url": message and message.callback_url,
+        "content": reply.content or None,
+        "date_received": reply.date_received,
+        "destination_number": None if message is not None and message.source_number is None else reply.destination,
+        "message_id": message and message.message_id,
+        "metadata": message and message.metadata,
+        "reply_id": reply.reply_id,
+        "source_number": reply.source,
+        "vendor_account_id": {"vendor_id": VENDOR, "account_id": account},
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def polled_report(report: Report, account: str) -> dict[str, Any]:
+    """The report as /v1/delivery_reports shows it (section 5): without the status code."""
     message = report.message
-    return _encode(
-        {
-            "callback_url": message.callback_url,
-            "delivery_report_id": report.delivery_report_id,
-            "source_number": message.destination_number,
-            "date_received": report.date_received,
-            "status": report.status,
-            "delay": 0,
-            "submitted_date": report.submitted_date,
-            "original_text": message.content,
-            "message_id": message.message_id,
-            "vendor_account_id": _VENDOR,
-            "error_code": report.status_code,
-            "metadata": message.metadata or {},
-        }
-    )
+    body = {
+        "callback_url": message.callback_url,
+        "delivery_report_id": report.delivery_report_id,
+        "source_number": message.destination_number,
+        "date_received": report.date_received,
+        "status": report.status,
+        "delay": 0,
+        "billing_units": report.billing_units,
+        "submitted_date": report.submitted_date,
+        "original_text": message.content,
+        "message_id": message.message_id,
+        "vendor_account_id": {"vendor_id": VENDOR, "account_id": account},
+        "metadata": message.metadata or {},
+    }
+    return {name: value for name, value in body.items() if value is not None}
 
 
 def _pairs(message: Message | None) -> Sequence[_Pair]:

@@ -44,9 +44,11 @@ class Stage(msgspec.Struct, frozen=True, gc=False):
     status_code: str
 
 
-def stages(message: Message, timeline: Timeline, outcomes: Sequence[Outcome], now: datetime) -> tuple[Stage, ...]:
+def stages(
+    message: Message, timeline: Timeline, outcomes: Sequence[Outcome], now: datetime, *, is_opted_out: bool = False
+) -> tuple[Stage, ...]:
     """The statuses that the message will go through, in order."""
-    final = _final(message, outcomes, now)
+    final = ("rejected", "302") if is_opted_out else _final(message, outcomes, now)
     way: list[Stage] = []
     if timeline.enroute_s is not None:
         way.append(Stage(timeline.enroute_s, "enroute", "101"))

@@ -15,20 +15,23 @@ FaultKind = Literal[
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What `times` calls of POST /v1/messages meet.
+    """What `times` calls of this method and a path that begins like this meet; an empty method fits all.
 
-    takes: whether the messages are taken all the same, so that only the answer goes wrong. `delay`, `cut` and `short`
-    need a proper answer and so always take them.
+    body: None: what is documented for that status, where anything is.
+    takes: whether the call is carried out all the same, so that only the answer goes wrong. `delay`, `cut` and `short`
+    need a proper answer and so always take them. `short` is about POST /v1/messages; elsewhere nothing is missing.
     delay_s: before anything is answered, for every kind.
     """
 
     kind: FaultKind = "answer"
     status: int = 500
-    body: str = ""
+    body: str | None = ""
     headers: dict[str, str] = {}
     delay_s: float = 0.0
     takes: bool = False
     times: int = 1
+    method: str = "POST"
+    path: str = "/v1/messages"
 
     @property
     def is_answered_first(self) -> bool:
@@ -37,30 +40,26 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FaultPlan:
-    """The faults to come, first in first out."""
+    """The faults to come, first in first out among those that fit a call."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._left = 0
+        self._faults: list[tuple[Fault, int]] = []  # and how many times more
 
     def add(self, fault: Fault) -> None:
         """Let the calls after those already spoken for meet this fault."""
-        if fault.times < 1:
-            return
-        if not self._faults:
-            self._left = fault.times
-        self._faults.append(fault)
+        if fault.times >= 1:
+            self._faults.append((fault, fault.times))
 
-    def next(self) -> Fault | None:
+    def next(self, method: str = "POST", path: str = "/v1/messages") -> Fault | None:
         """The fault that this call meets, used up by asking."""
-        if not self._faults:
-            return None
-        fault = self._faults[0]
-        self._left -= 1
-        if self._left == 0:
-            del self._faults[0]
-            self._left = self._faults[0].times if self._faults else 0
-        return fault
+        for index, (fault, times) in enumerate(self._faults):
+            if path.startswith(fault.path) and fault.method in {"", method}:
+                if times == 1:
+                    del self._faults[index]
+                else:
+                    self._faults[index] = (fault, times - 1)
+                return fault
+        return None
 
     def clear(self) -> None:
         """No more faults."""

@@ -17,7 +17,10 @@ _NUMBER = r"^\+?[0-9]{8,15}$"
 
 
 class Message(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """One message, with the members of the API's schema. `message_id` and `status` are ours to set."""
+    """One message, with the members of the API's schema. The last four are ours to set, and answers hold only two.
+
+    status_code, changed: of and at its last change of status, in the provider's spelling.
+    """
 
     content: Annotated[str, Meta(min_length=1, max_length=5000)]
     destination_number: Annotated[str, Meta(pattern=_NUMBER)]
@@ -36,6 +39,8 @@ class Message(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_field
     subject: Annotated[str, Meta(max_length=64)] | None = None
     message_id: str | None = None
     status: str | None = None
+    status_code: str | None = None
+    changed: str | None = None
 
 
 class Request(msgspec.Struct, gc=False):
@@ -90,7 +95,7 @@ def _tie_reasons(message: Message) -> list[tuple[str, str]]:
 
 
 _MMS_ONLY = ("media", "subject")
-_PROVIDERS = ("message_id", "status")
+_PROVIDERS = ("message_id", "status", "status_code", "changed")
 
 
 # --- a bad request --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""POST to a URL over connections that are kept: a client that knows no more of HTTP/1.1 than pushing needs.
+"""Requests to a URL over connections that are kept: a client that knows no more of HTTP/1.1 than pushing needs.
 
 A general client costs 0.25 ms of processor per push, several times what it costs us to take a message, and the
 simulated Sinch shares two cores with the daemon under test.
@@ -6,6 +6,7 @@ simulated Sinch shares two cores with the daemon under test.
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Self, cast
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,25 +15,36 @@ from httptools import HttpParserError, HttpResponseParser
 #: Less than any server keeps an idle connection, so that none closes just as we write.
 _KEEPALIVE_S = 2.0
 
+_JSON = "Content-Type: application/json\r\n"
+
+#: Given the request line and the body, more headers: each begins with CR LF.
+Signer = Callable[[bytes, bytes], bytes]
+
 
 class Poster:
     """One request at a time; a connection per server that it talks to."""
 
     def __init__(self) -> None:
         self._connections: dict[tuple[str, str], _Connection] = {}
-        self._heads: dict[str, tuple[SplitResult, bytes]] = {}
+        self._heads: dict[tuple[str, str, str], tuple[SplitResult, bytes]] = {}
 
-    async def post(self, url: str, body: bytes) -> int:
-        """The status that the server answers with. Raises OSError or ValueError when none comes."""
-        parts, head = self._head(url)
+    async def post(
+        self, url: str, body: bytes, *, method: str = "POST", headers: str = _JSON, sign: Signer | None = None
+    ) -> int:
+        """The status that the server answers with. Raises OSError or ValueError when none comes.
+
+        headers: lines that each end with CR LF. sign: adds headers once the request line is known.
+        """
+        parts, head = self._head(url, method, headers)
         server = (parts.scheme, parts.netloc)
         connection = self._connections.get(server)
         if connection is None or not connection.is_usable:
             if connection is not None:
                 connection.close()
             connection = self._connections[server] = await _Connection.open(parts)
+        signed = b"" if sign is None else sign(head.partition(b"\r\n")[0], body)
         try:
-            return await connection.exchange(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            return await connection.exchange(b"%b%d%b\r\n\r\n%b" % (head, len(body), signed, body))
         except asyncio.CancelledError:
             connection.close()
             raise
@@ -43,20 +55,20 @@ class Poster:
             connection.close()
         self._connections.clear()
 
-    def _head(self, url: str) -> tuple[SplitResult, bytes]:
-        known = self._heads.get(url)
+    def _head(self, url: str, method: str, headers: str) -> tuple[SplitResult, bytes]:
+        known = self._heads.get((url, method, headers))
         if known is None:
             parts = urlsplit(url)
             if parts.scheme not in {"http", "https"} or not parts.hostname or not url.isascii() or " " in url:
                 raise ValueError(f"not a URL to push to: {url}")
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             head = (
-                f"POST {target} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nUser-Agent: simulated-sinch\r\n"
-                "Accept: */*\r\nContent-Type: application/json\r\nContent-Length: "
+                f"{method} {target} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+                f"User-Agent: simulated-sinch\r\nAccept: */*\r\n{headers}Content-Length: "
             )
             if len(self._heads) > 1000:
                 self._heads.clear()
-            known = self._heads[url] = (parts, head.encode("ascii"))
+            known = self._heads[url, method, headers] = (parts, head.encode())
         return known
 
 

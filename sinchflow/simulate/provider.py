@@ -1,61 +1,66 @@
-"""A simulated Sinch: a real HTTP server that behaves as the documented API does, for what sinchflow uses of it.
+"""A simulated Sinch: a real HTTP server that behaves as the documented API does, for all that sinchflow uses of it.
 
-It takes messages (POST /v1/messages, all or nothing, up to 100 a call), tells their status, cancels scheduled ones,
-pushes delivery receipts and inbound messages to our webhooks, and can be told to misbehave. `dev` and the tests run
-it inside their process, benchmarks as a process of its own: `python -m sinchflow.simulate.provider --help`.
+It takes messages, reports on them, keeps webhooks and really renders their templates, keeps replies and reports for
+polling, opt-outs, senders, signature keys and detail reports, for the main account and for sub-accounts named by the
+header `Account`; and it can be told to misbehave. `dev` and the tests run it inside their process, benchmarks as a
+process of its own: `python -m sinchflow.simulate.provider --help`. Control endpoints are under `/_sim/` (`control`).
 
-What the documents leave open is decided so: a message with a `callback_url` is reported there and to the webhooks
-too, under one id; callbacks reach this machine only, so that `dev` never calls out; a reply is matched to the last
-message that went to that number from the number texted. Control endpoints are under `/_sim/` (see `control`).
+What the documents leave open is decided so, and by each resource's module for itself: a message with a `callback_url`
+is reported there and to the webhooks too, under one id; a reply is matched to the last message that went to that
+number from the number texted; an opt-out word raises OPT_OUT_SMS besides RECEIVED_SMS.
 """
 
-import asyncio
-import base64
 import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from typing import Self
-from urllib.parse import urlsplit
 
 import msgspec
 
-from sinchflow.simulate import bodies
+from sinchflow.simulate import bodies, opt_out_list, queues
+from sinchflow.simulate.access import Access, AuthKind
+from sinchflow.simulate.account import Account
+from sinchflow.simulate.call import Call, feature_off, not_allowed, not_found
 from sinchflow.simulate.control import control
-from sinchflow.simulate.fate import OUTCOMES, Outcome, Stage, Timeline, stages
+from sinchflow.simulate.error_bodies import DOCUMENTED
+from sinchflow.simulate.events import Events, Hooks
+from sinchflow.simulate.fate import OUTCOMES, Outcome, Timeline
 from sinchflow.simulate.faults import Fault, FaultPlan
-from sinchflow.simulate.message import Message, as_time, read_request
+from sinchflow.simulate.features import Features
+from sinchflow.simulate.message import Message
+from sinchflow.simulate.posting import Signer
 from sinchflow.simulate.pushes import Pusher
+from sinchflow.simulate.signature_keys import PATH as SIGNATURE_KEYS
+from sinchflow.simulate.signature_keys import SignatureKeys
+from sinchflow.simulate.traffic import Traffic
 from sinchflow.simulate.web import Receive, Reply, Scope, Send, answer, answer_with_fault, read_body
+from sinchflow.simulate.webhooks import PATH as WEBHOOKS
+from sinchflow.simulate.webhooks import Webhooks
 
-_INVALID = "Request failed to parse correctly. Please ensure input is valid and try again."
-
-
-class Hooks(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the account's webhooks point; None: not registered."""
-
-    inbound_url: str | None = None
-    receipts_url: str | None = None
+__all__ = ["CallRecord", "Hooks", "SimulatedSinch"]
 
 
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
-    """One call of POST /v1/messages: when (seconds since the epoch), how many messages were taken, what was answered.
+    """One call of the API: when (seconds since the epoch), how many messages were taken, what was answered.
 
-    status is 0 when a fault kept the answer back.
+    status is 0 when a fault kept the answer back. account: the header `Account`.
     """
 
     at: float
     messages: int
     status: int
+    method: str = "POST"
+    path: str = "/v1/messages"
+    account: str | None = None
 
 
 class SimulatedSinch:
     """The provider. `app` is its ASGI side; pushes begin with `start` (the app's lifespan calls it, and `stop`).
 
-    api_key, api_secret: what Basic auth must show; None takes any.
-    receipts: push delivery receipts for messages that ask for them. number: the account's default number.
-    keep: remember this many messages and calls; None: all.
+    api_key, api_secret: what calls must show, as `auth` says; None takes any.
+    receipts: report on messages that ask for it. number: the account's default number.
+    keep: remember this many messages and calls; None: all. page_size: of the opt-out list.
     """
 
     def __init__(
@@ -63,36 +68,101 @@ class SimulatedSinch:
         *,
         api_key: str | None = None,
         api_secret: str | None = None,
+        auth: AuthKind = "basic",
         hooks: Hooks | None = None,
         receipts: bool = True,
         timeline: Timeline | None = None,
         outcomes: Sequence[Outcome] = OUTCOMES,
         number: str = "+61491593156",
+        features: Features | None = None,
+        page_size: int = 100,
         keep: int | None = None,
         pusher: Pusher | None = None,
     ) -> None:
-        self.hooks = hooks or Hooks()
         self.number = number
-        self.messages: list[Message] = []
-        self.calls: list[CallRecord] = []
+        self.requests: list[CallRecord] = []  #: all calls of the API
+        self.calls: list[CallRecord] = []  #: those of POST /v1/messages
         self.pusher = pusher or Pusher()
-        self.outcomes = self._outcomes = tuple(outcomes)
-        self.dropped = 0
-        self._receipts = receipts
-        self._timeline = timeline or Timeline()
         self._keep = keep
+        self._page_size = page_size
+        self._outcomes = tuple(outcomes)
+        self._access = Access(auth, api_key, api_secret)
+        self._main = Account(keep=keep)
+        self._subs: dict[str, Account] = {}
         self._faults = FaultPlan()
-        self._subscribers: list[Callable[[Message], None]] = []
-        self._last: dict[tuple[str, str], Message] = {}
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._round = 0
-        self._begin_ids()
-        self._credentials: bytes | None = None
-        if api_key is not None:
-            pair = f"{api_key}:{api_secret or ''}".encode()
-            self._credentials = b"Basic " + base64.b64encode(pair)
+        self._events = Events(self._main, hooks or Hooks(), self.pusher)
+        self._traffic = Traffic(
+            events=self._events,
+            receipts=receipts,
+            timeline=timeline or Timeline(),
+            outcomes=outcomes,
+            number=number,
+            features=features or Features(),
+        )
+        self.signature_keys = SignatureKeys(self._sign)
+        #: What answers a path that begins like this.
+        self._resources: tuple[tuple[str, Callable[[Call], Reply]], ...] = (
+            ("/v1/messages/", self._traffic.answer_one),
+            ("/v1/messages", not_allowed),
+            ("/v1/replies", queues.answer_replies),
+            ("/v1/delivery_reports", queues.answer_reports),
+            (WEBHOOKS, lambda call: call.account.webhooks.answer(call)),
+            ("/v1/number_authorisation", lambda call: opt_out_list.answer(call, self._page_size)),
+            (SIGNATURE_KEYS, self._where("signature_keys", self.signature_keys.answer)),
+        )
 
-    # --- what people and tests do -----------------------------------------------------------------------------------
+    # --- what people and tests look at and change -------------------------------------------------------------------
+
+    def account(self, sub_account: str | None = None) -> Account:
+        """What is kept for the main account or a sub-account, which comes into being when it is first named."""
+        if sub_account is None:
+            return self._main
+        found = self._subs.get(sub_account)
+        if found is None:
+            found = self._subs[sub_account] = Account(sub_account, keep=self._keep)
+        return found
+
+    @property
+    def messages(self) -> list[Message]:
+        """The main account's messages."""
+        return self._main.messages
+
+    @property
+    def dropped(self) -> int:
+        """How many of the main account's messages are remembered no more."""
+        return self._main.dropped
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The main account's webhooks."""
+        return self._main.webhooks
+
+    @property
+    def hooks(self) -> Hooks:
+        """Where pushes go besides registered webhooks."""
+        return self._events.hooks
+
+    @hooks.setter
+    def hooks(self, hooks: Hooks) -> None:
+        self._events.hooks = hooks
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """What becomes of messages."""
+        return self._traffic.outcomes
+
+    @outcomes.setter
+    def outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        self._traffic.outcomes = tuple(outcomes)
+
+    @property
+    def features(self) -> Features:
+        """What the account has switched on."""
+        return self._traffic.features
+
+    @features.setter
+    def features(self, features: Features) -> None:
+        self._traffic.features = features
 
     async def start(self) -> None:
         """Begin to push."""
@@ -100,59 +170,63 @@ class SimulatedSinch:
 
     async def stop(self) -> None:
         """Stop pushing, and forget what was to become of messages."""
-        self._round += 1
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        self._traffic.stop()
         await self.pusher.stop()
 
     def subscribe(self, callback: Callable[[Message], None]) -> Callable[[], None]:
         """Call back for each message taken, in order, before the caller gets its answer. Gives what ends it."""
-        self._subscribers.append(callback)
-        return lambda: self._subscribers.remove(callback)
+        self._traffic.subscribers.append(callback)
+        return lambda: self._traffic.subscribers.remove(callback)
+
+    def watch_reports(self, callback: Callable[[bodies.Report], None]) -> None:
+        """Call back for each delivery report, pushed or not."""
+        self._events.on_report.append(callback)
 
     def fail_next(self, fault: Fault) -> None:
-        """Let the next `fault.times` calls of POST /v1/messages meet this fault."""
+        """Let the next `fault.times` calls that it fits meet this fault."""
         self._faults.add(fault)
 
     async def text_in(
-        self, from_: str, content: str, *, to: str | None = None, attachments: Sequence[bodies.Attachment] = ()
+        self,
+        from_: str,
+        content: str,
+        *,
+        to: str | None = None,
+        attachments: Sequence[bodies.Attachment] = (),
+        sub_account: str | None = None,
     ) -> str:
-        """A customer texts us: push it to the inbound webhook and give its `reply_id`.
+        """A customer texts us: push it to the inbound webhooks and give its `reply_id`.
 
         It answers the last message that went to the customer from the number texted (`to`, or the account's own),
-        and carries that message's id and metadata.
+        and carries that message's id and metadata. One of `opt_out_list.WORDS` puts the customer on the list.
         """
+        account = self.account(sub_account)
         number = to or self.number
-        answered = self._last.get((from_, number))
         reply = bodies.Reply(
             reply_id=str(uuid.uuid4()),
             source=from_,
             destination=number,
             content=content,
             date_received=bodies.written(datetime.now(UTC)),
-            answers=answered,
+            answers=account.last.get((from_, number)),
             attachments=attachments,
+            is_opt_out=self.features.opt_out_words and opt_out_list.is_opt_out(content),
         )
-        if self.hooks.inbound_url is not None:
-            self.pusher.push(self.hooks.inbound_url, bodies.inbound_body(reply))
-        if answered is not None and answered.callback_url is not None and _is_here(answered.callback_url):
-            self.pusher.push(answered.callback_url, bodies.callback_reply_body(reply, answered))
+        self._events.reply(account, reply)
+        if reply.is_opt_out:
+            account.opted_out.add(from_)
+            self._events.opt_out(account, bodies.OptOut(str(uuid.uuid4()), reply))
         return reply.reply_id
 
     def reset(self) -> None:
-        """Forget messages, calls, faults and changed outcomes; what is on its way to our webhooks still arrives."""
-        self._round += 1
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        self.messages.clear()
+        """Forget messages, events, calls, faults and changed outcomes; webhooks and what is on its way to them stay."""
+        self._traffic.reset()
+        for account in (self._main, *self._subs.values()):
+            account.clear()
         self.calls.clear()
-        self._last.clear()
+        self.requests.clear()
         self._faults.clear()
         self.outcomes = self._outcomes
-        self.dropped = 0
-        self._begin_ids()
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 
@@ -177,176 +251,62 @@ class SimulatedSinch:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        method: str = scope["method"]
+        method, path = scope["method"], scope["path"]
         body = await read_body(receive)
         if body is None:
-            await answer(send, Reply(413, _api_error("payload_too_large", "Payload too large", "at most 10 MiB")))
-        elif path == "/v1/messages" and method == "POST":
-            await self._post_messages(dict(scope["headers"]), body, receive, send)
-        elif path.startswith("/_sim/"):
+            await answer(send, Reply(413, DOCUMENTED[413]))
+            return
+        if path.startswith("/_sim/"):
             await answer(send, await control(self, method, path.removeprefix("/_sim/"), scope["query_string"], body))
-        else:
-            await answer(send, self._other(method, path, dict(scope["headers"]), body))
-
-    async def _post_messages(self, headers: dict[bytes, bytes], body: bytes, receive: Receive, send: Send) -> None:
-        fault = self._faults.next()
-        taken = len(self.messages) + self.dropped
-        proper = self._take(headers, body) if fault is None or fault.is_answered_first else None
-        taken = len(self.messages) + self.dropped - taken
+            return
+        fault = self._faults.next(method, path)
+        headers = dict(scope["headers"])
+        taken = self._traffic.taken
+        proper = self._carry_out(scope, headers, body) if fault is None or fault.is_answered_first else None
         if fault is None or fault.kind in {"delay", "short"}:
             status = proper.status if proper is not None else 0
         else:
             status = fault.status if fault.kind == "answer" else 0
-        self.calls.append(CallRecord(time.time(), taken, status))
-        self._forget()
+        self._record(method, path, headers.get(b"account"), self._traffic.taken - taken, status)
         if fault is not None:
             await answer_with_fault(receive, send, fault, proper)
         elif proper is not None:
             await answer(send, proper)
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> Reply | None:
-        shown = headers.get(b"authorization", b"")
-        is_known = shown.startswith(b"Basic ") if self._credentials is None else shown == self._credentials
-        return None if is_known else Reply(401, {"message": "Invalid authentication credentials"})
+    def _carry_out(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Reply:
+        method, path, query = scope["method"], scope["path"], scope["query_string"]
+        target = scope.get("raw_path", path.encode()) + (b"?" + query if query else b"")
+        if not self._access.allows(method, target, headers, body):
+            return Reply(401, DOCUMENTED[401])
+        name = headers.get(b"account")
+        account = self._main if name is None else self.account(name.decode("latin-1"))
+        if path == "/v1/messages" and method == "POST":
+            reply = self._traffic.post(account, headers.get(b"content-type", b""), body)
+            account.forget(self.number)
+            return reply
+        call = Call(method=method, path=path, raw_query=query, body=body, account=account)
+        for prefix, answer_to in self._resources:
+            if path.startswith(prefix):
+                return answer_to(call)
+        return not_found()
 
-    def _take(self, headers: dict[bytes, bytes], body: bytes) -> Reply:
-        if (refusal := self._refusal(headers)) is not None:
-            return refusal
-        if not headers.get(b"content-type", b"").startswith(b"application/json"):
-            return Reply(415, _api_error("unsupported_media_type", "Unsupported media type", "send application/json"))
-        messages = read_request(body)
-        if isinstance(messages, tuple):
-            return Reply(400, {"message": _INVALID, "details": messages})
-        now = datetime.now(UTC)
-        at_once: list[Message] = []
-        for message in messages:
-            message.message_id = self._next_id()
-            message.status = "queued"
-            wait_s = _seconds_until(message.scheduled, now)
-            if wait_s > 0:
-                message.status = "scheduled"
-                self._schedule(message, wait_s)
-            else:
-                at_once.append(message)
-            self._last[message.destination_number, message.source_number or self.number] = message
-        self.messages.extend(messages)
-        self._set_off(at_once)
-        for subscriber in tuple(self._subscribers):
-            for message in messages:
-                subscriber(message)
-        return Reply(202, {"messages": messages})
+    def _where(self, feature: str, answer_to: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
+        """What answers only while the feature is on."""
+        return lambda call: answer_to(call) if getattr(self.features, feature) else feature_off()
 
-    def _other(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes) -> Reply:
-        if (refusal := self._refusal(headers)) is not None:
-            return refusal
-        message = self._find(path.removeprefix("/v1/messages/")) if path.startswith("/v1/messages/") else None
-        if message is None:
-            return Reply(404, {"message": "Resource not found."})
-        match method:
-            case "GET":
-                shown = {k: v for k, v in msgspec.to_builtins(message).items() if k not in {"media", "subject"}}
-                return Reply(200, shown)
-            case "PUT":
-                return self._cancel(message, body)
-            case _:
-                return Reply(405, _api_error("method_not_allowed", "Method not allowed", f"{method} is not allowed"))
+    def _sign(self, signer: Signer | None) -> None:
+        self.pusher.signer = signer
 
-    def _cancel(self, message: Message, body: bytes) -> Reply:
-        try:
-            asked = msgspec.json.decode(body, type=dict[str, str]).get("status")
-        except (ValueError, RecursionError):
-            return Reply(400, {"message": _INVALID, "details": ["Failed to parse message body."]})
-        if asked != "cancelled":
-            return Reply(400, {"message": _INVALID, "details": ["/status: must be cancelled"]})
-        if message.status != "scheduled":
-            return Reply(400, {"message": _INVALID, "details": [f"the message is {message.status}, not scheduled"]})
-        message.status = "cancelled"
-        self._timers.pop(message.message_id or "").cancel()
-        return Reply(200)
-
-    # --- what becomes of messages -----------------------------------------------------------------------------------
-
-    def _schedule(self, message: Message, wait_s: float) -> None:
-        def due() -> None:
-            self._timers.pop(message.message_id or "", None)
-            message.status = "queued"
-            self._set_off([message])
-
-        loop = asyncio.get_running_loop()
-        self._timers[message.message_id or ""] = loop.call_later(wait_s, due)
-
-    def _set_off(self, messages: list[Message]) -> None:
-        """Let the messages go their ways; those of one call that change at one time share a timer."""
-        now = datetime.now(UTC)
-        together: dict[float, list[tuple[Message, Stage]]] = {}
-        for message in messages:
-            for stage in stages(message, self._timeline, self.outcomes, now):
-                together.setdefault(stage.after_s, []).append((message, stage))
-        loop = asyncio.get_running_loop()
-        for after_s, changes in together.items():
-            loop.call_later(after_s, self._change, changes, self._round)
-
-    def _change(self, changes: list[tuple[Message, Stage]], round_: int) -> None:
-        if round_ != self._round:
-            return
-        at = bodies.written(datetime.now(UTC))
-        for message, stage in changes:
-            message.status = stage.status
-            if self._receipts and message.delivery_report:
-                self._report(message, stage, at)
-
-    def _report(self, message: Message, stage: Stage, at: str) -> None:
-        report = bodies.Report(self._next_id(), message, stage.status, stage.status_code, at, at)
-        if self.hooks.receipts_url is not None:
-            self.pusher.push(self.hooks.receipts_url, bodies.receipt_body(report))
-        if message.callback_url is not None and _is_here(message.callback_url):
-            self.pusher.push(message.callback_url, bodies.callback_report_body(report))
-
-    # --- memory -----------------------------------------------------------------------------------------------------
-
-    def _begin_ids(self) -> None:
-        self._id_prefix = str(uuid.uuid4())[:24]
-        self._id_count = 0
-
-    def _next_id(self) -> str:
-        # A counter in the last group: a random UUID would cost a system call for each message.
-        self._id_count += 1
-        return f"{self._id_prefix}{self._id_count:012x}"
-
-    def _find(self, message_id: str) -> Message | None:
-        return next((one for one in reversed(self.messages) if one.message_id == message_id), None)
-
-    def _forget(self) -> None:
-        if self._keep is None:
-            return
-        surplus = len(self.messages) - self._keep
-        if surplus > 0:
-            for message in self.messages[:surplus]:
-                pair = (message.destination_number, message.source_number or self.number)
-                if self._last.get(pair) is message:
-                    del self._last[pair]
-            del self.messages[:surplus]
-            self.dropped += surplus
-        if len(self.calls) > self._keep:
-            del self.calls[: -self._keep]
-
-
-def _seconds_until(scheduled: str | None, now: datetime) -> float:
-    time_ = None if scheduled is None else as_time(scheduled)
-    return 0.0 if time_ is None else (time_ - now).total_seconds()
-
-
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _api_error(type_: str, title: str, detail: str) -> dict[str, str]:
-    return {"uuid": str(uuid.uuid4()), "type": type_, "title": title, "detail": detail}
+    def _record(self, method: str, path: str, account: bytes | None, taken: int, status: int) -> None:
+        name = None if account is None else account.decode("latin-1")
+        record = CallRecord(time.time(), taken, status, method, path, name)
+        self.requests.append(record)
+        if path == "/v1/messages" and method == "POST":
+            self.calls.append(record)
+        if self._keep is not None:
+            for records in (self.calls, self.requests):
+                if len(records) > self._keep:
+                    del records[: -self._keep]
 
 
 if __name__ == "__main__":

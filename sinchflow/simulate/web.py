@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from sinchflow.simulate.error_bodies import DOCUMENTED
 from sinchflow.simulate.faults import Fault
 
 Scope = MutableMapping[str, Any]
@@ -18,10 +19,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Reply(msgspec.Struct, gc=False):
-    """A status and a body that becomes JSON; None is an empty body."""
+    """A status and a body that becomes JSON; None is an empty body, bytes go as they are."""
 
     status: int
     body: Any = None
+    media_type: bytes = b"application/json"
 
 
 async def read_body(receive: Receive) -> bytes | None:
@@ -41,8 +43,8 @@ async def read_body(receive: Receive) -> bytes | None:
 
 async def answer(send: Send, reply: Reply) -> None:
     """Send the reply in full."""
-    body = b"" if reply.body is None else _encode(reply.body)
-    await _begin(send, reply.status, [(b"content-type", b"application/json")], len(body))
+    body = _written(reply)
+    await _begin(send, reply.status, [(b"content-type", reply.media_type)], len(body))
     await send({"type": "http.response.body", "body": body})
 
 
@@ -53,7 +55,11 @@ async def answer_with_fault(receive: Receive, send: Send, fault: Fault, proper: 
     match fault.kind:
         case "answer":
             headers = [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
-            body = fault.body.encode()
+            body = (
+                _written(Reply(fault.status, DOCUMENTED.get(fault.status)))
+                if fault.body is None
+                else fault.body.encode()
+            )
             await _begin(send, fault.status, headers or [(b"content-type", b"application/json")], len(body))
             await send({"type": "http.response.body", "body": body})
         case "reset":
@@ -62,14 +68,20 @@ async def answer_with_fault(receive: Receive, send: Send, fault: Fault, proper: 
             while (await receive())["type"] != "http.disconnect":
                 pass
         case "cut" if proper is not None:
-            body = _encode(proper.body)
-            await _begin(send, proper.status, [(b"content-type", b"application/json")], len(body))
+            body = _written(proper)
+            await _begin(send, proper.status, [(b"content-type", proper.media_type)], len(body))
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             _tear_down(send)
-        case "short" if proper is not None and isinstance(proper.body, dict):
-            await answer(send, Reply(proper.status, {"messages": proper.body.get("messages", [])[:-1]}))
+        case "short" if proper is not None and isinstance(proper.body, dict) and "messages" in proper.body:
+            await answer(send, Reply(proper.status, {"messages": proper.body["messages"][:-1]}))
         case _ if proper is not None:
             await answer(send, proper)
+
+
+def _written(reply: Reply) -> bytes:
+    if reply.body is None:
+        return b""
+    return reply.body if isinstance(reply.body, bytes) else _encode(reply.body)
 
 
 async def _begin(send: Send, status: int, headers: list[tuple[bytes, bytes]], length: int) -> None:
