@@ -90,9 +90,10 @@ class PacedCalls:
     async def call(self, method: str, target: str, body: bytes = b"") -> Answer | NotSent | Unknown:
         """Make one call when the window has room; see `Client.call`."""
         async with self._turn:
-            while (opens_at := self._window.opens_at(now := datetime.now(UTC), 1)) > now:
-                await asyncio.sleep((opens_at - now).total_seconds())
-            self._window.note(now)
+            now = datetime.now(UTC)
+            opens_at = max(now, self._window.opens_at(now, 1))
+            await asyncio.sleep((opens_at - now).total_seconds())
+            self._window.note(opens_at)
         return await self._calls.call(method, target, body)
 
 

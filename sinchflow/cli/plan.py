@@ -1,0 +1,61 @@
+"""`sinchflow plan`: what `apply` would change at the provider."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sinchflow.cli.invocation import root_of
+
+if TYPE_CHECKING:
+    from sinchflow.cli.webhooks import Section, Site
+
+
+def plan(
+    context: typer.Context,
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="Only this account.", show_default="all")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2 when there is something to change.")
+    ] = False,
+) -> None:
+    """Show how the webhooks at Sinch differ from what the project wants. Changes nothing.
+
+    One webhook per kind of event (inbound, receipts, opt-outs) at webhooks.public_url. Ours carry a header with
+    webhooks.name; those of others are shown and never touched.
+
+    \b
+    Exit codes: 0 looked; 4 Sinch or the network refused.
+    With --detailed-exitcode: 0 nothing to do, 2 changes or conflicts.
+
+    \b
+    Examples:
+      sinchflow plan
+      sinchflow plan --json --detailed-exitcode
+    """
+    from sinchflow.cli.provider import Provider
+    from sinchflow.cli.webhooks import Site
+    from sinchflow.deploy.show import plan_data
+
+    site = Site(Provider(root_of(context)), account)
+    sections = site.plans()
+    if as_json:
+        accounts = [plan_data(section.plan, site.mask) for section in sections]
+        print(json.dumps({"accounts": accounts}, ensure_ascii=False, indent=2))
+    else:
+        show(site, sections)
+        is_settled = all(section.plan.is_settled for section in sections)
+        print("Nothing to do." if is_settled else "Do it with `sinchflow apply`.")
+    if detailed_exitcode and not all(section.plan.is_settled for section in sections):
+        raise typer.Exit(2)
+
+
+def show(site: "Site", sections: "list[Section]") -> None:
+    """The plans of all accounts, one section each."""
+    from sinchflow.cli.webhooks import print_lines
+    from sinchflow.deploy.show import Line, plan_lines
+
+    for section in sections:
+        print_lines([Line(section.title), *plan_lines(section.plan, site.mask)])
