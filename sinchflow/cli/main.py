@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sinchflow.cli import dev, init, run, schema, sends, start, validate, version
+from sinchflow.cli import apply, destroy, dev, drift, init, keys, plan, run, schema, sends, start, validate, version
 from sinchflow.cli.invocation import Invocation
 from sinchflow.errors import SinchflowError, UsageError
 
@@ -55,6 +55,11 @@ def build() -> typer.Typer:
     app.command("run", short_help="Run the daemon, connected to Sinch.")(run.run)
     app.command("start", short_help="Start a flow by hand.")(start.start)
     app.add_typer(sends.build(), name="sends", short_help="What became of the messages.")
+    app.command("plan", short_help="What would change of the webhooks at Sinch.")(plan.plan)
+    app.command("apply", short_help="Register the webhooks at Sinch.")(apply.apply)
+    app.command("drift", short_help="Whether the webhooks are still as wanted.")(drift.drift)
+    app.command("destroy", short_help="Delete our webhooks at Sinch.")(destroy.destroy)
+    app.add_typer(keys.build(), name="keys", short_help="Keys with which Sinch signs.")
     app.command("schema", short_help="Print the JSON Schemas, for editors.")(schema.schema)
     app.command("version", short_help="Print the version.")(version.version)
     return app
