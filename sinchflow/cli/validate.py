@@ -1,6 +1,7 @@
 """`sinchflow validate`: all findings at once, as text or JSON."""
 
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,7 @@ def validate(
     for path in chosen:
         if not path.exists():
             raise UsageError(f"{path}: no such file or directory")
-    checked = Checker().check(root, chosen)
+    checked = Checker().check(root, chosen, now=datetime.now(UTC))
     if not checked.texts and not chosen:
         raise UsageError(
             f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"

@@ -17,17 +17,22 @@ from sinchflow.model.flow import (
     BasicAuth,
     BearerAuth,
     Branch,
+    CancelMessage,
     Choose,
     Condition,
     DeliveryReceipt,
     Fail,
     Flow,
+    GetMessageStatus,
+    GetSenderIds,
     Http,
     InboundSms,
     Log,
     Manual,
+    OptOut,
     Retry,
     SendSms,
+    SetOptOut,
     SetVars,
     Step,
     Stop,
@@ -66,6 +71,15 @@ class _Builder:
         self._actions: dict[str, Callable[[Node, str], Action]] = {
             "reply": lambda node, _: self._send(node, is_reply=True),
             "send_sms": lambda node, _: self._send(node, is_reply=False),
+            "get_message_status": lambda node, _: GetMessageStatus(
+                message_id=self._text(_main(node, "message_id")), account=_account(node)
+            ),
+            "get_sender_ids": lambda node, _: GetSenderIds(account=_account(node)),
+            "cancel_message": lambda node, _: CancelMessage(
+                message_id=self._text(_main(node, "message_id")), account=_account(node)
+            ),
+            "opt_out": lambda node, _: self._set_opt_out(node, is_opted_out=True),
+            "opt_in": lambda node, _: self._set_opt_out(node, is_opted_out=False),
             "http": lambda node, _: self._http(_mapping(node)),
             "set": lambda node, _: SetVars(values=self._values(node)),
             "choose": self._choose,
@@ -90,6 +104,7 @@ class _Builder:
             goes_on=_plain(root.get("continue"), False),
             vars=self._values(root.get("vars")),
             contact=self._text_or_none(root.get("contact")),
+            account=_word_or_none(root.get("account")),
             condition=self._condition(root.get("if")),
             throttle=Throttle(max=_plain(_mapping(throttle).get("max"), 1), per=duration(_mapping(throttle).get("per")))
             if throttle
@@ -132,7 +147,10 @@ class _Builder:
                     from_=words(given.get("from")),
                     to=words(given.get("to")),
                     metadata=_filters_by_key(given.get("metadata")),
+                    flow=words(given.get("flow")),
                 )
+            case "opt_out":
+                return OptOut(origin=origin, from_=words(given.get("from")), to=words(given.get("to")))
             case _:
                 return Manual(origin=origin)
 
@@ -189,7 +207,12 @@ class _Builder:
             subject=self._text_or_none(given.get("subject")),
             scheduled=self._text_or_none(given.get("scheduled")),
             message_expiry_timestamp=self._text_or_none(given.get("message_expiry_timestamp")),
+            account=_account(given),
         )
+
+    def _set_opt_out(self, node: Node, *, is_opted_out: bool) -> SetOptOut:
+        number = self._text_or_none(_main(node, "number"))
+        return SetOptOut(is_opted_out=is_opted_out, number=number, account=_account(node))
 
     def _http(self, given: Mapping) -> Http:
         auth, form = given.get("auth"), given.get("form")
@@ -277,6 +300,17 @@ def _mapping(node: Node | None) -> Mapping:
 
 def _word_or_none(node: Node | None) -> str | None:
     return None if node is None else word(node)
+
+
+def _main(node: Node, key: str) -> Node | None:
+    """What an action with a short form is about: the text itself, or the value of the key."""
+    if isinstance(node, Scalar):
+        return node if node.is_text else None
+    return _mapping(node).get(key)
+
+
+def _account(node: Node) -> str | None:
+    return _word_or_none(node.get("account")) if isinstance(node, Mapping) else None
 
 
 def _plain(node: Node | None, default: Any) -> Any:

@@ -5,6 +5,7 @@ Keeps what it found out about every document by digest and place, so that a relo
 
 import os
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,7 @@ from sinchflow.language.outline import Outline
 from sinchflow.language.rules import RULES
 from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
 from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.rules.unknown_flow import Reference, flow_references, unknown_flows
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
 from sinchflow.language.walk import outline_flow, outline_project
@@ -61,6 +63,7 @@ class _Result(msgspec.Struct, frozen=True):
     findings: tuple[Diagnostic, ...]
     flow: Flow | None
     named: Named | None = None
+    references: tuple[Reference, ...] = ()
 
 
 #: Document by file, digest and line, and the settings that it was judged by.
@@ -83,24 +86,28 @@ class Checker:
         self._tools = _Tools(Shapes(), Inspector())
         self._known: _Known = {}
 
-    def check(self, root: Path, paths: Sequence[Path] = ()) -> Checked:
+    def check(self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
 
         paths: files or folders, relative ones from `root`; only they are checked, and of the other flows only the
         names are looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in files.
+        now: times written out in documents that are new to this checker must be later; None: any time will do. So a
+        flow that was sound does not become unsound because time goes by.
         """
-        return _Check(self._tools, self._known, root).run(paths)
+        return _Check(self._tools, self._known, root, now).run(paths)
 
 
 class _Check:
     """One check under way."""
 
-    def __init__(self, tools: _Tools, known: _Known, root: Path) -> None:
+    def __init__(self, tools: _Tools, known: _Known, root: Path, now: datetime | None) -> None:
         self._tools = tools
         self._known = known
         self._seen: _Known = {}
         self._root = root
+        self._now = now
         self._settings = Settings()
+        self._has_all_names = True  #: False when the name of some flow could not be read
         self._texts: dict[str, str] = {}
         self._findings: list[Diagnostic] = []
         self._flows: list[Flow] = []
@@ -120,6 +127,11 @@ class _Check:
         self._known.update(self._seen)
         own = sorted((result.named for result in self._seen.values() if result.named), key=lambda each: each.place)
         self._findings += duplicate_flows([*others, *own])
+        if self._has_all_names:
+            names = {flow.name for flow in (*others, *own)}
+            self._findings += unknown_flows(
+                (each for result in self._seen.values() for each in result.references), names
+            )
         return Checked(
             project=project,
             flows=tuple(sorted(self._flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
@@ -133,11 +145,14 @@ class _Check:
         found: list[Named] = []
         for file in files:
             name = shown_name(self._root, file) if isinstance(file, Path) else ""
+            self._has_all_names &= isinstance(file, Path)
             if isinstance(file, Path) and name not in self._texts:
                 for document in self._documents(name, file):
                     compose(document)
                     if isinstance(document.root, Mapping):
                         found.append(_named(document, document.root))
+                    else:
+                        self._has_all_names = False
         return sorted(found, key=lambda each: each.place)
 
     def _project(self) -> Project:
@@ -145,7 +160,7 @@ class _Check:
         path = self._root / PROJECT_FILE
         if not os.path.lexists(path):
             return default_project()
-        self._settings = Settings(env=None)
+        self._settings = Settings(env=None, accounts=None)
         before = len(self._findings)
         found = list(self._documents(PROJECT_FILE, path))
         for document in found:
@@ -165,7 +180,11 @@ class _Check:
         if isinstance(document.root, Mapping):
             sound = not findings
             given = build_project(document) if sound else default_project()
-            judged_by = Settings(env=frozenset(given.env) if sound else None, country=given.country)
+            judged_by = Settings(
+                env=frozenset(given.env) if sound else None,
+                accounts=frozenset(given.all_accounts) if sound else None,
+                country=given.country,
+            )
             findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
             self._settings = judged_by
         self._findings += findings
@@ -178,6 +197,7 @@ class _Check:
             name = shown_name(self._root, path)
             names.add(name)
             if reason:
+                self._has_all_names = False
                 self._findings.append(cannot_take(name, reason))
             elif name not in self._texts:
                 self._flow_file(name, path)
@@ -197,11 +217,13 @@ class _Check:
         data = read_file(path)
         if isinstance(data, str):
             self._texts[name] = ""
+            self._has_all_names = False
             self._findings.append(cannot_take(name, data))
             return
         text, findings = decode(data, name)
         self._texts[name] = text
         self._findings += findings
+        self._has_all_names &= not findings
         if not findings:
             yield from documents(text, name)
 
@@ -209,6 +231,7 @@ class _Check:
         key = (document.file, document.digest, document.line, self._settings)
         result = self._known.get(key) or self._judge(document)
         self._seen[key] = result
+        self._has_all_names &= result.named is not None
         self._findings += result.findings
         if result.flow is not None:
             self._flows.append(result.flow)
@@ -222,9 +245,10 @@ class _Check:
         findings = self._tools.shapes.check(document, "flow")
         if not isinstance(document.root, Mapping):
             return _Result(tuple(findings), None)
-        findings += _apply(_FLOW_RULES, outline_flow(document, self._tools.inspector), self._settings)
+        outline = outline_flow(document, self._tools.inspector)
+        findings += _apply(_FLOW_RULES, outline, msgspec.structs.replace(self._settings, now=self._now))
         flow = None if _has_errors(findings) else build_flow(document)
-        return _Result(tuple(findings), flow, _named(document, document.root))
+        return _Result(tuple(findings), flow, _named(document, document.root), tuple(flow_references(outline)))
 
 
 def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:

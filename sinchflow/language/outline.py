@@ -18,18 +18,32 @@ from sinchflow.language.scalars import place
 from sinchflow.model.origin import Origin
 
 #: Keys of a step that name its action.
-ACTIONS = ("reply", "send_sms", "http", "set", "choose", "log", "stop", "fail")
-TRIGGERS = ("inbound_sms", "delivery_receipt", "manual")
+ACTIONS = (
+    "reply", "send_sms", "get_message_status", "get_sender_ids", "cancel_message", "opt_out", "opt_in", "http", "set",
+    "choose", "log", "stop", "fail",
+)  # fmt: skip
+TRIGGERS = ("inbound_sms", "delivery_receipt", "opt_out", "manual")
+#: Actions that ask the provider something, and what their short form stands for; None: a text is no form of it.
+ASKS = {
+    "get_message_status": "message_id", "get_sender_ids": None, "cancel_message": "message_id",
+    "opt_out": "number", "opt_in": "number",
+}  # fmt: skip
 
 #: sure: the step has run by then. failed: unless it failed. skipped: unless its `if` or its branch was not taken.
 Certainty = Literal["sure", "failed", "skipped"]
 
 #: Places whose texts are rendered in the project file; elsewhere in it, and in `_PLAIN`, a template stays as it stands.
-_RENDERED_SETTINGS = frozenset({"base_url", "credentials.api_key", "credentials.api_secret", "webhooks.token"})
+_RENDERED_SETTINGS = frozenset(
+    {
+        "base_url", "credentials.api_key", "credentials.api_secret", "webhooks.token", "webhooks.secret",
+        "webhooks.public_url",
+    }
+)  # fmt: skip
 _PLAIN = frozenset(
     {
-        "name", "description", "http.method", "http.expect", "http.follow_redirects", "http.max_bytes", "http.parse",
-        "send.source_number_type", "send.delivery_report", "send.format",
+        "name", "description", "account", "ask.account", "send.account", "http.method", "http.expect",
+        "http.follow_redirects", "http.max_bytes", "http.parse", "send.source_number_type",
+        "send.delivery_report", "send.format",
     }
 )  # fmt: skip
 _AROUND = frozenset({"id", "name", "if", "timeout", "retry", "on_error"})
@@ -53,12 +67,17 @@ class Scope(msgspec.Struct, frozen=True):
 
 
 class TextUse(msgspec.Struct, frozen=True):
-    """A scalar and where it stands: `reply`, `http.url`, `set`, `if`, `inbound_sms.keyword`, …"""
+    """A scalar and where it stands: `reply`, `http.url`, `set`, `if`, `inbound_sms.keyword`, …
+
+    A setting's place is its path; one of `accounts.NAME` has the place that it would have at the top level, for the
+    same is true of it.
+    """
 
     scalar: Scalar
     place: str
     scope: Scope
     key: Scalar | None = None
+    account: str | None = None  #: the account of `accounts` that the setting belongs to
 
     @property
     def is_condition(self) -> bool:
@@ -70,7 +89,13 @@ class TextUse(msgspec.Struct, frozen=True):
         """Whether templates in it are filled in when the flow runs."""
         if self.scope.phase == "project":
             return self.place in _RENDERED_SETTINGS
-        return self.place not in _PLAIN and not self.place.startswith(TRIGGERS)
+        return self.place not in _PLAIN and not self.is_filter
+
+    @property
+    def is_filter(self) -> bool:
+        """Whether it belongs to a trigger's filter."""
+        trigger, dot, _ = self.place.partition(".")
+        return bool(dot) and trigger in TRIGGERS
 
     @property
     def is_template(self) -> bool:
@@ -166,6 +191,13 @@ class Outline:
             at = max(source.find(part, at), at) + len(part)
         found = source.find(use.path[index], at)
         return self.at(text, *((found, len(use.path[index])) if found >= 0 else (use.offset, use.length)))
+
+    @cached_property
+    def accounts(self) -> dict[str, Mapping]:
+        """The project file's further accounts, by name."""
+        node = self.root.get("accounts")
+        entries = node.entries if isinstance(node, Mapping) else ()
+        return {key.text: value for key, value in entries if isinstance(value, Mapping)}
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -7,7 +7,17 @@ from sinchflow.language.duration import parse_duration
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin
-from sinchflow.model.project import Account, Brake, Credentials, Limits, Policy, Project, Webhooks
+from sinchflow.model.project import (
+    DEFAULT_ACCOUNT,
+    Account,
+    Brake,
+    CatchUp,
+    Credentials,
+    Limits,
+    Policy,
+    Project,
+    Webhooks,
+)
 
 #: The project file's name, in the project's root.
 PROJECT_FILE = "sinchflow.yaml"
@@ -22,26 +32,34 @@ def default_project() -> Project:
 def build_project(document: Document) -> Project:
     """The settings that a checked project document gives."""
     root = cast(Mapping, document.root)
+    accounts = cast(Mapping | None, root.get("accounts"))
     return Project(
         origin=document.origin_of(root),
-        account=_account(document, root),
+        account=_account(document, DEFAULT_ACCOUNT, root),
+        accounts={
+            name.text: _account(document, name.text, cast(Mapping, node))
+            for name, node in (accounts.entries if accounts else ())
+        },
         country=_word(root.get("country")),
         timezone=_word(root.get("timezone")) or "UTC",
-        webhooks=Webhooks(token=_text(document, _inner(root, "webhooks", "token"))),
+        webhooks=_webhooks(document, root.get("webhooks")),
         outbound_allow=_words(_inner(root, "outbound", "allow")),
         env=_words(root.get("env")),
         policy=_policy(root.get("policy")),
     )
 
 
-def _account(document: Document, node: Mapping) -> Account:
+def _account(document: Document, name: str, node: Mapping) -> Account:
     return Account(
+        name=name,
         origin=document.origin_of(node),
         service=_word(node.get("service")),
         base_url=_text(document, node.get("base_url")),
         credentials=_credentials(document, node.get("credentials")),
+        sub_account=_word(node.get("sub_account")),
         source_number=_word(node.get("source_number")),
         limits=_limits(node.get("limits")),
+        catch_up=_catch_up(node.get("catch_up")),
     )
 
 
@@ -52,6 +70,7 @@ def _credentials(document: Document, node: Node | None) -> Credentials | None:
     return Credentials(
         api_key=cast(Text, _text(document, given.get("api_key"))),
         api_secret=cast(Text, _text(document, given.get("api_secret"))),
+        auth=cast(Any, _word(given.get("auth")) or "basic"),
     )
 
 
@@ -65,6 +84,35 @@ def _limits(node: Node | None) -> Limits:
         calls=None if calls == "off" else calls,
         per=_duration(given.get("per"), default.per),
         batch=_value(given.get("batch"), default.batch),
+    )
+
+
+def _catch_up(node: Node | None) -> CatchUp | None:
+    if node is None:
+        return None
+    given, default = cast(Mapping, node), CatchUp()
+    return CatchUp(
+        on_start=_value(given.get("on_start"), default.on_start),
+        every=_duration_or_off(given.get("every"), default.every),
+        max_age=_duration(given.get("max_age"), default.max_age),
+    )
+
+
+def _webhooks(document: Document, node: Node | None) -> Webhooks:
+    default = Webhooks()
+    if node is None:
+        return default
+    given = cast(Mapping, node)
+    return Webhooks(
+        token=_text(document, given.get("token")),
+        secret=_text(document, given.get("secret")),
+        public_url=_text(document, given.get("public_url")),
+        signature=cast(Any, _word(given.get("signature")) or default.signature),
+        name=_word(given.get("name")) or default.name,
+        retries=_value(given.get("retries"), default.retries),
+        retry_delay=_duration(given.get("retry_delay"), default.retry_delay),
+        read_timeout=_duration(given.get("read_timeout"), default.read_timeout),
+        drift_every=_duration_or_off(given.get("drift_every"), default.drift_every),
     )
 
 
@@ -104,3 +152,7 @@ def _value(node: Node | None, default: Any) -> Any:
 
 def _duration(node: Node | None, default: timedelta) -> timedelta:
     return cast(timedelta, parse_duration(cast(Scalar, node).text)) if node else default
+
+
+def _duration_or_off(node: Node | None, default: timedelta | None) -> timedelta | None:
+    return parse_duration(cast(Scalar, node).text) if node else default  # "off" is no duration: None

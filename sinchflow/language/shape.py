@@ -22,10 +22,14 @@ Kind = Literal["flow", "project"]
 
 _EXAMPLE = re.compile(r"Example: `([^`\n]+)`")
 _PATTERNS = {
+    "|h|d)|off)": "a duration such as 30s, 15m or 24h, or off",
     "(ms|s|m|h|d)": "a duration such as 500ms, 30s, 15m, 24h or 2d",
     "^[A-Za-z_]": "a name of letters, digits and underscores that does not begin with a digit",
     "timeout|connection": "timeout, connection, a status such as 429 or a class such as 5xx",
     "(xx|": "a status such as 409 or a class such as 2xx",
+    "[a-z][a-z0-9-]": "small letters, digits and hyphens, at most 31, with a letter first",
+    "[A-Za-z0-9][A-Za-z0-9._-]": "letters, digits, dots, underscores and hyphens, at most 60",
+    "[!-~]": "an id without spaces",
     "[A-Z]{2}": "a country in two capital letters, such as AU",
     "{2}$": "a code of three digits",
 }

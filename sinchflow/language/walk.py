@@ -1,6 +1,6 @@
 """Lays out a flow, or the project file, for the rules: goes through its nodes once, in the order in which it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import msgspec
 
@@ -8,6 +8,7 @@ from sinchflow.language.inspector import Inspector
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, items_of
 from sinchflow.language.outline import (
     ACTIONS,
+    ASKS,
     TRIGGERS,
     Certainty,
     Given,
@@ -29,9 +30,18 @@ def outline_flow(document: Document, inspector: Inspector) -> Outline:
 def outline_project(document: Document, inspector: Inspector) -> Outline:
     """The outline of the project file: its texts, by their path."""
     outline = Outline(document, inspector)
+    accounts = outline.accounts
     for path, key, scalar in _leaves(outline.root, ""):
-        outline.texts.append(TextUse(scalar, path, Scope("project"), key))
+        place, account = _owner(path, accounts)
+        outline.texts.append(TextUse(scalar, place, Scope("project"), key, account))
     return outline
+
+
+def _owner(path: str, accounts: Container[str]) -> tuple[str, str | None]:
+    """The place of a setting, and which of the further accounts has it."""
+    outer, _, inner = path.partition(".")
+    name, dot, place = inner.partition(".")
+    return (place, name) if outer == "accounts" and dot and name in accounts else (path, None)
 
 
 def _leaves(node: Mapping, prefix: str) -> Iterator[tuple[str, Scalar, Scalar]]:
@@ -53,7 +63,7 @@ class _Walk:
         root = self._outline.root
         self._triggers(root.get("on"))
         match = Scope("match")
-        for key in ("name", "description"):
+        for key in ("name", "description", "account"):
             self._text(root.entry(key), key, match)
         self._text(root.entry("if"), "flow.if", match)
         begin = Scope("begin", vars=self._names(root.get("vars"), frozenset()))
@@ -137,6 +147,11 @@ class _Walk:
             case "reply" | "send_sms" if isinstance(value, Mapping):
                 for inner, node in value.entries:
                     self._values((inner, node), "message" if inner.text == "message" else f"send.{inner.text}", scope)
+            case name if name in ASKS and isinstance(value, Mapping):
+                for inner, node in value.entries:
+                    self._values((inner, node), f"ask.{inner.text}", scope)
+            case name if name in ASKS:
+                self._text((key, value), f"ask.{ASKS[name]}", scope)
             case _:
                 self._text((key, value), key.text, scope)
         return frozenset()

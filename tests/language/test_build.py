@@ -4,8 +4,24 @@ from datetime import timedelta
 
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checker
-from sinchflow.model.flow import BasicAuth, BearerAuth, Choose, Http, InboundSms, Manual, SendSms, SetVars, Text
-from sinchflow.model.project import Brake
+from sinchflow.model.flow import (
+    BasicAuth,
+    BearerAuth,
+    CancelMessage,
+    Choose,
+    DeliveryReceipt,
+    GetMessageStatus,
+    GetSenderIds,
+    Http,
+    InboundSms,
+    Manual,
+    OptOut,
+    SendSms,
+    SetOptOut,
+    SetVars,
+    Text,
+)
+from sinchflow.model.project import Brake, CatchUp, Limits, Webhooks
 
 
 def flow(text, file="flows/menu.yaml"):
@@ -101,17 +117,90 @@ def test_manual_trigger_stands_where_it_is_written():
     assert (trigger.origin.column, trigger.origin.length) == (6, 6)
 
 
+def settings(tmp_path, text):
+    (tmp_path / "sinchflow.yaml").write_text(text)
+    checked = Checker().check(tmp_path)
+    assert checked.diagnostics == ()
+    return checked.project
+
+
 def test_project_settings_are_read(tmp_path):
-    (tmp_path / "sinchflow.yaml").write_text(
+    project = settings(
+        tmp_path,
         "service: engage_eu\ncountry: AU\ntimezone: Australia/Melbourne\nlimits: {calls: off, per: 10s, batch: 7}\n"
         'webhooks: {token: "{{ secrets.HOOK_TOKEN }}"}\noutbound: {allow: 127.0.0.1}\nenv: [A, B]\n'
-        "policy: {max_sends_per_contact: {max: 3, per: 1h}}\nsource_number: ACME\n"
+        "policy: {max_sends_per_contact: {max: 3, per: 1h}}\nsource_number: ACME\n",
     )
-    checked = Checker().check(tmp_path)
-    project = checked.project
-    assert checked.diagnostics == ()
-    assert (project.service, project.country, project.timezone) == ("engage_eu", "AU", "Australia/Melbourne")
-    assert (project.limits.calls, project.limits.per, project.limits.batch) == (None, timedelta(seconds=10), 7)
-    assert project.webhook_token.source == "{{ secrets.HOOK_TOKEN }}"
-    assert (project.outbound_allow, project.env, project.source_number) == (("127.0.0.1",), ("A", "B"), "ACME")
+    account = project.account
+    assert (account.service, project.country, project.timezone) == ("engage_eu", "AU", "Australia/Melbourne")
+    assert (account.limits.calls, account.limits.per, account.limits.batch) == (None, timedelta(seconds=10), 7)
+    assert project.webhooks.token.source == "{{ secrets.HOOK_TOKEN }}"
+    assert (project.outbound_allow, project.env, account.source_number) == (("127.0.0.1",), ("A", "B"), "ACME")
     assert project.policy.max_sends_per_contact == Brake(max=3, per=timedelta(hours=1))
+
+
+def test_settings_that_are_not_given_have_the_defaults_of_the_model(tmp_path):
+    project = settings(tmp_path, "webhooks: {retries: 5}\ntimezone: UTC\n")
+    assert project.webhooks == Webhooks()
+    assert (project.account.catch_up, project.account.sub_account, project.accounts) == (None, None, {})
+
+
+def test_webhooks_and_catch_up_are_read(tmp_path):
+    project = settings(
+        tmp_path,
+        'env: [PUBLIC_URL]\nwebhooks:\n  token: "{{ secrets.T }}"\n  secret: "{{ secrets.S }}"\n'
+        '  public_url: "{{ env.PUBLIC_URL }}"\n  signature: on\n  name: shop-2\n  retries: 0\n  retry_delay: 5s\n'
+        "  read_timeout: 500ms\n  drift_every: off\ncatch_up: {on_start: true, every: 10m, max_age: 1h}\n",
+    )
+    webhooks, catch_up = project.webhooks, project.account.catch_up
+    assert (webhooks.secret.source, webhooks.public_url.source) == ("{{ secrets.S }}", "{{ env.PUBLIC_URL }}")
+    assert (webhooks.signature, webhooks.name, webhooks.retries) == ("on", "shop-2", 0)
+    assert (webhooks.retry_delay, webhooks.read_timeout) == (timedelta(seconds=5), timedelta(milliseconds=500))
+    assert webhooks.drift_every is None
+    assert catch_up == CatchUp(on_start=True, every=timedelta(minutes=10), max_age=timedelta(hours=1))
+
+
+def test_catch_up_is_off_until_it_says_when(tmp_path):
+    assert settings(tmp_path, "catch_up: {every: off}\n").account.catch_up == CatchUp()
+
+
+def test_accounts_take_nothing_over_from_the_top_level(tmp_path):
+    project = settings(
+        tmp_path,
+        "service: engage_eu\nsource_number: ACME\nlimits: {calls: 7}\nsub_account: Shop\naccounts:\n  nz:\n"
+        '    service: etxt\n    sub_account: 42\n    credentials: {api_key: "{{ secrets.K }}", '
+        'api_secret: "{{ secrets.S }}", auth: hmac}\n',
+    )
+    assert list(project.all_accounts) == ["default", "nz"]
+    nz = project.accounts["nz"]
+    assert (nz.name, nz.service, nz.sub_account, nz.source_number, nz.limits) == ("nz", "etxt", "42", None, Limits())
+    assert (nz.credentials.auth, nz.credentials.api_key.source) == ("hmac", "{{ secrets.K }}")
+    assert (project.account.limits.calls, project.account.sub_account) == (7, "Shop")
+
+
+def test_questions_to_the_provider_have_a_short_and_a_long_form():
+    def actions(*steps):
+        return [step.action for step in flow("on: opt_out\nsteps:\n" + "".join(f"  - {s}\n" for s in steps)).steps]
+
+    short, long = actions('get_message_status: "{{ vars.id }}"', "cancel_message: {message_id: abc, account: nz}")
+    assert (type(short), short.message_id.source, short.account) == (GetMessageStatus, "{{ vars.id }}", None)
+    assert (type(long), long.message_id.source, long.account) == (CancelMessage, "abc", "nz")
+    assert actions("get_sender_ids:", "get_sender_ids: {account: nz}") == [
+        GetSenderIds(),
+        GetSenderIds(account="nz"),
+    ]
+    ours, theirs, there = actions("opt_out:", "opt_in: +61491570156", "opt_in: {account: nz}")
+    assert ours == SetOptOut(is_opted_out=True)
+    assert (theirs.is_opted_out, theirs.number.source, theirs.account) == (False, "+61491570156", None)
+    assert there == SetOptOut(is_opted_out=False, account="nz")
+
+
+def test_triggers_on_opt_outs_and_on_receipts_of_flows_are_read():
+    built = flow(
+        "account: nz\non:\n  opt_out: [{from: '+64*'}, {to: 1234}]\n  delivery_receipt: {flow: [a, b]}\n"
+        "steps:\n  - reply: {message: x, account: au}\n"
+    )
+    first, second, receipt = built.triggers
+    assert (type(first), first.from_, first.to, second.to) == (OptOut, ("+64*",), (), ("1234",))
+    assert (type(receipt), receipt.flow) == (DeliveryReceipt, ("a", "b"))
+    assert (built.account, built.steps[0].action.account) == ("nz", "au")

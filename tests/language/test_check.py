@@ -1,6 +1,7 @@
 """A project checked: which files are read, what is reported, what a second check costs."""
 
 import os
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,7 +26,7 @@ def found(checked):
 def test_empty_folder_is_a_project_of_defaults(tmp_path):
     checked = Checker().check(tmp_path)
     assert (checked.flows, checked.diagnostics, checked.has_errors) == ((), (), False)
-    assert (checked.project.timezone, checked.project.limits.calls) == ("UTC", 100)
+    assert (checked.project.timezone, checked.project.account.limits.calls) == ("UTC", 100)
 
 
 def test_flows_come_from_all_folders_but_not_from_tests_and_hidden_files(tmp_path):
@@ -147,4 +148,54 @@ def test_broken_project_file_gives_defaults_and_a_finding(tmp_path):
     write(tmp_path, sinchflow="- a\n", flows__a=FLOW)
     checked = Checker().check(tmp_path)
     assert found(checked) == [("sinchflow.yaml", "type")]
-    assert checked.project.service is None
+    assert checked.project.account.service is None
+
+
+SCHEDULED = "on: manual\ncontact: +61491570156\nsteps:\n  - reply: {message: x, scheduled: 2026-12-03T10:00+11:00}\n"
+BEFORE, AFTER = datetime(2026, 12, 2, tzinfo=UTC), datetime(2026, 12, 4, tzinfo=UTC)
+
+
+def test_time_that_is_past_is_a_finding_where_the_time_is_known(tmp_path):
+    write(tmp_path, flows__a=SCHEDULED)
+    assert found(Checker().check(tmp_path)) == []
+    assert found(Checker().check(tmp_path, now=BEFORE)) == []
+    assert found(Checker().check(tmp_path, now=AFTER)) == [("flows/a.yaml", "timestamp")]
+
+
+def test_flow_does_not_become_unsound_because_time_goes_by(tmp_path):
+    write(tmp_path, flows__a=SCHEDULED)
+    checker = Checker()
+    assert found(checker.check(tmp_path, now=BEFORE)) == []
+    assert found(checker.check(tmp_path, now=AFTER)) == []
+    write(tmp_path, flows__a=SCHEDULED.replace("x,", "y,"))
+    assert found(checker.check(tmp_path, now=AFTER)) == [("flows/a.yaml", "timestamp")]
+
+
+RECEIPT = "on: {delivery_receipt: {flow: a}}\nsteps:\n  - log: x\n"
+
+
+def test_flow_that_a_trigger_names_may_stand_in_a_file_that_is_not_checked(tmp_path):
+    write(tmp_path, flows__a=FLOW, flows__b=RECEIPT)
+    named = [tmp_path / "flows" / "b.yaml"]
+    checker = Checker()
+    assert found(checker.check(tmp_path, named)) == []
+    (tmp_path / "flows" / "a.yaml").rename(tmp_path / "flows" / "c.yaml")
+    assert found(checker.check(tmp_path, named)) == [("flows/b.yaml", "unknown-flow")]
+    assert found(checker.check(tmp_path)) == [("flows/b.yaml", "unknown-flow")]
+
+
+def test_names_of_flows_are_not_judged_while_a_file_cannot_be_read(tmp_path):
+    write(tmp_path, flows__a="on: {", flows__b=RECEIPT)
+    assert found(Checker().check(tmp_path)) == [("flows/a.yaml", "yaml-syntax")]
+    assert found(Checker().check(tmp_path, [tmp_path / "flows" / "b.yaml"])) == []
+
+
+def test_new_account_is_known_to_unchanged_flows(tmp_path):
+    write(tmp_path, flows__a="account: nz\n" + FLOW)
+    checker = Checker()
+    assert found(checker.check(tmp_path)) == [("flows/a.yaml", "unknown-account")]
+    account = 'accounts: {nz: {service: etxt, credentials: {api_key: "{{ env.K }}", api_secret: "{{ env.S }}"}}}\n'
+    write(tmp_path, sinchflow="env: [K, S]\n" + account)
+    assert found(checker.check(tmp_path)) == []
+    write(tmp_path, sinchflow="- broken\n")
+    assert found(checker.check(tmp_path)) == [("sinchflow.yaml", "type")]

@@ -1,6 +1,7 @@
 """The rules beyond the schema, one file each; `RULES` are all of them, in order of their ids."""
 
 from sinchflow.language.rules import (
+    account,
     action_option,
     choose_branches,
     contact_needed,
@@ -13,11 +14,13 @@ from sinchflow.language.rules import (
     http_parts,
     keyword,
     match_group,
+    message_id,
     message_parts,
     missing_output,
     number,
     one_action,
     project_place,
+    public_url,
     regex,
     secret_in_file,
     secret_place,
@@ -27,6 +30,7 @@ from sinchflow.language.rules import (
     template_syntax,
     text_length,
     timestamp,
+    unknown_account,
     unknown_field,
     unknown_filter,
     unknown_name,
@@ -39,6 +43,7 @@ from sinchflow.language.rules import (
 from sinchflow.language.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
+    account.RULE,
     action_option.RULE,
     choose_branches.RULE,
     contact_needed.RULE,
@@ -51,11 +56,13 @@ RULES: tuple[Rule, ...] = (
     http_parts.RULE,
     keyword.RULE,
     match_group.RULE,
+    message_id.RULE,
     message_parts.RULE,
     missing_output.RULE,
     number.RULE,
     one_action.RULE,
     project_place.RULE,
+    public_url.RULE,
     regex.RULE,
     secret_in_file.RULE,
     secret_place.RULE,
@@ -65,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     template_syntax.RULE,
     text_length.RULE,
     timestamp.RULE,
+    unknown_account.RULE,
     unknown_field.RULE,
     unknown_filter.RULE,
     unknown_name.RULE,

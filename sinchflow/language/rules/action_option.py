@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.outline import Outline
+from sinchflow.language.outline import ASKS, Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-_TAKES_TIME = ("reply", "send_sms", "http")
+_TAKES_TIME = ("reply", "send_sms", *ASKS, "http")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:

@@ -1,6 +1,9 @@
-"""Durations that are too long, or nothing where something is needed."""
+"""Durations that are too long, too short, or nothing where something is needed."""
 
 from collections.abc import Iterator
+from datetime import timedelta
+
+import msgspec
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.duration import LONGEST, parse_duration
@@ -8,26 +11,56 @@ from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-#: Keys of durations, and whether 0 makes sense.
-_KEYS = {"timeout": False, "per": False, "delay": True, "max_delay": True}
-_GROUPS = ("throttle", "limits", "retry", "policy", "max_sends_per_contact")
+
+class _Range(msgspec.Struct, frozen=True):
+    """What a key takes. reason: why not less or more; in words with the limits."""
+
+    least: timedelta
+    most: timedelta = LONGEST
+    reason: str = ""
+    step: timedelta = timedelta(milliseconds=1)
+
+
+_ANY = _Range(timedelta(0))
+_SOME = _Range(timedelta(milliseconds=1))
+_SELDOM = _Range(timedelta(seconds=10), reason="less than 10s would use up the calls that messages need")
+_RANGES = {
+    "timeout": _SOME,
+    "per": _SOME,
+    "delay": _ANY,
+    "max_delay": _ANY,
+    "every": _SELDOM,
+    "drift_every": _SELDOM,
+    "max_age": _SOME,
+    "read_timeout": _Range(timedelta(milliseconds=1), timedelta(seconds=60), "the provider waits 1ms to 60s"),
+    "retry_delay": _Range(
+        timedelta(seconds=5),
+        timedelta(seconds=60),
+        "the provider takes 5s to 60s, in whole seconds",
+        timedelta(seconds=1),
+    ),
+}
+_GROUPS = ("throttle", "limits", "retry", "policy", "max_sends_per_contact", "webhooks", "catch_up")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
-    tops = [outline.root, *(step.node for step in outline.steps)]
+    tops = [outline.root, *outline.accounts.values(), *(step.node for step in outline.steps)]
     for key, value in (pair for top in tops for pair in _durations(top)):
         parsed = parse_duration(value.text)
         where = outline.document.origin_of(value)
+        allowed = _RANGES[key.text]
         if parsed is None and value.text.rstrip("smhd").isdecimal():
             message = f"{key.text} of {value.text} is too long; at most {LONGEST.days}d is allowed"
             yield finding(where, RULE.id, message)
-        elif parsed is not None and not parsed and not _KEYS[key.text]:
-            yield finding(where, RULE.id, f"{key.text} must be longer than {value.text}")
+        elif parsed is not None and not parsed and allowed.least:
+            yield finding(where, RULE.id, f"{key.text} must be longer than {value.text}", allowed.reason)
+        elif parsed is not None and (not allowed.least <= parsed <= allowed.most or parsed % allowed.step):
+            yield finding(where, RULE.id, f"{key.text} cannot be {value.text}", allowed.reason)
 
 
 def _durations(node: Mapping) -> Iterator[tuple[Scalar, Scalar]]:
     for key, value in node.entries:
-        if key.text in _KEYS and isinstance(value, Scalar) and isinstance(value.value, str):
+        if key.text in _RANGES and isinstance(value, Scalar) and isinstance(value.value, str):
             yield key, value
         elif key.text in _GROUPS:
             yield from _durations(_mapping(value))

@@ -11,6 +11,9 @@ from sinchflow.language.outline import Outline, TriggerView
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 
+#: Whose message it was that a receipt is about; none when it was nobody's of ours.
+_SENDER = frozenset({"flow", "step", "run"})
+
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     uses = [(text, use) for text, use in outline.uses("match") if len(use.path) > 1]
@@ -30,7 +33,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 outline.at_part(text, use, 1),
                 RULE.id,
                 message,
-                given or "keyword gives match.rest; a regex gives its named groups",
+                given or "keyword gives match.rest; a regex its named groups; a receipt match.flow, step and run",
             )
         elif not use.guarded and any(name not in names for names in known):
             message = f"match.{name} is not given by every filter that can start the flow"
@@ -42,6 +45,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 def _given(trigger: TriggerView) -> Iterator[frozenset[str] | None]:
     """What each way to match gives; None for a pattern that cannot be read (which has its own finding)."""
     filters = trigger.filters
+    if trigger.kind == "delivery_receipt":
+        yield _SENDER
+        return
     rest = frozenset({"keyword", "rest"}) if filters and filters.entry("keyword") else frozenset()
     patterns = [node.text for node in items_of(filters.get("regex") if filters else None) if isinstance(node, Scalar)]
     if not patterns:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.outline import Outline, TextUse
+from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
 _GLOB = re.compile(r"[+0-9*?]*[*?][+0-9*?]*")
@@ -19,11 +19,17 @@ _PLACES = {
     "inbound_sms.to": True,
     "delivery_receipt.from": True,
     "delivery_receipt.to": False,
+    "opt_out.from": True,
+    "opt_out.to": True,
+    "ask.number": False,
     "send.to": False,
     "send.source_number": True,
     "source_number": True,
     "contact": False,
 }
+#: Places whose numbers are mended when the flow runs, if they are unmistakable.
+_MENDED = ("send.to", "contact", "ask.number")
+_UNMISTAKABLE = re.compile(r"\+?[\d\s().\-/]{3,40}")
 
 
 def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
@@ -31,7 +37,7 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         if text.place not in _PLACES or text.is_template:
             continue
         number = text.scalar.text
-        if _is_filter(text) and _GLOB.fullmatch(number):
+        if text.is_filter and _GLOB.fullmatch(number):
             continue
         if _PLACES[text.place] and (_SHORT_CODE.fullmatch(number) or _NAME.fullmatch(number)):
             continue
@@ -39,13 +45,11 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         where = outline.document.origin_of(text.scalar)
         if reason == _UNUSED:
             yield finding(where, RULE.id, f'"{number}" {reason}', "check its digits", "warning")
+        elif meant and text.place in _MENDED and _UNMISTAKABLE.fullmatch(number.strip()):
+            yield finding(where, RULE.id, f'"{number}" {reason}; it is read as {meant}', f"write {meant}", "warning")
         elif reason:
             hint = f"write {meant}" if meant else "write it with + and the country's code, such as +61491570156"
             yield finding(where, RULE.id, f'"{number}" {reason}', hint)
-
-
-def _is_filter(text: TextUse) -> bool:
-    return text.place.startswith(("inbound_sms.", "delivery_receipt."))
 
 
 @lru_cache(maxsize=10_000)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.nodes import Scalar
+from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import nearest
@@ -26,11 +26,12 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         message, hint = check(text) if check and is_judged else ("", "")
         if message:
             yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
-    yield from _service(outline)
+    for account in (outline.root, *outline.accounts.values()):
+        yield from _service(outline, account)
 
 
-def _service(outline: Outline) -> Iterator[Diagnostic]:
-    service, base_url = outline.root.entry("service"), outline.root.entry("base_url")
+def _service(outline: Outline, account: Mapping) -> Iterator[Diagnostic]:
+    service, base_url = account.entry("service"), account.entry("base_url")
     name = service[1].text if service and isinstance(service[1], Scalar) else ""
     if service and name in _UNPUBLISHED and not base_url:
         message = f'the address of the service "{name}" is published nowhere'

@@ -1,19 +1,25 @@
 """What a rule is: an id, a reason, samples, and a check over the outline of one flow or of the project file."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from sinchflow.language.diagnostic import Diagnostic
 from sinchflow.language.outline import Outline
+from sinchflow.model.project import DEFAULT_ACCOUNT
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules look at of the project file. `env` is None when it could not be read: names are not judged."""
+    """What rules look at of the project file, and when. `env` and `accounts` are None when the file could not be read:
+    names are not judged. `now` is None when times are not judged.
+    """
 
     env: frozenset[str] | None = frozenset()
+    accounts: frozenset[str] | None = frozenset({DEFAULT_ACCOUNT})
     country: str | None = None
+    now: datetime | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

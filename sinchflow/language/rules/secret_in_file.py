@@ -10,6 +10,7 @@ _NAMES = {
     "credentials.api_key": "SINCH_API_KEY",
     "credentials.api_secret": "SINCH_API_SECRET",
     "webhooks.token": "HOOK_TOKEN",
+    "webhooks.secret": "HOOK_SECRET",
 }
 
 
@@ -18,6 +19,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         name = _NAMES.get(text.place)
         if name and not text.is_template:
             key = text.place.rpartition(".")[2]
+            if text.account:
+                name = name.replace("SINCH", text.account.upper().replace("-", "_"))
             message = f"the {key} stands in the file for everyone to read who can read the repository"
             hint = f'write "{{{{ secrets.{name} }}}}" and set the variable SINCHFLOW_SECRET_{name}'
             yield finding(outline.document.origin_of(text.key or text.scalar), RULE.id, message, hint, "warning")

@@ -9,7 +9,7 @@ from sinchflow.language.rules.rule import Rule, Settings
 _ALLOWED = frozenset(
     {
         "http.url", "http.query", "http.headers", "http.auth", "http.body", "http.json", "http.form",
-        "credentials.api_key", "credentials.api_secret", "webhooks.token",
+        "credentials.api_key", "credentials.api_secret", "webhooks.token", "webhooks.secret",
     }
 )  # fmt: skip
 
@@ -19,7 +19,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         where = outline.at_part(text, use, 0)
         if text.place not in _ALLOWED:
             hint = "secrets may stand in url, query, headers, auth and body of http, and in credentials and tokens"
-            place = text.place.removeprefix("flow.").removeprefix("send.")
+            place = text.place.removeprefix("flow.").removeprefix("send.").removeprefix("ask.")
             yield finding(where, RULE.id, f"a secret cannot stand in {place}", hint)
         elif use.filtered:
             message = "a secret cannot pass through a filter: flows see a reference to it, never its text"

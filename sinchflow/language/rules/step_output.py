@@ -6,12 +6,19 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
+from sinchflow.model.message import MESSAGE_FIELDS
 
 _SENT = ("messages", "message_id", "status", "skipped")
+_OPTED = ("number", "opted_out")
 #: What each action gives; the others give nothing.
 OUTPUTS: dict[str, tuple[str, ...]] = {
     "reply": _SENT,
     "send_sms": _SENT,
+    "get_message_status": MESSAGE_FIELDS,
+    "get_sender_ids": ("pagination", "default_sender", "senders", "account_id", "vendor_id"),
+    "cancel_message": MESSAGE_FIELDS,
+    "opt_out": _OPTED,
+    "opt_in": _OPTED,
     "http": ("status", "headers", "json", "text", "duration"),
 }
 

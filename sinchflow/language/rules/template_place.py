@@ -15,7 +15,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             length = (close + 2 if close >= 0 else len(text.scalar.text)) - at
             field = text.place.split(".")[-1]
             message = f"templates are not rendered in {field}; it would be taken as it stands"
-            hint = "compare in the flow's if instead" if text.scope.phase == "match" else ""
+            hint = "compare in the flow's if instead" if text.is_filter else ""
             yield finding(outline.at(text, at, length), RULE.id, message, hint)
 
 

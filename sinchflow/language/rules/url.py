@@ -8,7 +8,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-_PLACES = ("http.url", "send.callback_url", "send.media", "base_url")
+_PLACES = ("http.url", "send.callback_url", "send.media", "base_url", "webhooks.public_url")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
