@@ -29,7 +29,7 @@ _PATTERNS = {
     "(xx|": "a status such as 409 or a class such as 2xx",
     "[a-z][a-z0-9-]": "small letters, digits and hyphens, at most 31, with a letter first",
     "[A-Za-z0-9][A-Za-z0-9._-]": "letters, digits, dots, underscores and hyphens, at most 60",
-    "[!-~]": "an id without spaces",
+    "[!-~]": "the sub-account's id, in ASCII",
     "[A-Z]{2}": "a country in two capital letters, such as AU",
     "{2}$": "a code of three digits",
 }

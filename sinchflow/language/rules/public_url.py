@@ -25,8 +25,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 def _fault(url: str) -> tuple[str, str, Severity]:
     sign = _SIGNS.search(url)
     if sign:
-        hint = "give the address up to the path, such as https://sms.example.com/sinch"
-        return f'public_url cannot have "{sign[0]}" in it: /hooks/… is put behind it', hint, "error"
+        why = "/hooks/… is put behind it" if sign[0] == "?" else "the provider reads it as the beginning of a template"
+        hint = "give the address up to its path, such as https://sms.example.com/sinch"
+        return f'public_url cannot have "{sign[0]}" in it: {why}', hint, "error"
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
