@@ -15,7 +15,7 @@ EVENT_FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "delivery_receipt": (
         "message_id", "delivery_report_id", "status", "status_code", "source_address", "destination_address",
-        "content", "type", "submitted_date", "date_received", "metadata",
+        "content", "type", "submitted_date", "date_received", "attachments", "metadata",
     ),
     "opt_out": ("notification_id", "source_address", "destination_address", "content", "date_received"),
     "manual": (),

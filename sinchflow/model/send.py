@@ -55,6 +55,14 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
 
 
+class SentBy(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run of ours sent a message: its flow's name, the step's id (else its address), the run's id."""
+
+    flow: str
+    step: str
+    run: int
+
+
 class SendSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A send as `sends list` shows it (design.md section 5)."""
 

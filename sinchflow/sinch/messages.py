@@ -1,19 +1,20 @@
-"""POST /v1/messages (sinch-api.md section 3.1): hand over up to 100 messages in one call.
+"""Messages: hand over up to 100 in one call, ask what became of one, take back one that is scheduled.
 
 A call is atomic at the provider: all of its messages are taken or none. There is no idempotency key, so what matters
 most about a call that fails is whether it can have been taken; the result's type says so.
 """
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
-from sinchflow.sinch.client import Answer, Client, NotSent, Unknown
+from sinchflow.sinch.client import Answer, Calls, NotSent, Unknown
 from sinchflow.sinch.errors import faults_by_message, read_error
+from sinchflow.sinch.failure import CallFailed, ask
+from sinchflow.sinch.failure import retry_after as read_retry_after
 
 #: The provider's limit per call.
 MOST_PER_CALL = 100
@@ -61,18 +62,36 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Sent).decode
 
 
-async def send(client: Client, bodies: Sequence[dict[str, Any]]) -> SendResult:
+async def send(calls: Calls, bodies: Sequence[dict[str, Any]]) -> SendResult:
     """Hand these Message objects (1 to 100) to the provider in one call and say what came of it."""
     try:
         request = _encode({"messages": bodies})
     except UnicodeEncodeError:
         return _unencodable(bodies)
-    answer = await client.call("POST", "/v1/messages", request)
+    answer = await calls.call("POST", "/v1/messages", request)
     if not isinstance(answer, Answer):
         return answer
     if 200 <= answer.status < 300:
         return _accepted(answer, len(bodies))
     return _refused(answer, len(bodies))
+
+
+async def get_message(calls: Calls, message_id: str) -> dict[str, Any]:
+    """The message and its status, as the provider tells them (sinch-api.md section 3.2). Raises CallFailed."""
+    found = await ask(calls, "GET", _target(message_id))
+    if not isinstance(found, dict):
+        raise CallFailed("the provider's answer is no message; check base_url", "unknown")
+    return found
+
+
+async def cancel_message(calls: Calls, message_id: str) -> dict[str, Any]:
+    """Take back a message that is scheduled for later; the message as it is then. Raises CallFailed."""
+    await ask(calls, "PUT", _target(message_id), {"status": "cancelled"}, reads=False)
+    return await get_message(calls, message_id)
+
+
+def _target(message_id: str) -> str:
+    return f"/v1/messages/{quote(message_id, safe='')}"
 
 
 def _accepted(answer: Answer, count: int) -> Accepted | Unknown:
@@ -93,7 +112,7 @@ def _refused(answer: Answer, count: int) -> SendResult:
     if status == 401:
         return Unauthorised(message=words.message)
     if status == 429:
-        return Limited(retry_after=_retry_after(answer))
+        return Limited(retry_after=read_retry_after(answer))
     if status >= 500 or status == 408:  # a gateway's 408 can mean that the server behind it was slow
         return Unknown(reason=f"HTTP {status}: {words.message}")
     if status < 400:
@@ -107,26 +126,6 @@ def _refused(answer: Answer, count: int) -> SendResult:
         faults=faults_by_message(words.details, count) if status == 400 else {},
         status=status,
     )
-
-
-def _retry_after(answer: Answer) -> timedelta | None:
-    """RFC 9110 section 10.2.3: seconds, or a date, which is read against the answer's own Date."""
-    asked = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch("[0-9]{1,8}", asked):
-        return timedelta(seconds=int(asked))
-    until = _date(asked)
-    if until is None:
-        return None
-    now = _date(answer.headers.get("date", "")) or datetime.now(UTC)
-    return max(until - now, timedelta(0))
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _unencodable(bodies: Sequence[dict[str, Any]]) -> Rejected:

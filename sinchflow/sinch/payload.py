@@ -143,6 +143,7 @@ def parse(body: bytes, *, id: int, received_at: datetime, account: str = "defaul
             "type": _name(read.type) or _name(read.format) or "SMS",
             "submitted_date": _name(read.submitted_date),
             "date_received": _name(read.date_received),
+            "attachments": _attachments(read.attachments),
             "metadata": metadata,
         }
         key = fields["delivery_report_id"]
