@@ -11,7 +11,7 @@ the index never decides, it only leaves out.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.event import Event
 from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms
 from sinchflow.model.run import Facts
+from sinchflow.model.send import SentBy
 
 #: Beginnings are filed under this many characters at most.
 _START_SIZE = 3
@@ -79,7 +80,14 @@ class Router:
         self._texts.close()
         self._any_text.close()
 
-    def route(self, event: Event, facts: Facts, now: datetime, templates: Templates) -> Routed:
+    def route(
+        self,
+        event: Event,
+        facts: Facts,
+        now: datetime,
+        templates: Templates,
+        sent_by: Callable[[], SentBy | None] = lambda: None,
+    ) -> Routed:
         """What the event starts."""
         asking = _Asking(event, facts, now, templates)
         if event.kind == "inbound_sms":

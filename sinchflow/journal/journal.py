@@ -66,6 +66,15 @@ class Changes(msgspec.Struct, kw_only=True):
     quarantined: tuple[Quarantined, ...] = ()
 
 
+class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run asked for a send: its flow's name and digest, and the id of the command."""
+
+    run: int
+    flow: str
+    digest: str
+    command: str
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What was open when the journal was opened. All in order of id."""
 
@@ -87,6 +96,8 @@ class Journal(Protocol):
 
     #: 8 characters that tell this journal from every other; part of the ids that the provider sees
     identity: str
+    #: when the journal was begun
+    born_at: datetime
 
     def new_id(self) -> int:
         """The next id of the sequence; never given twice, also not after a restart, once it was stored."""
@@ -114,6 +125,10 @@ class Journal(Protocol):
 
     def source(self, digest: str) -> FlowSource | None:
         """The document that runs with this digest are pinned to."""
+        ...
+
+    def send_origin(self, send_id: int) -> SendOrigin | None:
+        """Who asked for this send; None when there is none with the id."""
         ...
 
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:

@@ -1,12 +1,14 @@
 """The journal's in-memory twin: the same promises while the process lives, for virtual-time tests and `simulate`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Quarantined, Snapshot
+from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Quarantined, SendOrigin, Snapshot
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemoryJournal:
@@ -16,8 +18,11 @@ class MemoryJournal:
     (`asyncio.get_running_loop().call_soon`, or the virtual clock's).
     """
 
-    def __init__(self, call_soon: Callable[..., object], identity: str = "memory00") -> None:
+    def __init__(
+        self, call_soon: Callable[..., object], identity: str = "memory00", born_at: datetime = _EPOCH
+    ) -> None:
         self.identity = identity
+        self.born_at = born_at
         self._call_soon = call_soon
         self._last_id = 0
         self._events: dict[int, Event] = {}
@@ -85,6 +90,14 @@ class MemoryJournal:
     def source(self, digest: str) -> FlowSource | None:
         """See `Journal.source`."""
         return self._sources.get(digest)
+
+    def send_origin(self, send_id: int) -> SendOrigin | None:
+        """See `Journal.send_origin`."""
+        send = self._sends.get(send_id)
+        run = None if send is None else self._runs.get(send.run)
+        if send is None or run is None:
+            return None
+        return SendOrigin(run=run.id, flow=run.flow, digest=run.digest, command=send.command.id)
 
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
         """See `Journal.sends`."""

@@ -9,7 +9,7 @@ import apsw
 
 from sinchflow.errors import CannotStart
 from sinchflow.journal import rows
-from sinchflow.journal.journal import FlowSource, Snapshot
+from sinchflow.journal.journal import FlowSource, SendOrigin, Snapshot
 from sinchflow.journal.writer import explain
 from sinchflow.model import codec
 from sinchflow.model.event import Event
@@ -83,6 +83,18 @@ class Reader:
             return None
         digest, name, file, line, language, source = found[0]
         return FlowSource(digest=digest, name=name, file=file, line=line, language=language, source=source)
+
+    def send_origin(self, send_id: int) -> SendOrigin | None:
+        """See `Journal.send_origin`."""
+        found = self._rows(
+            "SELECT run.id, run.flow, run.data ->> '$.digest', send.data ->> '$.id' "
+            "FROM send JOIN run ON run.id = send.run WHERE send.id = ?",
+            send_id,
+        )
+        if not found:
+            return None
+        run, flow, digest, command = found[0]
+        return SendOrigin(run=run, flow=flow, digest=digest, command=command)
 
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
         """See `Journal.sends`."""

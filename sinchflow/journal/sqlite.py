@@ -20,10 +20,10 @@ import msgspec
 
 from sinchflow.errors import CannotStart, Unstorable
 from sinchflow.journal import rows
-from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Snapshot
+from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, SendOrigin, Snapshot
 from sinchflow.journal.reader import open_reader
 from sinchflow.journal.recent import Recent
-from sinchflow.journal.writer import Writer, explain
+from sinchflow.journal.writer import Unit, Writer, explain
 from sinchflow.model.event import Event
 from sinchflow.model.send import SendSummary
 
@@ -33,6 +33,11 @@ APPLICATION_ID = 0x534E4348
 SCHEMA_VERSION = 1
 #: Longer than any throttle's window.
 _CALLS_KEPT = timedelta(days=7)
+#: Journals of before 0.2 do not say when they were begun: not later than their first event.
+_NOTE_BIRTH = (
+    "INSERT OR IGNORE INTO meta VALUES ('born_at', "
+    "min(?, coalesce((SELECT received_at FROM event ORDER BY id LIMIT 1), 9000000000000000)))"
+)
 FILE_NAME = "journal.sqlite3"
 
 
@@ -50,6 +55,7 @@ class SqliteJournal:
             connection = _open(self.path)
             self._reader = open_reader(self.path)
             self.identity = self._reader.meta("identity") or ""
+            self.born_at = rows.from_ms(int(self._reader.meta("born_at") or 0))
             self._last_id = self._reader.last_id()
             seen_to = int(self._reader.meta("seen_to") or 0)
             keys = self._reader.keys_after(seen_to)
@@ -58,6 +64,8 @@ class SqliteJournal:
             raise
         self._recent = Recent(keys)
         self._writer = Writer(connection, loop, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget)
+        self._loop = loop
+        self._gathered: list[Unit] = []
         self._writer.start()
 
     def new_id(self) -> int:
@@ -80,11 +88,20 @@ class SqliteJournal:
             self._recent.settle(key, result)
             done(result)
 
-        self._writer.put((row, stored))
+        self._gathered.append((row, stored))
+        if len(self._gathered) == 1:
+            self._loop.call_soon(self._hand_over)
 
     def commit(self, changes: Changes, done: Done) -> None:
         """See `Journal.commit`."""
-        self._writer.put((changes, done))
+        self._gathered.append((changes, done))
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Wake the writer once for all that one turn of the loop has brought: each wake costs a switch of threads."""
+        if self._gathered:
+            units, self._gathered = self._gathered, []
+            self._writer.put(units)
 
     def load(self, since: datetime) -> Snapshot:
         """See `Journal.load`."""
@@ -102,12 +119,17 @@ class SqliteJournal:
         """See `Journal.source`."""
         return self._reader.source(digest)
 
+    def send_origin(self, send_id: int) -> SendOrigin | None:
+        """See `Journal.send_origin`."""
+        return self._reader.send_origin(send_id)
+
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
         """See `Journal.sends`."""
         return self._reader.sends(states, limit)
 
     def close(self) -> None:
         """See `Journal.close`."""
+        self._hand_over()
         self._writer.stop()
         self._reader.close()
         self._lock.release()
@@ -124,7 +146,9 @@ def _open(path: Path) -> apsw.Connection:
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)
         _upgrade(connection)
-        oldest = rows.to_ms(datetime.now(UTC) - _CALLS_KEPT)
+        now = datetime.now(UTC)
+        connection.execute(_NOTE_BIRTH, (rows.to_ms(now),))
+        oldest = rows.to_ms(now - _CALLS_KEPT)
         connection.execute("DELETE FROM call WHERE started_at < ?", (oldest,))
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error

@@ -125,14 +125,14 @@ class Writer(threading.Thread):
         self._seen_to = seen_to
         self._unmoved = unmoved
         self._moved = moved
-        self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
         self._log_pages = 0
         connection.wal_autocheckpoint(0)
         connection.set_wal_hook(self._note_log_size)
 
-    def put(self, unit: Unit) -> None:
-        """Hand in a unit; its callback is called on the loop's thread."""
-        self._units.put(unit)
+    def put(self, units: list[Unit]) -> None:
+        """Hand in units; their callbacks are called on the loop's thread."""
+        self._units.put(units)
 
     def stop(self) -> None:
         """Write what was handed in, then end; waits for it."""
@@ -143,17 +143,17 @@ class Writer(threading.Thread):
         """The thread's work: gather, write, report, again."""
         stopping = False
         while not stopping:
-            unit = self._units.get()
+            units = self._units.get()
             group: list[Unit] = []
             while True:
-                if unit is None:
+                if units is None:
                     stopping = True
                     break
-                group.append(unit)
+                group += units
                 if len(group) >= _GROUP_LIMIT:
                     break
                 try:
-                    unit = self._units.get_nowait()
+                    units = self._units.get_nowait()
                 except queue.Empty:
                     break
             if group:

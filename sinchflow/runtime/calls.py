@@ -1,27 +1,30 @@
-"""The `http` calls under way: one task per attempt, and the timers of those that wait for their next attempt.
+"""Calls of `http` steps and questions to the provider: one task per attempt, and the timers of those that wait.
 
 It makes calls and decides, by `engine.backoff`, whether there is another attempt. What must survive (which attempt,
 when it is due, the outcome) is the worker's to store before anything follows from it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from msgspec.structs import replace
 
 from sinchflow.engine.backoff import is_retried, next_attempt
-from sinchflow.model.command import Answered, Attempt, CallUrl, Failed
+from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Failed, Told
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.stats import Stats
 
+if TYPE_CHECKING:
+    from sinchflow.runtime.attempted import Attempted
+
 log = structlog.get_logger("sinchflow")
 
-#: Calls under way at once; more wait for a place.
+#: `http` calls under way at once; more wait for a place.
 _CALLS_AT_ONCE = 64
 #: RFC 9110 section 9.2.2.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
@@ -30,15 +33,15 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 class HoldsRuns(Protocol):
     """Who stores what the calls lead to."""
 
-    def called(self, run_id: int, outcome: Answered | Failed) -> None:
+    def called(self, run_id: int, outcome: Answered | Told | Failed) -> None:
         """The last attempt's outcome."""
         ...
 
-    def backs_off(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """The next attempt and when it is due; the run rests until then."""
         ...
 
-    def begins(self, run_id: int, command: CallUrl, attempt: Attempt, then: Callable[[], None]) -> None:
+    def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
         """The attempt is due: store that it begins, then call `then`."""
         ...
 
@@ -54,19 +57,22 @@ class Calls:
         stats: Stats,
         dialler: Dialler,
         secrets: Callable[[], Secrets],
+        ask: Callable[[AskProvider], Awaitable["Attempted"]],
         holder: HoldsRuns,
     ) -> None:
+        """ask: puts one question to the provider."""
         self._loop = loop
         self._clock = clock
         self._stats = stats
         self._dialler = dialler
         self._secrets = secrets
+        self._ask = ask
         self._holder = holder
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._is_stopping = False
 
-    def call(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def call(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Make this attempt now, or when it is due."""
         if attempt.due is not None:
             begun = replace(attempt, due=None)
@@ -78,12 +84,14 @@ class Calls:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def resume(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def resume(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Take up a call of a former process. One that may have been under way is repeated only where that is safe."""
-        is_repeatable = command.method in _IDEMPOTENT or (
-            command.retry is not None and "connection" in command.retry.when
-        )
-        if attempt.due is not None or is_repeatable:
+        if (
+            attempt.due is not None
+            or isinstance(command, AskProvider)
+            or command.method in _IDEMPOTENT
+            or (command.retry is not None and "connection" in command.retry.when)
+        ):
             self.call(run_id, command, attempt)
             return
         words = f"the daemon stopped during {command.method} {command.url}; whether it was done is not known"
@@ -98,28 +106,31 @@ class Calls:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _leave(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def _leave(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Keep an attempt that was not begun for the next start, which must not take it for one that was."""
         self._holder.backs_off(run_id, command, replace(attempt, due=self._clock.now()))
 
-    def _begin(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def _begin(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         if self._is_stopping:
             return  # it is stored as due; the next start makes it
         self._holder.begins(run_id, command, attempt, lambda: self.call(run_id, command, attempt))
 
-    async def _attempt(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
-        async with self._slots:
-            if self._is_stopping:
-                self._leave(run_id, command, attempt)
-                return
-            attempted = await self._dialler.call(command, self._secrets())
+    async def _attempt(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
+        if isinstance(command, AskProvider):
+            attempted = await self._ask(command)
+        else:
+            async with self._slots:
+                if self._is_stopping:
+                    self._leave(run_id, command, attempt)
+                    return
+                attempted = await self._dialler.call(command, self._secrets())
+            self._stats.http_calls[getattr(attempted.outcome, "kind", "answered")] += 1
         outcome, retry = attempted.outcome, command.retry
-        self._stats.http_calls[outcome.kind if isinstance(outcome, Failed) else "answered"] += 1
         if isinstance(outcome, Failed) and retry is not None and is_retried(retry, outcome.kind, outcome.status):
             now = self._clock.now()
             due = next_attempt(retry, attempt.number, command.id, now, attempted.retry_after)
             if due is not None:
-                log.info("http call is tried again", run=run_id, reason=outcome.message, due=due.isoformat())
+                log.info("call is tried again", run=run_id, reason=outcome.message, due=due.isoformat())
                 self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
                 return
             outcome = replace(outcome, message=f"{outcome.message} (after {attempt.number} attempts)")

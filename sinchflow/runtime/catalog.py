@@ -4,7 +4,7 @@ A catalog is made off the loop and never changes. Runs are pinned to the digest 
 the catalog also finds flows that are no longer in any file, through the journal's sources.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,10 +18,13 @@ from sinchflow.journal.journal import FlowSource
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checked
 from sinchflow.model.flow import Flow
-from sinchflow.model.project import Project
+from sinchflow.model.project import Project, Webhooks
 from sinchflow.model.run import Facts
 from sinchflow.runtime.connections import Connection, Hooks, Settings
+from sinchflow.runtime.guard import Guard
+from sinchflow.runtime.keyring import KEYS_FILE
 from sinchflow.runtime.secrets import Secrets
+from sinchflow.sinch.signature import BadKey, SignatureKey, Verifier
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,10 +57,12 @@ class Catalog:
         source_of: Callable[[str], FlowSource | None],
         overrides: Overrides | None = None,
         environ: Mapping[str, str] | None = None,
+        keys: Sequence[SignatureKey] = (),
     ) -> None:
         """Raises CannotStart with every missing secret, or when the project does not say how to reach the provider.
 
         source_of: the journal's documents, for runs whose document has changed since.
+        keys: those with which the provider signs what it pushes.
         """
         things: list[Any] = [flow for flow in checked.flows if flow.enabled]
         if overrides is not None:
@@ -74,6 +79,7 @@ class Catalog:
         settings = Settings(self.project, secrets, self.templates, environ)
         self.connections = settings.connections() if overrides is None else overrides.connections(self.project)
         self.hooks = settings.hooks() if overrides is None else overrides.hooks
+        self.guard = Guard(self.hooks, self.connections, _verifiers(self.project.webhooks, self.connections, keys))
         self.facts = Facts(
             timezone=checked.project.timezone,
             country=checked.project.country,
@@ -99,3 +105,20 @@ class Catalog:
 def _old_flow(digest: str, source_of: Callable[[str], FlowSource | None]) -> Flow | None:
     source = source_of(digest)
     return None if source is None else flow_from_source(source.source, source.file, source.line)
+
+
+def _verifiers(webhooks: Webhooks, accounts: Iterable[str], keys: Sequence[SignatureKey]) -> Mapping[str, Verifier]:
+    """Who must sign, and with which keys."""
+    if webhooks.signature == "off":
+        return {}
+    by_account = {account: [key for key in keys if key.account == account] for account in accounts}
+    lacking = sorted(account for account, its_keys in by_account.items() if not its_keys)
+    if webhooks.signature == "on" and lacking:
+        raise CannotStart(
+            f"webhooks.signature is on, but there is no signature key for account {', '.join(lacking)}: "
+            "make one with `sinchflow keys create --enable`, or set `signature: off`"
+        )
+    try:
+        return {account: Verifier(its_keys) for account, its_keys in by_account.items() if its_keys}
+    except BadKey as error:
+        raise CannotStart(f"{KEYS_FILE}: {error}") from error

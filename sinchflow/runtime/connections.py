@@ -136,8 +136,6 @@ class Settings:
             raise CannotStart(f"{text.origin}: {error.message}") from error
 
 
-
-
 def open_client(connection: Connection) -> "Client":
     """A client of this connection; the caller closes it."""
     from sinchflow.sinch.client import BasicKey, Client, HmacKey

@@ -26,20 +26,20 @@ from starlette.routing import BaseRoute
 from sinchflow.journal.journal import Snapshot
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.runtime import logs
+from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.clock import SystemClock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.drift import CheckDrift
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.metrics import Gauges, Metrics
-from sinchflow.runtime.outbox import Outbox
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.servers import listen, open_server
 from sinchflow.runtime.stats import Stats
-from sinchflow.runtime.window import CallWindow
+from sinchflow.runtime.timers import Timers
 from sinchflow.runtime.worker import Worker
-from sinchflow.sinch.client import BasicKey, Client
 
 if TYPE_CHECKING:
     import httpx
@@ -74,6 +74,7 @@ class Daemon:
     overrides: in the place of the project's connection, token and number (`dev`).
     transport: wraps the transport of `http` steps; gets the one that checks addresses (`dev`).
     routes: more pages of the admin port.
+    check_drift: compares webhooks at the provider with the project's (`deploy`, a floor above); None: nobody does.
     """
 
     def __init__(
@@ -83,11 +84,13 @@ class Daemon:
         overrides: Overrides | None = None,
         transport: "Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None" = None,
         routes: Sequence[BaseRoute] = (),
+        check_drift: CheckDrift | None = None,
     ) -> None:
         self._options = options
         self._overrides = overrides
         self._transport = transport
         self._routes = routes
+        self._check_drift = check_drift
         self._is_ready = False
         self.stats = Stats()
         self.token = random_secrets.token_urlsafe(24)
@@ -127,16 +130,14 @@ class Daemon:
         )  # fmt: skip
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
-        window = CallWindow(catalog.limits, (call.started_at for call in snapshot.calls))
-        self._client = _client(catalog)
-        self._outbox = Outbox(
-            account="default", client=self._client, window=window, journal=journal, commits=commits, clock=clock,
-            stats=stats, loop=loop, settle=worker.settle,
+        self._accounts = Accounts(
+            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
+            calls=snapshot.calls,
         )  # fmt: skip
-        worker.connect(self._outbox)
-        self._clients = {self._client}
-        undo.push_async_callback(self._close_clients)
-        undo.push_async_callback(_within, self._outbox.stop, _GRACE)
+        self._accounts.connect(catalog.connections)
+        worker.connect(self._accounts)
+        undo.push_async_callback(self._accounts.close)
+        undo.push_async_callback(_within, self._accounts.stop, _GRACE)
         undo.push_async_callback(worker.stop, _GRACE)
         self._reloader = Reloader(options.root, self._loader, stats, self._swap)
         admin = Admin(
@@ -144,14 +145,19 @@ class Daemon:
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
         )  # fmt: skip
         ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop,
-            token=lambda: worker.catalog.webhook_token, take=worker.take,
-        )  # fmt: skip
+            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take
+        )
         self._take_up(snapshot)
         await open_server(undo, ingress, listener)
         await open_server(undo, admin.app, admin_listener)
         watching = asyncio.create_task(self._reloader.watch())
         undo.callback(watching.cancel)
+        self._timers = Timers(
+            accounts=self._accounts, journal=journal, worker=worker, clock=clock, stats=stats,
+            check_drift=self._check_drift,
+        )  # fmt: skip
+        undo.push_async_callback(self._timers.stop)
+        self._timers.set(catalog, is_start=True)
         self._announce(undo)
         self._is_ready = True
         loop.run_in_executor(None, self._dialler.warm_up)
@@ -172,24 +178,17 @@ class Daemon:
 
     def _swap(self, catalog: Catalog) -> None:
         """The new catalog is live from here on."""
-        before = self.worker.catalog
         self.worker.catalog = catalog
         self._dialler.allow(catalog.project.outbound_allow)
-        if catalog.connection != before.connection or "provider" in self.stats.troubles:
-            self._client = _client(catalog)
-            self._clients.add(self._client)
-        self._outbox.reconnect(self._client, catalog.limits)
-
-    async def _close_clients(self) -> None:
-        for client in self._clients:
-            await client.close()
+        self._accounts.connect(catalog.connections, anew=True)
+        self._timers.set(catalog)
 
     def _gauges(self) -> Gauges:
         return {
             "open_runs": ("Runs that have not ended.", lambda: self.worker.open_runs),
             "waiting_events": ("Events that wait for their contact's runs.", lambda: self.worker.waiting_events),
             "backlog": ("1 while accepted events wait in the journal for room.", lambda: self.worker.has_backlog),
-            "queued_sends": ("Sends that wait for a call.", lambda: self._outbox.queued),
+            "queued_sends": ("Sends that wait for a call.", lambda: self._accounts.queued),
             "flows": ("Flows that are live.", lambda: len(self.worker.catalog.flows)),
         }
 
@@ -210,15 +209,11 @@ class Daemon:
 
 def _longest_memory(catalog: Catalog) -> timedelta:
     """How far back throttle, brake and calls have to be known."""
-    spans = [catalog.limits.per, *(flow.throttle.per for flow in catalog.flows.values() if flow.throttle)]
+    limits = [connection.limits.per for connection in catalog.connections.values()]
+    spans = [*limits, *(flow.throttle.per for flow in catalog.flows.values() if flow.throttle)]
     if catalog.project.policy.max_sends_per_contact is not None:
         spans.append(catalog.project.policy.max_sends_per_contact.per)
     return max(spans)
-
-
-def _client(catalog: Catalog) -> Client:
-    connection = catalog.connection
-    return Client(connection.base_url, BasicKey(api_key=connection.api_key, api_secret=connection.api_secret))
 
 
 async def _within(work: Callable[[], Any], patience: timedelta) -> None:
@@ -228,12 +223,12 @@ async def _within(work: Callable[[], Any], patience: timedelta) -> None:
             await work()
 
 
-def serve(options: Options) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises CannotStart."""
+def serve(options: Options, check_drift: CheckDrift | None = None) -> None:
+    """Run the daemon until SIGTERM or SIGINT. Raises CannotStart. check_drift: see `Daemon`."""
     logs.configure()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(Daemon(options)))
+        runner.run(_serve(Daemon(options, check_drift=check_drift)))
 
 
 async def _serve(daemon: Daemon) -> None:

@@ -13,8 +13,8 @@ from sinchflow.runtime.secrets import Secrets
 if TYPE_CHECKING:
     import httpx
 
+    from sinchflow.runtime.attempted import Attempted
     from sinchflow.runtime.outbound import OutboundClient
-    from sinchflow.runtime.perform import Attempted
 
 
 class Dialler:

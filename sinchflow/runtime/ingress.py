@@ -2,20 +2,22 @@
 
 Raw ASGI: this is the hottest path of the program. A request costs one parse, one place in the journal's next group
 commit, and one small answer. What a body is shows in its keys (`sinch.payload`), the path's last part is for people.
-The token in the path is the check; it is compared in constant time.
+Who may push is the `Guard`'s to say. A GET of a webhook's address shows that it is this daemon that is reached there.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
 import structlog
 
+from sinchflow import __version__
 from sinchflow.journal.journal import Changes, Journal, Quarantined
 from sinchflow.model.event import Event
+from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.guard import Door, Guard, Refusal
 from sinchflow.runtime.stats import Stats
 from sinchflow.sinch.payload import PayloadError, parse
 
@@ -30,24 +32,15 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 #: A body over that is read on, up to this, and thrown away: who is still sending would not see the refusal.
 _MOST_DISCARDED = 64 * 1024 * 1024
 
-_KINDS = frozenset({"inbound", "receipts", "opt-outs", "callback"})
 _JSON = (b"content-type", b"application/json")
 _ACCEPTED = b'{"status":"accepted"}'
 _REPEAT = b'{"status":"known"}'
 
 
-class _Refusal(Exception):
-    def __init__(self, status: int, reason: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-
 class Ingress:
     """The ASGI application of the webhook port.
 
-    token: what the path must hold, as a function because a reload may change it.
+    guard: who may push, as a function because a reload may change it.
     take: told about each new event once it is stored.
     deadline_s: for the whole of a request's body to arrive.
     """
@@ -59,7 +52,7 @@ class Ingress:
         clock: Clock,
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
-        token: Callable[[], str],
+        guard: Callable[[], Guard],
         take: Callable[[Event], None],
         deadline_s: float = 30.0,
     ) -> None:
@@ -67,7 +60,7 @@ class Ingress:
         self._clock = clock
         self._stats = stats
         self._loop = loop
-        self._token = token
+        self._guard = guard
         self._take = take
         self._deadline_s = deadline_s
 
@@ -76,34 +69,59 @@ class Ingress:
         if scope["type"] != "http":
             return
         try:
-            self._check(scope)
-            body = await self._read(scope, receive)
-            answer = await self._accept(body, scope["path"])
-            await _answer(send, 202 if answer is _ACCEPTED else 200, answer)
-        except _Refusal as refusal:
+            status, body = await self._respond(scope, receive)
+            await _answer(send, status, body)
+        except Refusal as refusal:
             self._stats.refused_requests[refusal.status] += 1
+            if refusal.alarm is not None:
+                self._alarm(refusal.alarm)
             await _answer(send, refusal.status, msgspec.json.encode({"error": refusal.reason}), refusal.headers)
         except _Disconnected:
             return
 
-    def _check(self, scope: Scope) -> None:
-        parts = scope["path"].split("/")
-        if len(parts) != 4 or parts[1] != "hooks" or parts[3] not in _KINDS:
-            raise _Refusal(404, "no such path: webhooks are /hooks/TOKEN/inbound, …/receipts, …/opt-outs, …/callback")
-        if not hmac.compare_digest(parts[2].encode("utf-8", "surrogatepass"), self._token().encode()):
-            raise _Refusal(404, "no such path: the token is not the one in `webhooks.token`")
+    async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+        """Status and body of the answer. Raises Refusal."""
+        guard = self._guard()
+        door = guard.door(scope["path"])
+        if scope["method"] == "GET":
+            return 200, self._self_test(guard, door, scope)
         if scope["method"] != "POST":
-            raise _Refusal(
-                405, f"method {scope['method'][:20]} is not allowed: webhooks are POST", ((b"allow", b"POST"),)
+            raise Refusal(
+                405,
+                f"method {scope['method'][:20]} is not allowed: webhooks are POST",
+                headers=((b"allow", b"GET, POST"),),
             )
+        guard.check_secret(door, scope["headers"])
+        body = await self._read(scope, receive)
+        guard.check_signature(door, scope, body, self._clock.now)
+        answer = await self._accept(body, door)
+        return 202 if answer is _ACCEPTED else 200, answer
 
-    async def _accept(self, body: bytes, path: str) -> bytes:
+    def _self_test(self, guard: Guard, door: Door, scope: Scope) -> bytes:
+        """What `apply` looks for at the public address."""
+        return msgspec.json.encode(
+            {
+                "sinchflow": __version__,
+                "account": door.account,
+                "kind": door.kind,
+                "instance": self._journal.identity,
+                "secret": guard.secret_state(scope["headers"]),
+            }
+        )
+
+    def _alarm(self, words: str) -> None:
+        """A push from somebody who knows the token is refused: the provider's events may be getting lost."""
+        if self._stats.troubles.get("webhooks") != words:
+            log.error("a webhook was refused", reason=words)
+        self._stats.troubles["webhooks"] = words
+
+    async def _accept(self, body: bytes, door: Door) -> bytes:
         """Store the event; the answer's body once it is durable."""
         try:
-            event = parse(body, id=self._journal.new_id(), received_at=self._clock.now())
+            event = parse(body, id=self._journal.new_id(), received_at=self._clock.now(), account=door.account)
         except PayloadError as error:
-            await self._quarantine(body, path, error.reason)
-            raise _Refusal(400, error.reason) from error
+            await self._quarantine(body, door, error.reason)
+            raise Refusal(400, error.reason) from error
         answer: asyncio.Future[bool | Exception] = self._loop.create_future()
 
         def accepted(result: bool | Exception) -> None:
@@ -121,12 +139,13 @@ class Ingress:
             raise self._not_stored(stored)
         if self._stats.troubles:
             self._stats.troubles.pop("journal", None)
+            self._stats.troubles.pop("webhooks", None)
         return _ACCEPTED if stored else _REPEAT
 
-    async def _quarantine(self, body: bytes, path: str, reason: str) -> None:
+    async def _quarantine(self, body: bytes, door: Door, reason: str) -> None:
         """Keep what cannot be read, so that nothing is lost while a template is mended."""
         self._stats.quarantined += 1
-        kind = path.rsplit("/", 1)[-1]
+        kind = door.kind if door.account == DEFAULT_ACCOUNT else f"{door.account}/{door.kind}"
         self._stats.troubles["quarantine"] = f"a webhook body could not be read ({kind}): {reason}"
         log.error(
             "a webhook body could not be read; kept in quarantine", path=kind, reason=reason, size_bytes=len(body)
@@ -145,17 +164,17 @@ class Ingress:
         if error is not None:
             raise self._not_stored(error)
 
-    def _not_stored(self, error: Exception) -> _Refusal:
+    def _not_stored(self, error: Exception) -> Refusal:
         self._stats.troubles["journal"] = str(error)
-        return _Refusal(503, "this cannot be stored right now: try again", ((b"retry-after", b"5"),))
+        return Refusal(503, "this cannot be stored right now: try again", headers=((b"retry-after", b"5"),))
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body. Raises _Refusal when it is too large or takes too long."""
+        """The whole body. Raises Refusal when it is too large or takes too long."""
         try:
             async with asyncio.timeout(self._deadline_s):
                 return await _read(scope, receive)
         except TimeoutError:
-            raise _Refusal(408, f"the body did not arrive within {self._deadline_s:g} s") from None
+            raise Refusal(408, f"the body did not arrive within {self._deadline_s:g} s") from None
 
 
 class _Disconnected(Exception):
@@ -163,7 +182,7 @@ class _Disconnected(Exception):
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises _Refusal when it is too large."""
+    """The whole body. Raises Refusal when it is too large."""
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > _MOST_DISCARDED:
             raise _too_large()
@@ -192,8 +211,8 @@ async def _receive(receive: Receive) -> MutableMapping[str, Any]:
     return message
 
 
-def _too_large() -> _Refusal:
-    return _Refusal(413, f"the body is larger than {MAX_BODY_BYTES} bytes", ((b"connection", b"close"),))
+def _too_large() -> Refusal:
+    return Refusal(413, f"the body is larger than {MAX_BODY_BYTES} bytes", headers=((b"connection", b"close"),))
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sinchflow.errors import CannotStart
-from sinchflow.sinch.signature import SignatureKey
+from sinchflow.sinch.signature import BadKey, SignatureKey, Verifier
 
 #: In the project's root.
 KEYS_FILE = "signature-keys.json"
@@ -76,6 +76,10 @@ def _checked(keys: list[SignatureKey], data: bytes) -> list[SignatureKey]:
         if key.key_id in seen:
             raise CannotStart(f"{KEYS_FILE}:{_line(data, number)}: key {key.key_id} stands there twice: delete one")
         seen.add(key.key_id)
+        try:
+            Verifier([key])
+        except BadKey as error:
+            raise CannotStart(f"{KEYS_FILE}:{_line(data, number)}: {error}, or restore the file from Git") from error
     return keys
 
 

@@ -13,6 +13,10 @@ from sinchflow.runtime.stats import Stats
 Gauges = dict[str, tuple[str, Callable[[], float]]]
 
 
+#: Troubles that are shown as 0 while they are none.
+_SUBJECTS = ("provider", "journal", "reload", "quarantine", "webhooks", "drift", "catch_up")
+
+
 class _Collector:
     def __init__(self, stats: Stats, gauges: Gauges) -> None:
         self._stats = stats
@@ -27,6 +31,7 @@ class _Collector:
             ("sends", "Sends that reached a state.", "state", stats.sends),
             ("provider_calls", "Calls to the provider.", "outcome", stats.calls),
             ("http_calls", "Calls of `http` steps.", "outcome", stats.http_calls),
+            ("fetched", "Events that polling found and no webhook had brought.", "kind", stats.fetched),
             ("reloads", "Reloads of the project.", "outcome", stats.reloads),
         )
         for name, text, label, counts in by_label:
@@ -38,6 +43,7 @@ class _Collector:
             ("repeats", "Events that were known already.", stats.repeats),
             ("quarantined", "Webhook bodies that could not be read.", stats.quarantined),
             ("unmatched", "Events that no flow matched.", stats.unmatched),
+            ("ignored", "Events fetched too late to start anything.", stats.ignored),
             ("throttled", "Matches that a flow's throttle refused.", stats.throttled),
             ("routing_problems", "Flow conditions that failed.", stats.routing_problems),
             ("runs_started", "Runs started.", stats.runs_started),
@@ -47,8 +53,14 @@ class _Collector:
             yield CounterMetricFamily(f"sinchflow_{name}", text, value=count)
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(f"sinchflow_{name}", text, value=read())
+        drift = GaugeMetricFamily(
+            "sinchflow_webhook_drift", "Differences between the webhooks and the project.", labels=["account"]
+        )
+        for account, count in sorted(stats.drift.items()):
+            drift.add_metric([account], count)
+        yield drift
         troubles = GaugeMetricFamily("sinchflow_trouble", "1 for each thing that is wrong now.", labels=["subject"])
-        for subject in sorted({*stats.troubles, "provider", "journal", "reload", "quarantine"}):
+        for subject in sorted({*stats.troubles, *_SUBJECTS}):
             troubles.add_metric([subject], float(subject in stats.troubles))
         yield troubles
 

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from sinchflow.engine.backoff import is_retried, next_attempt
 from sinchflow.journal.journal import Journal
 from sinchflow.model.command import Failed, Outcome, Sent
-from sinchflow.model.project import Limits
+from sinchflow.model.project import DEFAULT_ACCOUNT, Limits
 from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
@@ -55,7 +55,7 @@ class Outbox:
         self,
         *,
         account: str,
-        client: Client,
+        client: Client | None,
         window: CallWindow,
         journal: Journal,
         commits: Commits,
@@ -85,6 +85,14 @@ class Outbox:
         self._wakes_at: datetime | None = None
         self._is_scheduled = False
         self._is_stopping = False
+        #: under which subject this account's trouble is noted
+        self.trouble = "provider" if account == DEFAULT_ACCOUNT else f"provider:{account}"
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether sends would make a call now, had the throttle room."""
+        is_paused = self._paused_until is not None and self._paused_until > self._clock.now()
+        return bool(self._ready or self._parts) and not is_paused and self._client is not None
 
     @property
     def queued(self) -> int:
@@ -117,6 +125,7 @@ class Outbox:
         recipient, now = send.command.to, self._clock.now()
         has_to_wait = (
             self._is_stopping
+            or self._client is None
             or self._calls_under_way
             or self._ready
             or self._parts
@@ -131,11 +140,13 @@ class Outbox:
             self._begin([send], now, is_new=True)
         return not has_to_wait
 
-    def reconnect(self, client: Client, limits: Limits) -> None:
-        """Use other credentials and limits from the next call on; calls made so far still count."""
+    def reconnect(self, client: Client | None, limits: Limits) -> None:
+        """Use other credentials and limits from the next call on; calls made so far still count. None: send nothing."""
         if client is not self._client:
             self._client = client
             self._resume()
+            if client is None and self.queued:
+                self._miss_account()
         self._window.limits = limits
         self._pump_soon()
 
@@ -157,7 +168,12 @@ class Outbox:
             queue.insert(0, send)
         else:
             queue.append(send)
+        if self._client is None:
+            self._miss_account()
         self._pump_soon()
+
+    def _miss_account(self) -> None:
+        self._stats.troubles[self.trouble] = f'account "{self._account}" is not in sinchflow.yaml; its messages wait'
 
     def _pump_soon(self) -> None:
         if not self._is_scheduled:
@@ -167,7 +183,7 @@ class Outbox:
     def _pump(self) -> None:
         """Start as many calls as throttle, pause and the bound on calls at once allow."""
         self._is_scheduled = False
-        while (self._ready or self._parts) and not self._is_stopping:
+        while (self._ready or self._parts) and not self._is_stopping and self._client is not None:
             if self._calls_under_way >= (1 if self._failures else _CALLS_AT_ONCE):
                 return  # a call that ends pumps again
             now = self._clock.now()
@@ -232,7 +248,9 @@ class Outbox:
             log.error("internal error in a call to the provider", exc_info=error)
 
     async def _exchange(self, batch: list[Send]) -> None:
-        result = await messages.send(self._client, [self._body(send) for send in batch])
+        client = self._client  # a reload may take the account away between the storing of a call and the call
+        bodies = [self._body(send) for send in batch]
+        result = NotSent(reason="the account is gone") if client is None else await messages.send(client, bodies)
         self._stats.calls[type(result).__name__] += 1
         settled = self._settled(batch, result)
         if settled:
@@ -251,7 +269,7 @@ class Outbox:
 
     def send_id(self, send: Send) -> str:
         """20 characters that name this send among all of the provider's account: the journal's identity, our key."""
-        return f"{self._journal.identity}{send.id:012x}"
+        return write_send_id(self._journal.identity, send.id)
 
     def _release(self, recipient: str) -> None:
         self._busy.discard(recipient)
@@ -269,7 +287,7 @@ class Outbox:
                 return self._rejected(batch, result)
             case messages.Unauthorised():
                 reason = f"the provider refused the API key (401: {result.message}); check `credentials`"
-                self._stats.troubles["provider"] = reason
+                self._stats.troubles[self.trouble] = reason
                 self._pause(_REFUSED_KEY_PAUSE)
                 return [self._requeue(replace(send, state="held", call=None, reason=reason)) for send in batch]
             case messages.Limited():
@@ -352,7 +370,7 @@ class Outbox:
         """
         self._failures += 1
         if is_away:
-            self._stats.troubles["provider"] = reason
+            self._stats.troubles[self.trouble] = reason
         self._pause(min(_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
 
     def _pause(self, duration: timedelta) -> None:
@@ -363,8 +381,23 @@ class Outbox:
     def _resume(self) -> None:
         self._failures = 0
         self._paused_until = None
-        self._stats.troubles.pop("provider", None)
+        self._stats.troubles.pop(self.trouble, None)
         self._pump_soon()
+
+
+def write_send_id(identity: str, send_id: int) -> str:
+    """`sinchflow_id`: the journal's 8 characters, then the send's key as 12 hexadecimal digits."""
+    return f"{identity}{send_id:012x}"
+
+
+def read_send_id(identity: str, text: object) -> int | None:
+    """The key of a send of this journal's, from a `sinchflow_id`; None when it is of no send of ours."""
+    if not isinstance(text, str) or len(text) != len(identity) + 12 or not text.startswith(identity):
+        return None
+    try:
+        return int(text[len(identity) :], 16)
+    except ValueError:
+        return None
 
 
 def _sent(send: Send, message: dict[str, Any]) -> Settled:

@@ -15,8 +15,9 @@ import httpx
 import msgspec
 from msgspec.structs import replace
 
-from sinchflow.model.command import Answered, CallUrl, Failed
+from sinchflow.model.command import Answered, CallUrl, Failed, Told
 from sinchflow.model.event import clean_data, clean_text
+from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.outbound import OutboundClient, OutboundRefused
 from sinchflow.runtime.secrets import Secrets, show_references
 
@@ -28,13 +29,6 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 #: A server's wish for a pause is heeded up to this.
 _LONGEST_WISH = timedelta(days=1)
-
-
-class Attempted(msgspec.Struct, frozen=True, kw_only=True):
-    """What one attempt gave. `retry_after`: the server's own wish, where it named one."""
-
-    outcome: Answered | Failed
-    retry_after: timedelta | None = None
 
 
 class _TooLarge(Exception):
@@ -49,7 +43,7 @@ async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -
     names = secrets.names_in("\0".join(_texts(command)))
     attempted = await _attempt(client, command, secrets, names)
     outcome = attempted.outcome
-    if not names:
+    if not names or isinstance(outcome, Told):
         return attempted
     if isinstance(outcome, Failed):
         return replace(attempted, outcome=replace(outcome, message=secrets.hide(outcome.message, names)))

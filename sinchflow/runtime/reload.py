@@ -19,6 +19,7 @@ from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
 from sinchflow.language.files import flow_files
 from sinchflow.runtime.catalog import Catalog, Overrides
+from sinchflow.runtime.keyring import KEYS_FILE, read_keys
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.stats import Stats
 
@@ -49,17 +50,20 @@ class Loader:
         """The catalog of the files as they are. Raises CannotStart with all findings, or what else is missing."""
         if not self._root.is_dir():
             raise CannotStart(f"there is no project folder {self._root}: name one with -C, or make one with `init`")
+        # A time that a flow names may have gone by since: that must not keep a daemon from starting again.
+        now = datetime.now(UTC) if self._seen else None
         self._seen = _state_of(self._root)
-        checked = self._checker.check(self._root)
+        checked = self._checker.check(self._root, now=now)
         if checked.has_errors:
             raise CannotStart(_findings(checked))
-        return Catalog(checked, Secrets.from_environment(), self._source_of, self._overrides)
+        keys = () if self._overrides is not None else read_keys(self._root)
+        return Catalog(checked, Secrets.from_environment(), self._source_of, self._overrides, keys=keys)
 
 
 def _state_of(root: Path) -> tuple[object, ...]:
     """What tells one state of the project's files from another."""
     state: list[object] = []
-    for path in (root / "sinchflow.yaml", *flow_files(root / "flows")):
+    for path in (root / "sinchflow.yaml", root / KEYS_FILE, *flow_files(root / "flows")):
         try:
             status = os.stat(path) if isinstance(path, Path) else None
         except OSError:
@@ -146,6 +150,6 @@ class Reloader:
 
 
 def _concerns_us(_change: Change, name: str) -> bool:
-    """YAML files, and folders, which come and go without a change event for each file in them."""
+    """The project's files, and folders, which come and go without a change event for each file in them."""
     path = Path(name)
-    return path.suffix in _SUFFIXES or path.name == "flows" or (not path.suffix and "flows" in path.parts)
+    return path.suffix in _SUFFIXES or path.name in {KEYS_FILE, "flows"} or (not path.suffix and "flows" in path.parts)

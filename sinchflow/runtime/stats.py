@@ -13,6 +13,9 @@ class Stats:
         self.quarantined = 0
         self.refused_requests: Counter[int] = Counter()  #: webhook requests refused, by HTTP status
         self.unmatched = 0
+        self.ignored = 0
+        self.fetched: Counter[str] = Counter()  #: events that polling found and no webhook had brought, by kind
+        self.drift: dict[str, int] = {}  #: by account: differences between our webhooks and those at the provider
         self.throttled = 0
         self.routing_problems = 0
         self.runs_started = 0
@@ -23,5 +26,5 @@ class Stats:
         self.reloads: Counter[str] = Counter()  #: `done`, `refused`
         self.internal_errors = 0
         self.last_reload_at: datetime | None = None
-        #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `quarantine`); empty is healthy
+        #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `webhooks`, …); empty is healthy
         self.troubles: dict[str, str] = {}

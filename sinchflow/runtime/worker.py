@@ -27,7 +27,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -36,12 +35,26 @@ from sinchflow.engine import interpreter
 from sinchflow.engine.routing import Match
 from sinchflow.errors import SinchflowError
 from sinchflow.journal.journal import Journal, Snapshot
-from sinchflow.model.command import Answered, Attempt, CallUrl, Command, Failed, LogLine, Outcome, SendMessage, Skipped
+from sinchflow.model.command import (
+    Answered,
+    AskProvider,
+    Attempt,
+    CallUrl,
+    Command,
+    Failed,
+    LogLine,
+    Outcome,
+    SendMessage,
+    Skipped,
+    Told,
+)
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow
-from sinchflow.model.run import Facts, Run, Transition
+from sinchflow.model.run import Run, Transition
 from sinchflow.model.send import Send
+from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.allowances import Allowances
+from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.backlog import Backlog
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
@@ -49,22 +62,12 @@ from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.lanes import Lanes
-from sinchflow.runtime.outbox import Settled
+from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
-
-
-class TakesSends(Protocol):
-    """Where stored sends go."""
-
-    def begin_now(self, send: Send) -> bool:
-        """Take a new send at once, within the unit that is being gathered; False when it has to wait."""
-        ...
-
-    def put(self, send: Send) -> None:
-        """Take a stored send."""
-        ...
 
 
 class _Active:
@@ -101,10 +104,12 @@ class Worker:
         self._clock = clock
         self._stats = stats
         self._loop = loop
-        self._outbox: TakesSends | None = None
+        self._matching = Matching(journal=journal, clock=clock, stats=stats, catalog=lambda: self.catalog)
+        self._accounts: Accounts | None = None
         self._calls = Calls(
-            loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: self.catalog.secrets, holder=self
-        )
+            loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: self.catalog.secrets,
+            ask=self._ask, holder=self,
+        )  # fmt: skip
         self._lanes = Lanes(clock, self._route_event)
         self._active: dict[int, _Active] = {}
         self._at_work = 0  # runs not at rest
@@ -140,9 +145,9 @@ class Worker:
         """Whether accepted events wait in the journal for room in memory."""
         return not self._backlog.is_empty
 
-    def connect(self, outbox: TakesSends) -> None:
-        """Where sends go from now on."""
-        self._outbox = outbox
+    def connect(self, accounts: Accounts) -> None:
+        """Where sends and questions go from now on."""
+        self._accounts = accounts
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class Worker:
             done = {outcome.command for cursor in run.cursors for outcome in cursor.outcomes}
             for cursor in run.cursors:
                 for command in cursor.commands:
-                    if isinstance(command, CallUrl):
+                    if isinstance(command, CallUrl | AskProvider):
                         attempt = cursor.attempts.get(command.id, Attempt())
                         if attempt.due is None:
                             self._work(active)
@@ -171,7 +176,7 @@ class Worker:
     def _resume_send(self, active: _Active, send: Send) -> None:
         if send.call is None:
             self._work(active)
-            self._put(send)
+            self._outbox(send.command.account).put(send)
         elif send.state == "sending":
             reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
             self._stats.sends["held"] += 1
@@ -196,7 +201,7 @@ class Worker:
                 return
             self._stats.events["manual"] += 1
             try:
-                run_ids = self._start_matches(event, self._matches(event))
+                run_ids = self._start_matches(event, self._matching.matches(event))
             except Exception as error:  # our bug: whoever asked is told; the event stays for the next start
                 self._stats.internal_errors += 1
                 log.exception("internal error while starting by hand", event_id=event_id)
@@ -220,23 +225,10 @@ class Worker:
         if self._is_stopping:
             return  # it is in the journal; the next start routes it
         try:
-            self._start_matches(event, self._matches(event))
+            self._start_matches(event, self._matching.matches(event))
         except Exception:  # our bug: the event stays unrouted until the next start; all others go on
             self._stats.internal_errors += 1
             log.exception("internal error while routing; the event stays in the journal", event_id=event.id)
-
-    def _matches(self, event: Event) -> Sequence[Match]:
-        if event.kind == "manual":
-            flow = self.catalog.flows.get(event.fields.get("flow", ""))
-            return () if flow is None else (Match(flow=flow, match={}),)
-        catalog = self.catalog
-        routed = catalog.router.route(event, self._facts(event.contact), self._clock.now(), catalog.templates)
-        for problem in routed.problems:
-            self._stats.routing_problems += 1
-            log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))
-        if not routed.matches:
-            self._stats.unmatched += 1
-        return routed.matches
 
     def _start_matches(self, event: Event, matches: Sequence[Match]) -> list[int]:
         """Start the runs of an event; all that follows from it is one unit. Returns their ids."""
@@ -245,7 +237,7 @@ class Worker:
         for match in matches:
             run_id = self._journal.new_id()
             transition = interpreter.start(
-                match.flow, run_id, event, match.match, self._facts(event.contact), now, self.catalog.templates
+                match.flow, run_id, event, match.match, self._matching.facts(event.contact), now, self.catalog.templates
             )
             if self._allowances.admit_run(match.flow, transition.run, now):
                 started.append((match.flow, transition))
@@ -266,9 +258,6 @@ class Worker:
             tell(event, [match.flow.name for match in matches], [flow.name for flow, _ in started])
         return [transition.run.id for _, transition in started]
 
-    def _facts(self, contact: str | None) -> Facts:
-        return self.catalog.facts if contact is None else replace(self.catalog.facts, contact={"number": contact})
-
     # --- runs -------------------------------------------------------------------------------------------------------
 
     def settle(self, settled: Sequence[Settled]) -> None:
@@ -288,7 +277,7 @@ class Worker:
                     self._rest(active)
         self._commits.flush_soon()
 
-    def called(self, run_id: int, outcome: Answered | Failed) -> None:
+    def called(self, run_id: int, outcome: Answered | Told | Failed) -> None:
         """See `HoldsRuns.called`."""
         active = self._active[run_id]
         self._work(active)
@@ -316,7 +305,7 @@ class Worker:
                 active.event = self._journal.event(run.event_id)
             if active.event is None:
                 raise LookupError(f"event {run.event_id} is not in the journal")
-            facts = self._facts(run.contact)
+            facts = self._matching.facts(run.contact)
             return interpreter.advance(active.flow, run, active.event, outcome, facts, now, self.catalog.templates)
         except Exception:
             self._stats.internal_errors += 1
@@ -339,7 +328,7 @@ class Worker:
             if refusal is None:
                 # One of several would travel alone, and the others in a second call.
                 is_alone = len(transition.commands) == 1 and command.to not in self._storing_to
-                if not (is_alone and self._outbox is not None and self._outbox.begin_now(send)):
+                if not (is_alone and self._outbox(command.account).begin_now(send)):
                     unit.new_sends.append(send)
                     to_do.append(send)
                     self._storing_to[command.to] += 1
@@ -365,8 +354,8 @@ class Worker:
                 self._storing_to[each.command.to] -= 1
                 if not self._storing_to[each.command.to]:
                     del self._storing_to[each.command.to]
-                self._put(each)
-            elif isinstance(each, CallUrl):
+                self._outbox(each.command.account).put(each)
+            elif isinstance(each, CallUrl | AskProvider):
                 self._calls.call(active.run.id, each, Attempt())
             elif isinstance(each, LogLine):
                 log.info(each.text, run=active.run.id, flow=active.run.flow)
@@ -375,9 +364,14 @@ class Worker:
         elif active.run.is_final:
             self._end(active)
 
-    def _put(self, send: Send) -> None:
-        if self._outbox is not None:
-            self._outbox.put(send)
+    def _outbox(self, account: str) -> Outbox:
+        assert self._accounts is not None  # connected before anything is taken up
+        return self._accounts.outbox(account)
+
+    async def _ask(self, command: AskProvider) -> Attempted:
+        assert self._accounts is not None
+        source_number = self.catalog.facts.source_numbers.get(command.account)
+        return await ask_provider(self._accounts.questions(command.account), command, source_number)
 
     def _end(self, active: _Active) -> None:
         run = active.run
@@ -408,21 +402,21 @@ class Worker:
 
     # --- http calls that are tried again ----------------------------------------------------------------------------
 
-    def backs_off(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """See `HoldsRuns.backs_off`."""
         active = self._active[run_id]
         self._keep_attempt(active, command, attempt)
         self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
         self._rest(active)
 
-    def begins(self, run_id: int, command: CallUrl, attempt: Attempt, then: Callable[[], None]) -> None:
+    def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
         """See `HoldsRuns.begins`."""
         active = self._active[run_id]
         self._work(active)
         self._keep_attempt(active, command, attempt)
         self._commits.unit.thens.append(then)
 
-    def _keep_attempt(self, active: _Active, command: CallUrl, attempt: Attempt) -> None:
+    def _keep_attempt(self, active: _Active, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Store with the run how far the performing of its call has come."""
         cursors = tuple(
             replace(cursor, attempts={**cursor.attempts, command.id: attempt})

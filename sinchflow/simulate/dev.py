@@ -18,14 +18,16 @@ import structlog
 from starlette.routing import BaseRoute
 
 from sinchflow.model.event import Event
-from sinchflow.runtime.catalog import Connection, Overrides
+from sinchflow.runtime.catalog import Overrides
+from sinchflow.runtime.connections import Connection, Hooks
 from sinchflow.runtime.daemon import Daemon, Options
 from sinchflow.runtime.secrets import PREFIX, Secrets
 from sinchflow.runtime.servers import listen, open_server
 from sinchflow.simulate.conversation import Conversation
 from sinchflow.simulate.message import Message
 from sinchflow.simulate.outside import OutsideWorld
-from sinchflow.simulate.provider import Hooks, SimulatedSinch
+from sinchflow.simulate import provider
+from sinchflow.simulate.provider import SimulatedSinch
 from sinchflow.simulate.pushes import Pusher
 
 #: The token in the webhooks' path (design.md section 5).
@@ -121,9 +123,8 @@ class Dev:
         self.daemon = Daemon(
             self._options,
             overrides=Overrides(
-                connection=Connection(base_url=base_url, api_key=TOKEN, api_secret=key),
-                webhook_token=TOKEN,
-                source_number=OUR_NUMBER,
+                connection=Connection(base_url=base_url, api_key=TOKEN, api_secret=key, source_number=OUR_NUMBER),
+                hooks=Hooks(token=TOKEN),
             ),
             transport=self._outside,
             routes=routes,
@@ -132,7 +133,7 @@ class Dev:
         undo.push_async_callback(self.daemon.stop)
         self.daemon.worker.on_routed.append(self._note_routed)
         hooks = f"http://127.0.0.1:{self.daemon.port}/hooks/{TOKEN}"
-        sinch.hooks = Hooks(inbound_url=f"{hooks}/inbound", receipts_url=f"{hooks}/receipts")
+        sinch.hooks = provider.Hooks(inbound_url=f"{hooks}/inbound", receipts_url=f"{hooks}/receipts")
         await sinch.start()
         undo.push_async_callback(sinch.stop)
         self._warn_of_stand_ins()

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from sinchflow.errors import JournalError
 from sinchflow.journal.memory import MemoryJournal
+from sinchflow.runtime.connections import Hooks
+from sinchflow.runtime.guard import Guard
 from sinchflow.runtime.ingress import MAX_BODY_BYTES, Ingress
 from sinchflow.runtime.stats import Stats
 
@@ -50,7 +52,8 @@ class Door:
         self.taken: list[str] = []
         self.journal = journal(loop.call_soon)
         self.app = Ingress(
-            journal=self.journal, clock=clock, stats=self.stats, loop=loop, token=lambda: TOKEN,
+            journal=self.journal, clock=clock, stats=self.stats, loop=loop,
+            guard=lambda: Guard(Hooks(token=TOKEN), ["default"], {}),
             take=lambda event: self.taken.append(event.key), deadline_s=0.05,
         )  # fmt: skip
 
@@ -109,7 +112,7 @@ def test_body_that_cannot_be_read_is_refused_with_a_reason_and_kept(clock, body,
         ("/hooks/t%C3%B6ken/inbound", "POST", 404, "token"),
         ("/hooks/%ff%fe/inbound", "POST", 404, "token"),
         ("/hooks/wrong/inbound", "GET", 404, "token"),
-        (f"/hooks/{TOKEN}/inbound", "GET", 405, "webhooks are POST"),
+        (f"/hooks/{TOKEN}/inbound", "DELETE", 405, "webhooks are POST"),
         (f"/hooks/{TOKEN}/receipts", "PUT", 405, "webhooks are POST"),
         ("/health", "GET", 404, "no such path"),
         ("/metrics", "GET", 404, "no such path"),

@@ -153,7 +153,7 @@ def test_whole_project_file_swaps(play, house, eventually):
         await eventually(lambda: house.daemon.worker.is_idle)
         assert {text for _, text in house.got()[1:]} == {"AEST"}
         assert len(house.got()) == 3
-        assert house.daemon._outbox._window.limits.calls == 7
+        assert house.daemon._accounts.outbox("default")._window.limits.calls == 7
 
     play(scenario)
 

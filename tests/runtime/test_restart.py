@@ -242,8 +242,10 @@ def test_calls_of_the_former_process_count_in_the_window(house, scene, eventuall
                 return (await house.states()).get(OTHER) == "queued"
 
             await eventually(is_queued)
-            opens_at = house.daemon._outbox._window.opens_at(house.daemon._outbox._clock.now(), 1)
-            assert opens_at - house.daemon._outbox._clock.now() > timedelta(minutes=14)
+            opens_at = house.daemon._accounts.outbox("default")._window.opens_at(
+                house.daemon._accounts.outbox("default")._clock.now(), 1
+            )
+            assert opens_at - house.daemon._accounts.outbox("default")._clock.now() > timedelta(minutes=14)
         assert len(house.sim.calls) == 2
 
     scene(scenario, limits="{calls: 4, per: 1h}")

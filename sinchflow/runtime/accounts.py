@@ -1,0 +1,145 @@
+"""The project's accounts at work: for each its client, its throttle, its outbox and its line for questions.
+
+An account that is gone from the project file keeps its outbox, closed: what is queued there waits, visibly, until the
+account is back.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from sinchflow.journal.journal import Journal
+from sinchflow.model.project import Limits
+from sinchflow.model.send import Call
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.connections import Connection, open_client
+from sinchflow.runtime.line import Line, Rank, RankedCalls
+from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.window import CallWindow
+from sinchflow.sinch.client import Client
+
+log = structlog.get_logger("sinchflow")
+
+#: A client that is no longer used is closed after this: longer than any call takes.
+_LAST_CALLS = timedelta(minutes=2)
+
+
+class _Account:
+    __slots__ = ("client", "line", "outbox", "peer")
+
+    def __init__(self, peer: tuple[str | None, ...] | None, client: Client | None, outbox: Outbox, line: Line) -> None:
+        self.peer = peer
+        self.client = client
+        self.outbox = outbox
+        self.line = line
+
+
+class Accounts:
+    """See the module's text. On the loop's thread only."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        commits: Commits,
+        clock: Clock,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+        settle: Callable[[Sequence[Settled]], None],
+        calls: Iterable[Call],
+    ) -> None:
+        """calls: those that the throttles still count, of all accounts."""
+        self._journal = journal
+        self._commits = commits
+        self._clock = clock
+        self._stats = stats
+        self._loop = loop
+        self._settle = settle
+        self._accounts: dict[str, _Account] = {}
+        self._past: dict[str, list[datetime]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._old_clients: set[Client] = set()
+        for call in calls:
+            self._past.setdefault(call.account, []).append(call.started_at)
+
+    @property
+    def queued(self) -> int:
+        """Sends that wait for a call, over all accounts."""
+        return sum(each.outbox.queued for each in self._accounts.values())
+
+    def outbox(self, account: str) -> Outbox:
+        """The account's outbox; a closed one when the project does not have the account."""
+        return (self._accounts.get(account) or self._open(account, None)).outbox
+
+    def questions(self, account: str) -> RankedCalls:
+        """For questions that a run waits for."""
+        return (self._accounts.get(account) or self._open(account, None)).line.calls(Rank.QUESTION)
+
+    def polls(self, account: str) -> RankedCalls:
+        """For what a timer asks."""
+        return (self._accounts.get(account) or self._open(account, None)).line.calls(Rank.POLL)
+
+    def connect(self, connections: Mapping[str, Connection], *, anew: bool = False) -> None:
+        """Use these connections from the next call on. anew: also where nothing has changed (a key may work again)."""
+        for name in self._accounts.keys() - connections.keys():
+            self._reconnect(name, None, anew=False)
+        for name, connection in connections.items():
+            if name in self._accounts:
+                is_in_trouble = self._accounts[name].outbox.trouble in self._stats.troubles
+                self._reconnect(name, connection, anew=anew and is_in_trouble)
+            else:
+                self._open(name, connection)
+
+    async def stop(self) -> None:
+        """Start no more calls, and wait for those under way."""
+        for each in self._accounts.values():
+            await each.outbox.stop()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for each in self._accounts.values():
+            if each.client is not None:
+                await each.client.close()
+        for client in self._old_clients:
+            await client.close()
+
+    def _open(self, name: str, connection: Connection | None) -> _Account:
+        client = None if connection is None else open_client(connection)
+        limits = Limits() if connection is None else connection.limits
+        window = CallWindow(limits, self._past.pop(name, ()))
+        outbox = Outbox(
+            account=name, client=client, window=window, journal=self._journal, commits=self._commits,
+            clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
+        )  # fmt: skip
+        line = Line(
+            account=name, client=client, window=window, has_sends=lambda: outbox.has_ready, journal=self._journal,
+            commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
+        )  # fmt: skip
+        opened = self._accounts[name] = _Account(None if connection is None else connection.peer, client, outbox, line)
+        return opened
+
+    def _reconnect(self, name: str, connection: Connection | None, *, anew: bool) -> None:
+        account = self._accounts[name]
+        peer = None if connection is None else connection.peer
+        if peer != account.peer or anew:
+            if account.client is not None:
+                self._retire(account.client)
+            account.client = account.line.client = None if connection is None else open_client(connection)
+            account.peer = peer
+        account.outbox.reconnect(account.client, Limits() if connection is None else connection.limits)
+
+    def _retire(self, client: Client) -> None:
+        """Close the client once its last call must have ended."""
+        self._old_clients.add(client)
+
+        def close() -> None:
+            self._old_clients.discard(client)
+            task = self._loop.create_task(client.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+        self._clock.call_at(self._clock.now() + _LAST_CALLS, close)

@@ -1,0 +1,64 @@
+"""Which flows an event starts: asks the router over the live catalog, with what only the journal knows."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+from msgspec.structs import replace
+
+from sinchflow.engine.address import step_at
+from sinchflow.engine.routing import Match
+from sinchflow.journal.journal import Journal
+from sinchflow.model.event import Event
+from sinchflow.model.run import Facts
+from sinchflow.model.send import SentBy
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.outbox import read_send_id
+from sinchflow.runtime.stats import Stats
+
+log = structlog.get_logger("sinchflow")
+
+
+class Matching:
+    """Events to matches, over the catalog that `catalog` gives at that moment."""
+
+    def __init__(self, *, journal: Journal, clock: Clock, stats: Stats, catalog: Callable[[], Catalog]) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._stats = stats
+        self._catalog = catalog
+
+    def matches(self, event: Event) -> Sequence[Match]:
+        """The flows that the event starts, in order."""
+        catalog = self._catalog()
+        if event.kind == "manual":
+            flow = catalog.flows.get(event.fields.get("flow", ""))
+            return () if flow is None else (Match(flow=flow, match={}),)
+        if event.ignored is not None:
+            self._stats.ignored += 1
+            return ()
+        routed = catalog.router.route(
+            event, self.facts(event.contact), self._clock.now(), catalog.templates, lambda: self._sent_by(event)
+        )
+        for problem in routed.problems:
+            self._stats.routing_problems += 1
+            log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))
+        if not routed.matches:
+            self._stats.unmatched += 1
+        return routed.matches
+
+    def facts(self, contact: str | None) -> Facts:
+        """What the engine may look at, for a run with this contact."""
+        facts = self._catalog().facts
+        return facts if contact is None else replace(facts, contact={"number": contact})
+
+    def _sent_by(self, receipt: Event) -> SentBy | None:
+        """Whose message a receipt is about. Its send was stored before the call, so it is there before any receipt."""
+        send_id = read_send_id(self._journal.identity, (receipt.fields.get("metadata") or {}).get("sinchflow_id"))
+        origin = None if send_id is None else self._journal.send_origin(send_id)
+        if origin is None:
+            return None
+        address = origin.command.split(":")[1]
+        flow = self._catalog().flow(origin.digest)
+        step = None if flow is None else step_at(flow, address).id
+        return SentBy(flow=origin.flow, step=step or address, run=origin.run)
