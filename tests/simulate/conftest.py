@@ -1,12 +1,17 @@
 """The simulated Sinch on a loopback port, and webhooks that keep what is pushed to them."""
 
 import asyncio
+import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import uvicorn
+from jsonschema import Draft202012Validator
 
 from sinchflow.simulate.provider import SimulatedSinch
 
@@ -77,3 +82,44 @@ def serve() -> Callable[[SimulatedSinch], AbstractAsyncContextManager[str]]:
 def webhooks() -> Callable[..., AbstractAsyncContextManager[Webhooks]]:
     """Run webhooks that answer with the given statuses first: `async with webhooks(500) as hook`."""
     return lambda *statuses: Webhooks(*statuses).running()
+
+
+@pytest.fixture
+def fits() -> Callable[[str, Any], None]:
+    """Hold an answer against a schema of the vendor's specification, and its members against the schema's."""
+    path = Path(__file__).parent / "data" / "openapi-sim.json"
+    schemas: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+
+    def check(name: str, data: Any) -> None:
+        validator = Draft202012Validator({**schemas, "$ref": f"#/components/schemas/{name}"})
+        validator.validate(data)
+        if isinstance(data, dict):
+            assert set(data) <= set(schemas["components"]["schemas"][name]["properties"])
+
+    return check
+
+
+@pytest.fixture
+def talk() -> Callable[..., Any]:
+    """Run `main(http)` with a client of the simulated Sinch's API, in this process and without sockets.
+
+    While `main` runs the simulated Sinch pushes.
+    """
+
+    def run(sim: SimulatedSinch, main: Callable[[httpx.AsyncClient], Awaitable[Any]], **how: Any) -> Any:
+        async def whole() -> Any:
+            transport = httpx.ASGITransport(app=sim)  # type: ignore[arg-type]
+            how.setdefault("auth", ("k", "s"))
+            await sim.start()
+            try:
+                async with (
+                    asyncio.timeout(20),
+                    httpx.AsyncClient(transport=transport, base_url="http://sinch", **how) as http,
+                ):
+                    return await main(http)
+            finally:
+                await sim.stop()
+
+        return asyncio.run(whole())
+
+    return run
