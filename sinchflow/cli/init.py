@@ -31,9 +31,11 @@ credentials:
   api_secret: "{{{{ secrets.SINCH_API_SECRET }}}}"
 
 # The secret part of the addresses that Sinch calls, /hooks/TOKEN/inbound and /hooks/TOKEN/receipts.
-# Make one with `openssl rand -hex 24` and set SINCHFLOW_SECRET_HOOK_TOKEN.
+# Make one with `openssl rand -hex 24` and set SINCHFLOW_SECRET_HOOK_TOKEN. With `public_url`, the address at which Sinch
+# reaches this machine, `sinchflow apply` registers the webhooks.
 webhooks:
   token: "{{{{ secrets.HOOK_TOKEN }}}}"
+  # public_url: https://sms.example.com
 
 # What `local` means in templates: now() | local('%H:%M').
 timezone: UTC
@@ -49,6 +51,9 @@ timezone: UTC
 
 # The brake for two machines that answer each other: at most so many messages to one person.
 # policy: {{max_sends_per_contact: {{max: 10, per: 10m}}}}
+
+# Fetch what webhooks missed while the daemon was away. Only where no other program reads this account's replies.
+# catch_up: {{on_start: true, every: 10m}}
 
 # Private addresses that `http` steps may reach all the same.
 # outbound: {{allow: [127.0.0.1, crm.internal]}}
@@ -84,6 +89,7 @@ def init(
       out-of-hours            tells people at night when they can expect an answer
       escalate-to-chat        hands a conversation over to the team's chat
       failed-receipt-to-crm   reports messages that could not be delivered to a URL
+      opt-outs-to-crm         tells a URL who wants no more messages
       all                     all of these
 
     \b

@@ -4,7 +4,15 @@ import json
 
 import pytest
 
-TEMPLATES = ("opening-hours", "keyword-menu", "out-of-hours", "escalate-to-chat", "failed-receipt-to-crm", "all")
+TEMPLATES = (
+    "opening-hours",
+    "keyword-menu",
+    "out-of-hours",
+    "escalate-to-chat",
+    "failed-receipt-to-crm",
+    "opt-outs-to-crm",
+    "all",
+)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
