@@ -28,16 +28,16 @@ def run(
     one with errors keeps the old ones in service. Nothing acknowledged is lost, however the daemon ends.
 
     \b
-    Webhooks to register at Sinch (TOKEN is webhooks.token):
-      https://YOUR-HOST/hooks/TOKEN/inbound
-      https://YOUR-HOST/hooks/TOKEN/receipts
+    Sinch has to know where to call: `sinchflow plan` shows the webhooks that are missing, `sinchflow apply` makes them.
 
     \b
     Examples:
       sinchflow run
       sinchflow -C shop run --port 9000 --data /var/lib/sinchflow
     """
+    from sinchflow.deploy.drift import drifted
     from sinchflow.runtime.daemon import Options, serve
 
     data_folder = data_folder_of(context, data)
-    serve(Options(root=root_of(context), data=data_folder, host=host, port=port, admin_port=admin_port))
+    options = Options(root=root_of(context), data=data_folder, host=host, port=port, admin_port=admin_port)
+    serve(options, check_drift=drifted)

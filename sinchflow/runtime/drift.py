@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import structlog
 
+from sinchflow.errors import SinchflowError
 from sinchflow.model.project import DEFAULT_ACCOUNT, Webhooks
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.connections import Hooks
@@ -45,11 +46,11 @@ class DriftWatch:
             await self._sleep(every)
 
     async def look(self, hooks: Hooks, webhooks: Webhooks) -> None:
-        """Check once. While the provider cannot be asked, what was found last still stands."""
+        """Check once. While that cannot be done, what was found last still stands."""
         try:
             differences = await self._check(self._calls, hooks, webhooks, self._account)
-        except CallFailed as failure:
-            log.warning("webhooks cannot be compared", account=self._account, reason=failure.message)
+        except (CallFailed, SinchflowError) as failure:
+            log.warning("webhooks cannot be compared", account=self._account, reason=str(failure))
             return
         before = self._stats.drift.get(self._account, 0)
         self._stats.drift[self._account] = len(differences)
