@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sinchflow.cli.webhooks import Section, Site
     from sinchflow.deploy.apply import Applied
     from sinchflow.deploy.selftest import Tested
+    from sinchflow.deploy.show import Tone
 
 _ADVICE = """\
 Advice for account {account}: catch-up is off. What Sinch cannot deliver while the daemon is down is lost for sinchflow
@@ -21,7 +22,7 @@ after the last retry. With `catch_up: {{on_start: true, every: 10m}}` it fetches
 missed, stores them, and confirms them to Sinch, which hides them from other programs that poll this account. So turn it
 on where nobody else reads the account."""
 
-_MARKS = {"ok": ("ok", "add"), "failed": ("FAILED", "remove"), "unreachable": ("not tested", "quiet")}
+_MARKS: "dict[str, tuple[str, Tone]]" = {"ok": ("ok", "add"), "failed": ("FAILED", "remove"), "unreachable": ("not tested", "quiet")}
 
 
 def apply(
@@ -140,7 +141,7 @@ def _tell_tests(tests: "dict[str, Sequence[Tested]]") -> None:
         print(f"Self-test of account {account}")
         for each in results:
             mark, tone = _MARKS[each.state]
-            print_lines([Line(f"  {each.kind:<9} {each.url}  {mark}: {each.words}", tone)])  # type: ignore[arg-type]
+            print_lines([Line(f"  {each.kind:<9} {each.url}  {mark}: {each.words}", tone)])
 
 
 def _data(site: "Site", section: "Section", applied: "Applied", tests: "dict[str, Sequence[Tested]]") -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from msgspec.structs import replace
 
 from sinchflow.cli.provider import Provider, reach
 from sinchflow.errors import CannotStart, ProviderError
@@ -19,6 +18,7 @@ from sinchflow.sinch import signature_keys
 from sinchflow.sinch.client import Calls
 from sinchflow.sinch.failure import CallFailed
 from sinchflow.sinch.signature import SignatureKey
+from sinchflow.sinch.signature_keys import KeyInfo
 
 T = TypeVar("T")
 
@@ -84,21 +84,13 @@ class Signing:
         """What there is now."""
 
         async def look(calls: Calls) -> State:
-            listed = await signature_keys.list_keys(calls)
+            there = {key.key_id: key for key in await signature_keys.list_keys(calls)}
             enabled = await signature_keys.enabled_key(calls)
-            there = {key.key_id: key for key in listed}
+            gone = [key for key in self.stored.values() if key.key_id not in there]
+            keys = [self._key(key, is_at_sinch=True) for key in there.values()]
             return State(
                 account=self._account,
-                keys=tuple(
-                    Key(
-                        key_id=key.key_id,
-                        digest=key.digest,
-                        created=key.created,
-                        is_stored=key.key_id in self.stored,
-                        is_at_sinch=key.key_id in there,
-                    )
-                    for key in {**self.stored, **there}.values()
-                ),
+                keys=(*keys, *(self._key(key, is_at_sinch=False) for key in gone)),
                 enabled=None if enabled is None else enabled.key_id,
                 signature=self._signature,
             )
@@ -109,8 +101,7 @@ class Signing:
         """Make a key and store its public part. Raises CannotStart with the public part when it cannot be stored."""
         if not os.access(self._root, os.W_OK):
             raise CannotStart(f"{self._root / KEYS_FILE} cannot be written: no key is created that could not be kept")
-        made = self._reach(lambda calls: signature_keys.create_key(calls, digest))
-        key = replace(made, account=self._account)
+        key = self._reach(lambda calls: signature_keys.create_key(calls, digest, self._account))
         try:
             write_keys(self._root, [*read_keys(self._root), key])
         except CannotStart as error:
@@ -137,6 +128,12 @@ class Signing:
                 raise
         if self.stored.pop(key_id, None) is not None:
             write_keys(self._root, [key for key in read_keys(self._root) if key.key_id != key_id])
+
+    def _key(self, key: SignatureKey | KeyInfo, *, is_at_sinch: bool) -> Key:
+        is_stored = key.key_id in self.stored
+        return Key(
+            key_id=key.key_id, digest=key.digest, created=key.created, is_stored=is_stored, is_at_sinch=is_at_sinch
+        )
 
     def _reach(self, ask: Callable[[Calls], Awaitable[T]]) -> T:
         try:

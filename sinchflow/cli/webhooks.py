@@ -53,7 +53,8 @@ class Site:
         """What is to do in each account. Raises UsageError when an id to adopt is nothing to adopt."""
         ids = tuple(adopted_ids)
         wanted = {each.account: wanted_webhooks(self.hooks, self.settings, each.account) for each in self._connections}
-        sections, conflicts = [], set()
+        sections: list[Section] = []
+        conflicts: set[str] = set()
         for connection in self._connections:
             name, found = connection.account, self.reach(connection, list_webhooks)
             plain = make_plan(name, self.settings.name, wanted[name], found)

@@ -8,11 +8,11 @@ import msgspec
 
 from sinchflow.deploy.compare import Difference
 from sinchflow.deploy.mask import HIDDEN, Mask
-from sinchflow.deploy.plan import Change, Plan
+from sinchflow.deploy.plan import Action, Change, Plan
 
 Tone = Literal["add", "change", "remove", "warn", "quiet", "plain"]
 
-_SIGNS: dict[str, tuple[str, Tone]] = {
+_SIGNS: dict[Action, tuple[str, Tone]] = {
     "create": ("+", "add"),
     "update": ("~", "change"),
     "adopt": ("~", "change"),
@@ -22,7 +22,7 @@ _SIGNS: dict[str, tuple[str, Tone]] = {
     "keep": ("=", "quiet"),
     "foreign": (" ", "quiet"),
 }
-_SUMMARY = {
+_SUMMARY: dict[Action, str] = {
     "create": "to create",
     "update": "to update",
     "adopt": "to adopt",
