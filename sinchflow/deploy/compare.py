@@ -37,7 +37,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 def marker_of(webhook: Webhook) -> tuple[str, str] | None:
     """Name of the deployment and kind that a webhook is marked with; None without a mark as we write it."""
-    name, slash, kind = _lower(webhook.headers).get(MARKER.lower(), "").partition("/")
+    name, slash, kind = _lower(webhook.headers).get(MARKER.lower(), "").rpartition("/")
     return (name, kind) if slash else None
 
 

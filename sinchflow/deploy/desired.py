@@ -38,7 +38,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def wanted_webhooks(hooks: Hooks, settings: Webhooks, account: str) -> tuple[Wanted, ...]:
     """What this account should have. Raises CannotStart when the project has no public address, or one of no use."""
     public_url = _public_url(hooks)
-    secret = {} if hooks.secret is None else {SECRET: hooks.secret}
+    secret = {} if hooks.secret is None else {SECRET: _header_value(hooks.secret)}
     return tuple(
         Wanted(
             kind=kind,
@@ -63,6 +63,12 @@ def split_version(url: str) -> tuple[str, int]:
 def with_version(url: str, version: int) -> str:
     """The address in this version."""
     return url if version == 1 else f"{url}?v={version}"
+
+
+def _header_value(secret: str) -> str:
+    if not re.fullmatch(r"[!-~](?:[ -~]{0,998}[!-~])?", secret):
+        raise CannotStart("webhooks.secret travels in a header: it may hold up to 1000 printable ASCII characters")
+    return secret
 
 
 def _public_url(hooks: Hooks) -> str:

@@ -6,6 +6,7 @@ from sinchflow.deploy.desired import wanted_webhooks
 from sinchflow.deploy.mask import Mask
 from sinchflow.deploy.plan import Change, Plan, make_plan
 from sinchflow.deploy.show import difference_words
+from sinchflow.errors import CannotStart
 from sinchflow.model.project import Webhooks
 from sinchflow.runtime.connections import Hooks
 from sinchflow.sinch.client import Calls
@@ -15,11 +16,14 @@ from sinchflow.sinch.webhooks import list_webhooks
 async def drifted(calls: Calls, hooks: Hooks, webhooks: Webhooks, account: str) -> Sequence[str]:
     """What differs, one line each, without secrets. Raises CallFailed when the provider does not say what it has.
 
-    Without a public address the project registers no webhooks, and nothing can differ.
+    Without a public address the project registers no webhooks, and nothing can differ; one of no use is a difference.
     """
     if hooks.public_url is None:
         return ()
-    wanted = wanted_webhooks(hooks, webhooks, account)
+    try:
+        wanted = wanted_webhooks(hooks, webhooks, account)
+    except CannotStart as error:
+        return (str(error),)
     plan = make_plan(account, webhooks.name, wanted, await list_webhooks(calls))
     return drift_lines(plan, Mask(hooks))
 

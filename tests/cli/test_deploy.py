@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -260,3 +261,25 @@ def test_help_teaches_with_an_example(run, name):
     shown = run(*name.split(), "--help")
     assert shown.code == 0
     assert "Example" in shown.out.split("Options:")[0]
+
+
+def test_apply_finds_the_daemon_at_its_public_address(run, sim, tmp_path, monkeypatch):
+    settings = (tmp_path / "sinchflow.yaml").read_text()
+    settings = settings.replace('"http://127.0.0.1:9/sms"', '"{{ env.PUBLIC_URL }}"') + "env: [PUBLIC_URL]\n"
+    (tmp_path / "sinchflow.yaml").write_text(settings)
+    monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:9")
+    command = [sys.executable, "-m", "sinchflow", "run", "--port", "0", "--admin-port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as daemon:
+        try:
+            next(line for line in daemon.stderr if json.loads(line)["event"] == "ready")
+            port = json.loads((tmp_path / ".sinchflow/daemon.json").read_text())["port"]
+            monkeypatch.setenv("PUBLIC_URL", f"http://127.0.0.1:{port}")
+            good = run("apply")
+            monkeypatch.setenv("SINCHFLOW_SECRET_HOOK_SECRET", "another-secret")
+            bad = run("apply", "--account", "nz")
+        finally:
+            daemon.kill()
+    assert good.code == 0
+    assert good.out.count("  ok: the daemon answers\n") == 6
+    assert bad.code == 1
+    assert bad.out.count("FAILED: the header X-Sinchflow-Secret holds another secret than the daemon's") == 3

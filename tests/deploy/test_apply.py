@@ -276,3 +276,8 @@ def test_one_that_is_gone_already_needs_no_deleting(sim):
 
 def test_without_a_public_address_nothing_can_differ(sim):
     assert drift(sim, Hooks(token=TOKEN)) == []
+
+
+def test_public_address_of_no_use_is_drift(sim):
+    (line,) = drift(sim, Hooks(token=TOKEN, public_url="sms.example.com"))
+    assert "is no address that Sinch can call" in line
