@@ -76,6 +76,7 @@ class Reply(msgspec.Struct, gc=False):
     answers: Message | None = None
     attachments: Sequence[Attachment] = ()
     is_opt_out: bool = False
+    at: float = 0.0  #: `date_received` to the microsecond, in seconds since the epoch
 
 
 class OptOut(msgspec.Struct, gc=False):

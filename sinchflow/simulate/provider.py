@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from sinchflow.simulate import bodies, opt_out_list, queues
+from sinchflow.simulate import bodies, opt_out_list, queues, reporting
 from sinchflow.simulate.access import Access, AuthKind
 from sinchflow.simulate.account import Account
 from sinchflow.simulate.call import Call, feature_off, not_allowed, not_found
@@ -31,6 +31,14 @@ from sinchflow.simulate.features import Features
 from sinchflow.simulate.message import Message
 from sinchflow.simulate.posting import Signer
 from sinchflow.simulate.pushes import Pusher
+from sinchflow.simulate.senders import (
+    ADDRESSES,
+    ASSIGNMENTS,
+    DedicatedNumber,
+    SenderAddress,
+    answer_addresses,
+    answer_assignments,
+)
 from sinchflow.simulate.signature_keys import PATH as SIGNATURE_KEYS
 from sinchflow.simulate.signature_keys import SignatureKeys
 from sinchflow.simulate.traffic import Traffic
@@ -60,6 +68,7 @@ class SimulatedSinch:
 
     api_key, api_secret: what calls must show, as `auth` says; None takes any.
     receipts: report on messages that ask for it. number: the account's default number.
+    senders, dedicated: what it may send from; None: its number. report_lag_s: until a message is in detail reports.
     keep: remember this many messages and calls; None: all. page_size: of the opt-out list.
     """
 
@@ -75,12 +84,19 @@ class SimulatedSinch:
         outcomes: Sequence[Outcome] = OUTCOMES,
         number: str = "+61491593156",
         features: Features | None = None,
+        senders: Sequence[SenderAddress] | None = None,
+        dedicated: Sequence[DedicatedNumber] | None = None,
+        report_lag_s: float = 0.0,
         page_size: int = 100,
         keep: int | None = None,
         pusher: Pusher | None = None,
     ) -> None:
         self.number = number
+        self.senders = (SenderAddress(sender_address=number),) if senders is None else tuple(senders)
+        self.dedicated = (DedicatedNumber(phone_number=number),) if dedicated is None else tuple(dedicated)
+        self.report_lag_s = report_lag_s
         self.requests: list[CallRecord] = []  #: all calls of the API
+        self.forgotten_requests = 0  #: calls that `keep` has cost
         self.calls: list[CallRecord] = []  #: those of POST /v1/messages
         self.pusher = pusher or Pusher()
         self._keep = keep
@@ -109,6 +125,9 @@ class SimulatedSinch:
             (WEBHOOKS, lambda call: call.account.webhooks.answer(call)),
             ("/v1/number_authorisation", lambda call: opt_out_list.answer(call, self._page_size)),
             (SIGNATURE_KEYS, self._where("signature_keys", self.signature_keys.answer)),
+            (ADDRESSES, self._where("sender_addresses", lambda call: answer_addresses(call, self.senders))),
+            (ASSIGNMENTS, self._where("dedicated_numbers", lambda call: answer_assignments(call, self.dedicated))),
+            (reporting.PATH, self._where("reporting", self._report)),
         )
 
     # --- what people and tests look at and change -------------------------------------------------------------------
@@ -131,6 +150,11 @@ class SimulatedSinch:
     def dropped(self) -> int:
         """How many of the main account's messages are remembered no more."""
         return self._main.dropped
+
+    @property
+    def taken(self) -> int:
+        """How many messages were taken, of all accounts."""
+        return self._traffic.taken
 
     @property
     def webhooks(self) -> Webhooks:
@@ -202,15 +226,17 @@ class SimulatedSinch:
         """
         account = self.account(sub_account)
         number = to or self.number
+        now = datetime.now(UTC)
         reply = bodies.Reply(
             reply_id=str(uuid.uuid4()),
             source=from_,
             destination=number,
             content=content,
-            date_received=bodies.written(datetime.now(UTC)),
+            date_received=bodies.written(now),
             answers=account.last.get((from_, number)),
             attachments=attachments,
             is_opt_out=self.features.opt_out_words and opt_out_list.is_opt_out(content),
+            at=now.timestamp(),
         )
         self._events.reply(account, reply)
         if reply.is_opt_out:
@@ -225,6 +251,7 @@ class SimulatedSinch:
             account.clear()
         self.calls.clear()
         self.requests.clear()
+        self.forgotten_requests = 0
         self._faults.clear()
         self.outcomes = self._outcomes
 
@@ -294,6 +321,11 @@ class SimulatedSinch:
         """What answers only while the feature is on."""
         return lambda call: answer_to(call) if getattr(self.features, feature) else feature_off()
 
+    def _report(self, call: Call) -> Reply:
+        mine = call.account
+        seen = (mine, *self._subs.values()) if mine is self._main else (mine,)
+        return reporting.answer(call, seen, self.number, self.report_lag_s)
+
     def _sign(self, signer: Signer | None) -> None:
         self.pusher.signer = signer
 
@@ -304,9 +336,10 @@ class SimulatedSinch:
         if path == "/v1/messages" and method == "POST":
             self.calls.append(record)
         if self._keep is not None:
-            for records in (self.calls, self.requests):
-                if len(records) > self._keep:
-                    del records[: -self._keep]
+            del self.calls[: max(0, len(self.calls) - self._keep)]
+            surplus = max(0, len(self.requests) - self._keep)
+            del self.requests[:surplus]
+            self.forgotten_requests += surplus
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from sinchflow.simulate.fate import OUTCOMES, Outcome, Timeline
+from sinchflow.simulate.features import Features
 from sinchflow.simulate.provider import Hooks, SimulatedSinch
 from sinchflow.simulate.pushes import Pusher
 
@@ -23,12 +24,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sim = SimulatedSinch(
         api_key=asked.api_key,
         api_secret=asked.api_secret,
+        auth=asked.auth,
+        number=asked.number,
+        features=_features(asked.feature),
+        report_lag_s=asked.report_lag,
+        page_size=asked.opt_out_page,
         hooks=Hooks(inbound_url=asked.inbound_url, receipts_url=asked.receipts_url),
         receipts=asked.receipts,
         timeline=_timeline(asked.statuses, asked.step),
         outcomes=(*asked.outcome, *OUTCOMES),
         keep=asked.keep,
-        pusher=Pusher(workers=asked.push_workers, retries=asked.retries, retry_delay_s=asked.retry_delay),
+        pusher=Pusher(
+            workers=asked.push_workers,
+            retries=asked.retries,
+            retry_delay_s=asked.retry_delay,
+            retry_scale=asked.retry_scale,
+        ),
     )
     host, port = listener.getsockname()[:2]
     sys.stdout.write(f"http://{host}:{port}\n")
@@ -66,6 +77,19 @@ def _outcome(text: str) -> Outcome:
     return Outcome(number=number, status=status, status_code=code or "400")
 
 
+def _feature(text: str) -> tuple[str, bool]:
+    name, _, state = text.partition("=")
+    if name not in Features.__struct_fields__ or state not in {"on", "off"}:
+        raise argparse.ArgumentTypeError(
+            f"a feature is NAME=on or NAME=off; names are {', '.join(Features.__struct_fields__)}"
+        )
+    return name, state == "on"
+
+
+def _features(asked: Sequence[tuple[str, bool]]) -> Features:
+    return Features(**dict(asked))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sinchflow.simulate.provider",
@@ -77,16 +101,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=0, help="0 (the default) takes a free one")
     add("--api-key", help="default: any key is taken")
     add("--api-secret")
-    add("--inbound-url", help="our webhook for inbound messages")
-    add("--receipts-url", help="our webhook for delivery receipts")
+    add("--auth", choices=["basic", "hmac", "any"], default="basic", help="the kind of key that calls show (basic)")
+    add("--number", default="+61491593156", help="the account's default number")
+    add("--feature", type=_feature, action="append", default=[], metavar="NAME=on|off",
+        help="switch a feature of the account; may be repeated")  # fmt: skip
+    add("--report-lag", type=float, default=0.0, metavar="SECONDS",
+        help="time from taking a message until it is in detail reports (0)")  # fmt: skip
+    add("--opt-out-page", type=int, default=100, metavar="NUMBERS", help="on one page of the opt-out list (100)")
+    add("--inbound-url", help="where inbound messages go besides registered webhooks")
+    add("--receipts-url", help="where delivery receipts go besides registered webhooks")
     add("--receipts", action="store_true", help="push receipts for messages that ask for them")
     add("--statuses", type=_statuses, default=["enroute", "submitted", "final"], metavar="LIST",
         help="what is reported, in order (enroute,submitted,final)")  # fmt: skip
     add("--step", type=float, default=0.2, metavar="SECONDS", help="time from one status to the next (0.2)")
     add("--outcome", type=_outcome, action="append", default=[], metavar="SUFFIX=STATUS[:CODE]",
         help="what becomes of messages to numbers with this ending; may be repeated")  # fmt: skip
-    add("--retries", type=int, default=5, help="of a push that is not acknowledged (5)")
-    add("--retry-delay", type=float, default=60.0, metavar="SECONDS", help="between two attempts at a push (60)")
+    add("--retries", type=int, default=5, help="of a push to these URLs that is not acknowledged (5)")
+    add("--retry-delay", type=float, default=60.0, metavar="SECONDS", help="between two attempts at such a push (60)")
+    add("--retry-scale", type=float, default=1.0, metavar="FACTOR",
+        help="how long a second of a registered webhook's retry_delay takes (1)")  # fmt: skip
     add("--push-workers", type=int, default=8, help="pushes at a time (8)")
     add("--keep", type=int, default=None, help="messages and calls to remember (all)")
     return parser

@@ -27,7 +27,7 @@ def request_of(vector: dict[str, Any]) -> tuple[str, bytes, dict[bytes, bytes], 
 def allows(vector: dict[str, Any], *, kind: str = "hmac", now: datetime = WHEN, **change: Any) -> bool:
     method, target, headers, body = request_of(vector)
     access = Access(kind, vector["api_key"], change.pop("secret", vector["api_secret"]), now=lambda: now)  # type: ignore[arg-type]
-    headers |= {name: value for name, value in change.pop("headers", {}).items()}
+    headers |= change.pop("headers", {})
     asked = {"method": method, "target": target, "headers": headers, "body": body, **change}
     return access.allows(**asked)
 
