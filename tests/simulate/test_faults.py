@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import httpx
+import pytest
+
 from sinchflow.simulate.faults import Fault, FaultPlan
 from sinchflow.simulate.provider import SimulatedSinch
 from sinchflow.sinch.client import BasicKey, Client, Timeouts, Unknown
@@ -59,3 +62,69 @@ def test_faults_come_in_order_and_are_used_up() -> None:
     plan.add(one)
     plan.clear()
     assert plan.next() is None
+
+
+def test_fault_waits_for_the_call_that_it_fits() -> None:
+    plan = FaultPlan()
+    one = Fault(status=429, method="GET", path="/v1/replies")
+    two = Fault(status=500, method="", path="/v1/webhooks", times=2)
+    plan.add(one)
+    plan.add(two)
+    asked = [
+        ("POST", "/v1/messages"),
+        ("POST", "/v1/replies/confirmed"),
+        ("PATCH", "/v1/webhooks/messages/x"),
+        ("GET", "/v1/replies"),
+        ("GET", "/v1/replies"),
+        ("GET", "/v1/webhooks/messages"),
+        ("GET", "/v1/webhooks/messages"),
+    ]
+    assert [plan.next(*call) for call in asked] == [None, None, two, one, None, two, None]
+
+
+ENDPOINTS = [
+    ("POST", "/v1/messages"),
+    ("GET", "/v1/messages/x"),
+    ("GET", "/v1/replies"),
+    ("POST", "/v1/delivery_reports/confirmed"),
+    ("DELETE", "/v1/webhooks/messages/x"),
+    ("GET", "/v1/number_authorisation/mt/blacklist"),
+    ("PATCH", "/v1/iam/signature_keys/enabled"),
+    ("GET", "/v1/messaging/numbers/sender_address/addresses"),
+    ("POST", "/v2-preview/reporting/messages/detail"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_every_endpoint_can_meet_a_documented_error(talk: Any, method: str, path: str) -> None:
+    async def main(http: httpx.AsyncClient) -> None:
+        for status in (400, 401, 402, 403, 404, 409, 413, 415, 429, 503):
+            headers = {"Retry-After": "3"} if status == 429 else {}
+            fault = {"status": status, "body": None, "method": method, "path": path, "headers": headers}
+            assert (await http.post("/_sim/faults", json=fault)).status_code == 204
+            answer = await http.request(method, path)
+            assert (answer.status_code, answer.headers.get("retry-after")) == (status, headers.get("Retry-After"))
+            if status == 503:
+                assert answer.content == b""
+            else:
+                assert {"message", "title"} & set(answer.json())
+
+    sim = SimulatedSinch()
+    talk(sim, main)
+    assert {(call.method, call.path) for call in sim.requests} == {(method, path)}
+    assert [call.status for call in sim.requests] == [400, 401, 402, 403, 404, 409, 413, 415, 429, 503]
+
+
+@pytest.mark.parametrize("kind", ["reset", "cut", "hang"])
+def test_connection_breaks_on_any_endpoint(serve: Callable[..., Any], kind: str) -> None:
+    async def main() -> None:
+        sim = SimulatedSinch()
+        sim.webhooks.register("https://a.example/", ["RECEIVED_SMS"])
+        key = BasicKey(api_key="k", api_secret="s")
+        async with serve(sim) as url, Client(url, key, timeouts=Timeouts(read_s=0.2)) as client:
+            sim.fail_next(Fault(kind=kind, method="GET", path="/v1/webhooks"))  # type: ignore[arg-type]
+            assert isinstance(await client.call("GET", "/v1/webhooks/messages"), Unknown)
+            assert not isinstance(await client.call("GET", "/v1/webhooks/messages"), Unknown)
+        assert [call.status for call in sim.requests] == [0, 200]
+
+    asyncio.run(main())

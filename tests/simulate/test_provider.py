@@ -241,6 +241,59 @@ def test_control_endpoints_serve_other_processes() -> None:
     assert sim.hooks.inbound_url == "http://127.0.0.1:9/"
 
 
+def test_whole_account_can_be_driven_from_another_process() -> None:
+    sim = SimulatedSinch()
+
+    async def main(http: httpx.AsyncClient) -> None:
+        async def control(name: str, body: Any) -> httpx.Response:
+            return await http.post(f"/_sim/{name}", content=json.dumps(body))
+
+        webhook = {"url": "http://127.0.0.1:9/", "events": ["RECEIVED_SMS"], "retries": 2, "account": "nz"}
+        assert (await control("webhooks", webhook)).json()["retries"] == 2
+        assert (await control("webhooks", webhook)).json()["message"].startswith("A webhook with the given url")
+        key = (await control("signing", {"digest": "SHA512"})).json()
+        assert (key["digest"], key["enabled"], bool(key["public_key"])) == ("SHA512", True, True)
+        assert (await control("signing", None)).status_code == 204
+        assert (await control("features", {"signature_keys": False})).status_code == 204
+        assert (await http.get("/v1/iam/signature_keys/enabled")).status_code == 403
+        assert (await control("senders", [{"sender_address": "Acme", "usage_type": "ALPHANUMERIC"}])).status_code == 204
+        assert (await control("dedicated", [{"phone_number": "+61491593156"}])).status_code == 204
+        assert (await control("inbound", {"from": "+61491570156", "content": "Y", "account": "nz"})).status_code == 202
+        await http.post("/v1/messages", json={"messages": [GOOD]}, headers={"Account": "nz"})
+        found = (await http.get("/_sim/messages", params={"account": "nz"})).json()["messages"]
+        assert [message["content"] for message in found] == ["Hello"]
+        calls = (await http.get("/_sim/calls")).json()
+        assert [(call["method"], call["status"], call["account"]) for call in calls["calls"]] == [
+            ("GET", 403, None),
+            ("POST", 202, "nz"),
+        ]
+        assert (await http.get("/_sim/calls", params={"since": calls["next"]})).json() == {"calls": [], "next": 2}
+        assert (await http.get("/_sim/stats")).json()["requests"] == 2
+        bad = [
+            await control("features", {"x": True}),
+            await control("senders", [{}]),
+            await control("signing", {"d": 1}),
+        ]
+        assert [answer.status_code for answer in bad] == [400, 400, 400]
+
+    talk(sim, main)
+    assert [sender.sender_address for sender in sim.senders] == ["Acme"]
+    assert len(sim.account("nz").webhooks) == 1
+    assert len(sim.account("nz").unconfirmed_replies) == 1
+
+
+def test_calls_are_forgotten_with_messages_and_still_counted() -> None:
+    sim = SimulatedSinch(keep=2)
+
+    async def main(http: httpx.AsyncClient) -> Any:
+        for _ in range(5):
+            await http.get("/v1/replies")
+        return (await http.get("/_sim/calls", params={"since": 1})).json()
+
+    found = talk(sim, main)
+    assert (len(found["calls"]), found["next"]) == (2, 5)
+
+
 def test_our_client_and_the_simulated_sinch_understand_each_other(serve: Callable[..., Any]) -> None:
     async def main() -> None:
         sim = SimulatedSinch(api_key="k", api_secret="s")
