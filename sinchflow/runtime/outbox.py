@@ -27,6 +27,7 @@ from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch import messages
+from sinchflow.sinch.apart import apart
 from sinchflow.sinch.client import Client, NotSent, Unknown
 
 log = structlog.get_logger("sinchflow")
@@ -302,25 +303,15 @@ class Outbox:
                 return [(replace(send, state="held", reason=reason), None) for send in batch]
 
     def _rejected(self, batch: list[Send], result: messages.Rejected) -> list[Settled]:
-        """The good go on, the bad fail alone; where nobody is named, halves are tried until one is."""
-        if result.faults:
-            bad = {index: words for index, words in result.faults.items() if index < len(batch)}
-            good = [send for index, send in enumerate(batch) if index not in bad]
-            return [
-                *self._apart(good),
-                *(_refused(batch[index], words) for index, words in sorted(bad.items())),
-            ]
-        if result.status == 400 and len(batch) > 1:
-            middle = len(batch) // 2
-            return [*self._apart(batch[:middle]), *self._apart(batch[middle:])]
-        words = "; ".join((result.message, *result.details)) if result.details else result.message
-        return [_refused(send, words, result.status) for send in batch]
+        """The good go on, the bad fail alone."""
+        found = apart(result, len(batch))
+        waiting = [settled for part in found.parts for settled in self._apart([batch[index] for index in part])]
+        return waiting + [_refused(batch[index], words, result.status) for index, words in found.refused.items()]
 
     def _apart(self, part: list[Send]) -> list[Settled]:
         """Nothing of a refused batch was sent: this part of it travels next."""
         waiting = [replace(send, state="queued", call=None) for send in part]
-        if waiting:
-            self._parts.append(waiting)
+        self._parts.append(waiting)
         return [(send, None) for send in waiting]
 
     def _again(self, send: Send, kind: str, status: int | None, reason: str) -> Settled:
@@ -417,7 +408,7 @@ def _expired(send: Send) -> Settled:
     return replace(send, state="expired", reason=reason), failed
 
 
-def _refused(send: Send, words: str, status: int | None = 400) -> Settled:
+def _refused(send: Send, words: str, status: int | None) -> Settled:
     reason = f"the provider refused it: {words}"
     failed = Failed(command=send.command.id, kind="refused", message=reason, status=status, to=send.command.to)
     return replace(send, state="refused", reason=reason), failed
