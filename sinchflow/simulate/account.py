@@ -13,6 +13,8 @@ from sinchflow.simulate.webhooks import Webhooks
 
 Entry = TypeVar("Entry")
 
+_MOST_UNCONFIRMED = 100_000
+
 
 class Queue(Generic[Entry]):
     """Entries by id, oldest first, until they are taken out; the oldest gives way when there are too many."""
@@ -44,20 +46,20 @@ class Queue(Generic[Entry]):
 
 
 class Account:
-    """One account. `name`: as reports and pushes call it. keep: messages to remember; None: all.
+    """One account. `name`: as reports and pushes call it. keep: messages and events to remember; None: all.
 
     unconfirmed_replies, unconfirmed_reports: what polling shows. Whatever is texted in or reported is there, pushed
-    or not, until it is confirmed; beyond `keep_unconfirmed` the oldest is forgotten.
+    or not, until it is confirmed; when there are too many the oldest is forgotten.
     """
 
-    def __init__(self, name: str = ACCOUNT, *, keep: int | None = None, keep_unconfirmed: int = 100_000) -> None:
+    def __init__(self, name: str = ACCOUNT, *, keep: int | None = None) -> None:
         self.name = name
         self.messages: list[Message] = []
         self.dropped = 0  #: messages that are remembered no more
         self.last: dict[tuple[str, str], Message] = {}  #: by handset and number: what a reply answers
         self.replies: list[Reply] = []
-        self.unconfirmed_replies: Queue[Reply] = Queue(keep_unconfirmed)
-        self.unconfirmed_reports: Queue[Report] = Queue(keep_unconfirmed)
+        self.unconfirmed_replies: Queue[Reply] = Queue(_MOST_UNCONFIRMED if keep is None else keep)
+        self.unconfirmed_reports: Queue[Report] = Queue(_MOST_UNCONFIRMED if keep is None else keep)
         self.opted_out = OptOutList()
         self.webhooks = Webhooks()
         self._keep = keep

@@ -8,12 +8,11 @@ import asyncio
 import contextlib
 import re
 import secrets as random_secrets
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import msgspec
 import structlog
 from starlette.routing import BaseRoute
 
@@ -23,12 +22,12 @@ from sinchflow.runtime.connections import Connection, Hooks
 from sinchflow.runtime.daemon import Daemon, Options
 from sinchflow.runtime.secrets import PREFIX, Secrets
 from sinchflow.runtime.servers import listen, open_server
+from sinchflow.simulate.bodies import Report
 from sinchflow.simulate.conversation import Conversation
 from sinchflow.simulate.message import Message
 from sinchflow.simulate.outside import OutsideWorld
-from sinchflow.simulate import provider
 from sinchflow.simulate.provider import SimulatedSinch
-from sinchflow.simulate.pushes import Pusher
+from sinchflow.sinch.webhooks import EVENTS, KINDS, TEMPLATES
 
 #: The token in the webhooks' path (design.md section 5).
 TOKEN = "dev"
@@ -113,10 +112,9 @@ class Dev:
         structlog.configure(processors=[structlog.processors.add_log_level, self._note_log])
         undo.callback(structlog.reset_defaults)
         key = random_secrets.token_urlsafe(12)
-        self._sinch = sinch = SimulatedSinch(
-            api_key=TOKEN, api_secret=key, number=OUR_NUMBER, keep=_KEPT, pusher=_WatchedPusher(self._note_receipt)
-        )
+        self._sinch = sinch = SimulatedSinch(api_key=TOKEN, api_secret=key, number=OUR_NUMBER, keep=_KEPT)
         sinch.subscribe(self._note_message)
+        sinch.watch_reports(self._note_report)
         listener = undo.enter_context(listen("127.0.0.1", 0, "--port"))
         await open_server(undo, sinch.app, listener)
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -132,8 +130,9 @@ class Dev:
         await self.daemon.start()
         undo.push_async_callback(self.daemon.stop)
         self.daemon.worker.on_routed.append(self._note_routed)
-        hooks = f"http://127.0.0.1:{self.daemon.port}/hooks/{TOKEN}"
-        sinch.hooks = provider.Hooks(inbound_url=f"{hooks}/inbound", receipts_url=f"{hooks}/receipts")
+        for kind in KINDS:
+            url = f"http://127.0.0.1:{self.daemon.port}/hooks/{TOKEN}/{kind}"
+            sinch.webhooks.register(url, EVENTS[kind], template=TEMPLATES[kind], retries=5, retry_delay=5)
         await sinch.start()
         undo.push_async_callback(sinch.stop)
         self._warn_of_stand_ins()
@@ -153,13 +152,14 @@ class Dev:
             **{"from": message.source_number or OUR_NUMBER},
         )
 
-    def _note_receipt(self, receipt: dict[str, Any]) -> None:
+    def _note_report(self, report: Report) -> None:
+        message = report.message
         self.conversation.add(
             "receipt",
-            receipt["status"],
-            receipt["source_address"],
-            message_id=receipt["message_id"],
-            status=receipt["status"],
+            report.status,
+            message.destination_number,
+            message_id=message.message_id,
+            status=report.status,
         )
 
     def _note_call(self, line: str, detail: dict[str, Any]) -> None:
@@ -167,6 +167,8 @@ class Dev:
                               "body": self._hide(detail["body"])})  # fmt: skip
 
     def _note_routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+        if event.kind == "opt_out":
+            self.conversation.add("note", "opted out: Sinch rejects messages to this number now", event.contact)
         if event.kind == "inbound_sms" and not matched:
             self.conversation.add("note", "no flow matches this message", event.contact)
         for name in matched:
@@ -199,18 +201,3 @@ class Dev:
         used = {each.name for each in Secrets({}).missing(catalog.flows.values())}
         stand_ins = {each.name for each in Secrets.from_environment().missing(catalog.flows.values())}
         return catalog.secrets.hide(text, used - stand_ins)
-
-
-class _WatchedPusher(Pusher):
-    """Pushes as Sinch does, and shows each delivery receipt."""
-
-    def __init__(self, on_receipt: Callable[[dict[str, Any]], None]) -> None:
-        super().__init__(retry_delay_s=5.0)  # Sinch's shortest
-        self._on_receipt = on_receipt
-
-    def push(self, url: str, body: bytes) -> None:
-        """Take the body for its URL."""
-        content = msgspec.json.decode(body)
-        if content.get("event") == "delivery_report":
-            self._on_receipt(content)
-        super().push(url, body)

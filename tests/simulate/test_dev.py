@@ -132,3 +132,27 @@ def test_what_no_phone_could_send_is_refused(rehearse, customer, text):
 
     assert rehearse(play) == []
     assert problems[0]
+
+
+def test_opt_out_word_reaches_flows_and_blocks_the_number(rehearse, tmp_path):
+    write(tmp_path, GREETING)
+    (tmp_path / "flows/goodbye.yaml").write_text('on: opt_out\nsteps: [{log: "{{ event.source_address }} left"}]\n')
+
+    async def play(dev: Dev) -> None:
+        await dev.text_in(CUSTOMER, "STOP")
+        await dev.quiet()
+        await dev.text_in(CUSTOMER, "hi")
+
+    lines = rehearse(play)
+    assert ("note", "opted out: Sinch rejects messages to this number now") in lines
+    assert lines[-3:] == [("out", "GREETING"), ("receipt", "enroute"), ("receipt", "rejected")]
+
+
+def test_text_survives_the_rendered_templates(rehearse, tmp_path):
+    text = 'hi "you" \\ $moContent #if(1) 😀'
+    write(tmp_path, GREETING.replace("keyword: HI", "").replace("GREETING", "{{ event.content }}"))
+
+    async def play(dev: Dev) -> None:
+        await dev.text_in(CUSTOMER, text)
+
+    assert replies(rehearse(play)) == [text]
