@@ -2,12 +2,13 @@
 
     flow: one or more YAML documents
     facts: timezone, country, contact, env
-    event: text, kind, contact, our_number, metadata and any other field; the rest is none
+    event: text, kind, contact, our_number, account, ignored, metadata and any other field; the rest is none
+    sent_by: flow, step and run that sent the message that a receipt is about
     matches: names of the flows that the event starts; default: the first flow. The first match is run.
     match: what its filters captured
     problems: of routing
-    commands: asked for at the start; `send`, `http` or `log`, without what is default
-    then: list of one outcome (`sent`, `skipped`, `answered`, `failed`: ID, …) and the commands that it leads to
+    commands: asked for at the start; `send`, `http`, `ask` or `log`, without what is default
+    then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`: ID, …) and the commands that it leads to
     end: status, reason, vars, outputs, at (addresses where an open run stands); where given also contact, error, trace
 
 Ids are written without the run's number. What a case does not mention is not there: a command that is not expected
@@ -28,13 +29,28 @@ from sinchflow.engine.routing import Router
 from sinchflow.expression.template import Templates
 from sinchflow.language.build import flow_from_source
 from sinchflow.model.codec import decode_event, decode_run, encode
-from sinchflow.model.command import Answered, CallUrl, Failed, LogLine, SendMessage, Sent, Skipped
+from sinchflow.model.command import (
+    Answered,
+    AskProvider,
+    CallUrl,
+    Command,
+    Failed,
+    LogLine,
+    Outcome,
+    SendMessage,
+    Sent,
+    Skipped,
+    Told,
+)
 from sinchflow.model.event import EVENT_FIELDS, Event
+from sinchflow.model.flow import Retry
+from sinchflow.model.message import MESSAGE_FIELDS
 from sinchflow.model.run import Facts, Transition
+from sinchflow.model.send import SentBy
 
 CASES = sorted((Path(__file__).parent / "cases" / "run").glob("*.yaml"))
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
-KEYS = {"flow", "facts", "event", "matches", "match", "problems", "commands", "then", "end"}
+KEYS = {"flow", "facts", "event", "sent_by", "matches", "match", "problems", "commands", "then", "end"}
 RUN = 7
 CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
 
@@ -55,7 +71,8 @@ def test_run_does_what_its_case_says(path):
     if event.kind == "manual":
         flow, match = flows[0], {}
     else:
-        routed = Router(flows).route(event, facts, NOW, templates)
+        sent_by = SentBy(**case["sent_by"]) if "sent_by" in case else None
+        routed = Router(flows).route(event, facts, NOW, templates, lambda: sent_by)
         assert [each.flow.name for each in routed.matches] == case.get("matches", [flows[0].name])
         assert [str(each) for each in routed.problems] == case.get("problems", [])
         if not routed.matches:
@@ -96,13 +113,15 @@ def event_of(given: dict[str, Any]) -> Event:
         fields |= {"metadata": {}, "source_address": contact, "destination_address": our_number}
     if "text" in given:
         fields["content"] = given.pop("text")
+    account, ignored = given.pop("account", "default"), given.pop("ignored", None)
     event = Event(
-        id=1, kind=kind, key="k1", received_at=NOW, contact=contact, our_number=our_number, fields=fields | given
-    )
+        id=1, kind=kind, key="k1", received_at=NOW, account=account, contact=contact, our_number=our_number,
+        fields=fields | given, ignored=ignored,
+    )  # fmt: skip
     return decode_event(encode(event))
 
 
-def outcome_of(given: dict[str, Any]) -> Sent | Skipped | Answered | Failed:
+def outcome_of(given: dict[str, Any]) -> Outcome:
     (name, command), *rest = given.items()
     command, others = f"{RUN}:{command}", dict(rest)
     match name:
@@ -112,22 +131,31 @@ def outcome_of(given: dict[str, Any]) -> Sent | Skipped | Answered | Failed:
             return Skipped(command=command, **others)
         case "answered":
             return Answered(command=command, **{"status": 200, "headers": {}, "text": ""} | others)
+        case "told":
+            return Told(command=command, data=others)
         case "failed":
             return Failed(command=command, **others)
     raise AssertionError(f"unknown outcome {name}")
 
 
-def shown(command: SendMessage | CallUrl | LogLine) -> dict[str, Any]:
+def shown(command: Command) -> dict[str, Any]:
     """A command without what is default."""
     number, _, own = command.id.partition(":")
     assert number == str(RUN)
     plain = {key: value for key, value in msgspec.json.decode(msgspec.json.encode(command)).items() if key != "id"}
     plain = {key: value for key, value in plain.items() if value != CALL_DEFAULTS.get(key) and key != "type"}
     match command:
-        case SendMessage(to=to, body=body, account="default"):
+        case AskProvider(what=what, subject=subject):
+            plain = {key: value for key, value in plain.items() if key not in ("what", "subject")}
+            if command.retry == Retry():
+                del plain["retry"]
+            plain = {key: value for key, value in plain.items() if (key, value) != ("account", "default")}
+            return {"id": own, "ask": f"{what} {subject}".strip()} | plain
+        case SendMessage(to=to, body=body, account=account):
             defaults = {"destination_number": to, "format": "SMS", "delivery_report": True}
             assert body.keys() >= defaults.keys()
             rest = {key: plain[key] for key in ("retry", "expires_after") if key in plain}
+            rest |= {} if account == "default" else {"account": account}
             return {"id": own, "send": to} | {k: v for k, v in body.items() if v != defaults.get(k)} | rest
         case CallUrl(method=method, url=url):
             del plain["method"], plain["url"]
@@ -135,6 +163,17 @@ def shown(command: SendMessage | CallUrl | LogLine) -> dict[str, Any]:
         case LogLine(text=text):
             return {"id": own, "log": text}
     raise AssertionError(f"unknown command {command}")
+
+
+def without_absent(output: Any) -> Any:
+    """An output without the fields of messages that are absent; `test_sending.py` holds that they are all there."""
+    if isinstance(output, list):
+        return [without_absent(each) for each in output]
+    if isinstance(output, dict) and output.keys() >= set(MESSAGE_FIELDS):
+        return {key: value for key, value in output.items() if value not in (None, [], {})}
+    if isinstance(output, dict):
+        return {key: without_absent(value) for key, value in output.items()}
+    return output
 
 
 def shown_run(transition: Transition, expected: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +185,7 @@ def shown_run(transition: Transition, expected: dict[str, Any]) -> dict[str, Any
         "reason": run.reason,
         "contact": run.contact,
         "vars": run.vars,
-        "outputs": run.outputs,
+        "outputs": {step: without_absent(output) for step, output in run.outputs.items()},
         "error": msgspec.to_builtins(run.error),
         "at": [cursor.address for cursor in run.cursors],
         "trace": [[record.address, record.what, record.detail] for record in run.trace],

@@ -1,7 +1,6 @@
-"""From an action and what its templates see to the commands it asks for, and from their outcomes to its output.
+"""From an `http` step or a question to the provider, and what its templates see, to the command it asks for.
 
-Everything that the provider or a URL would refuse for its shape is found here, before any call; limits are those of
-POST /v1/messages (sinch-api.md section 3.1).
+What a URL or the provider would refuse for its shape is found here, before any call.
 """
 
 import re
@@ -12,142 +11,34 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.numbers import to_e164
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Answered, CallUrl, Failed, Outcome, SendMessage, Sent, Skipped
-from sinchflow.model.flow import BasicAuth, BearerAuth, Http, SendSms, Step, Text
-
-#: Characters in a message.
-LONGEST_CONTENT = 5_000
-#: Of the ten pairs that the provider takes, one is ours.
-MOST_METADATA = 9
-_LONGEST_METADATA_KEY = 100
-_LONGEST_METADATA_VALUE = 256
-_LONGEST_SUBJECT = 64
+from sinchflow.model.command import Answered, AskProvider, CallUrl, QuestionKind, Told
+from sinchflow.model.flow import (
+    BasicAuth,
+    BearerAuth,
+    CancelMessage,
+    GetMessageStatus,
+    GetSenderIds,
+    Http,
+    Retry,
+    SetOptOut,
+    Step,
+    Text,
+)
+from sinchflow.model.message import as_message
 
 _DEFAULT_TIMEOUT = timedelta(seconds=30)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.1
+#: The provider's are UUIDs; what else it may hand out has no sign that means something in a URL.
+_MESSAGE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
+
+#: Actions that ask the provider something, or for something that may be asked for twice.
+Question = GetMessageStatus | GetSenderIds | CancelMessage | SetOptOut
 
 
-class ActionError(Exception):
-    """The action cannot be carried out with what its templates gave; the message says what and why."""
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """Commands to perform, and recipients that were left out from the start."""
-
-    commands: tuple[SendMessage | CallUrl, ...]
-    skipped: tuple[Skipped, ...] = ()
-
-
-class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks: the run as far as commands need to know it."""
-
-    run_id: int
-    account: str
-    contact: str | None
-    our_number: str | None
-    country: str | None
-    source_number: str | None
-
-
-def send_commands(action: SendSms, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> Asked:
-    """One command for each recipient. Raises ActionError or ExpressionError."""
-    body = _message(action, caller, scope, templates)
-    recipients, skipped = _recipients(action, caller, scope, templates)
-    commands = tuple(
-        SendMessage(
-            id=f"{caller.run_id}:{step.address}:{position}",
-            account=caller.account,
-            to=to,
-            body={**body, "destination_number": to},
-            retry=step.retry,
-            expires_after=step.timeout,
-        )
-        for position, to in enumerate(recipients)
-    )
-    return Asked(commands, skipped)
-
-
-def _message(action: SendSms, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> dict[str, Any]:
-    """The Message object without its recipient."""
-    content = templates.text(action.message, scope)
-    if not content.strip():
-        raise ActionError("the message is empty")
-    if len(content) > LONGEST_CONTENT:
-        raise ActionError(f"the message has {len(content)} characters; at most {LONGEST_CONTENT} can be sent")
-    body: dict[str, Any] = {"content": content, "format": action.format, "delivery_report": action.delivery_report}
-    source = (caller.our_number if action.to is None else None) or caller.source_number
-    if action.source_number is not None:
-        source = templates.text(action.source_number, scope).strip()
-    if source:
-        body["source_number"] = source
-    if action.source_number_type is not None:
-        body["source_number_type"] = action.source_number_type
-    if action.metadata:
-        body["metadata"] = _metadata(action.metadata, scope, templates)
-    if action.media:
-        body["media"] = [templates.text(each, scope) for each in action.media]
-    for name in ("callback_url", "subject", "scheduled", "message_expiry_timestamp"):
-        text: Text | None = getattr(action, name)
-        if text is not None:
-            body[name] = templates.text(text, scope)
-    if len(body.get("subject", "")) > _LONGEST_SUBJECT:
-        raise ActionError(f"the subject has more than {_LONGEST_SUBJECT} characters")
-    return body
-
-
-def _metadata(metadata: Mapping[str, Text], scope: Mapping[str, Any], templates: Templates) -> dict[str, str]:
-    if len(metadata) > MOST_METADATA:
-        raise ActionError(f"{len(metadata)} metadata pairs; at most {MOST_METADATA} fit, one more is sinchflow's own")
-    rendered = {key: templates.text(value, scope) for key, value in metadata.items()}
-    for key, value in rendered.items():
-        if len(key) > _LONGEST_METADATA_KEY or len(value) > _LONGEST_METADATA_VALUE:
-            raise ActionError(
-                f'metadata "{key[:50]}": a key has at most {_LONGEST_METADATA_KEY} characters, '
-                f"a value at most {_LONGEST_METADATA_VALUE}"
-            )
-    return rendered
-
-
-def _recipients(
-    action: SendSms, caller: Caller, scope: Mapping[str, Any], templates: Templates
-) -> tuple[list[str], tuple[Skipped, ...]]:
-    """Numbers in E.164, each once. A single one that is no number fails the step, one of several is skipped."""
-    if action.to is None:
-        if caller.contact is None:
-            raise ActionError("there is nobody to reply to: the run has no contact")
-        if (contact := to_e164(caller.contact, caller.country)) is None:
-            raise ActionError(f'"{caller.contact}" cannot be replied to: it is not a phone number')
-        return [contact], ()
-    named = [name for text in action.to for name in _names(templates.value(text, scope))]
-    if not named:
-        raise ActionError("`to` is empty: there is nobody to send to")
-    numbers: dict[str, None] = {}
-    skipped = []
-    for name in named:
-        number = to_e164(name, caller.country)
-        if number is not None:
-            numbers[number] = None
-        elif len(named) == 1:
-            raise ActionError(f'"{name}" is not a phone number; write it as +COUNTRY…, or set `country`')
-        else:
-            skipped.append(Skipped(command="", to=name, reason="not a phone number"))
-    return list(numbers), tuple(skipped)
-
-
-def _names(value: Any) -> list[str]:
-    """What a recipient's template gave, as texts: one number or a list of them."""
-    if isinstance(value, (list, tuple)):
-        return [name for item in value for name in _names(item)]
-    if isinstance(value, Mapping) and "number" in value:
-        return _names(value["number"])
-    if value is None or isinstance(value, (bool, Mapping)):
-        raise ActionError(f"a recipient is a number or a list of numbers, not {msgspec.json.encode(value).decode()}")
-    return [str(value)]
-
-
-def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> Asked:
+def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> CallUrl:
     """The call. Raises ActionError or ExpressionError."""
     headers = {name: templates.text(value, scope) for name, value in action.headers.items()}
     content, content_type = _content(action, scope, templates)
@@ -165,7 +56,7 @@ def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, A
             raise ActionError(f'"{name}" cannot be a header\'s name')
         if any(character in value for character in "\r\n\0"):
             raise ActionError(f"header {name} would hold a line break, which no header may")
-    command = CallUrl(
+    return CallUrl(
         id=f"{caller.run_id}:{step.address}:0",
         method=action.method,
         url=templates.text(action.url, scope).strip(),
@@ -180,7 +71,6 @@ def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, A
         timeout=step.timeout or _DEFAULT_TIMEOUT,
         retry=step.retry,
     )
-    return Asked((command,))
 
 
 def _content(action: Http, scope: Mapping[str, Any], templates: Templates) -> tuple[str | None, str | None]:
@@ -204,33 +94,6 @@ def _pairs(fields: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield name, item if isinstance(item, str) else msgspec.json.encode(item).decode()
 
 
-def send_output(outcomes: Iterable[Outcome]) -> dict[str, Any] | Failed:
-    """`steps.ID` of a send, or the failure when every message that was asked for failed."""
-    messages: list[dict[str, Any]] = []
-    skipped: list[dict[str, str]] = []
-    failures: list[Failed] = []
-    others = 0
-    for outcome in outcomes:
-        match outcome:
-            case Sent(message=message):
-                messages.append(message)
-            case Skipped(to=to, reason=reason):
-                others += bool(outcome.command)  # refused by policy, unlike what was no number from the start
-                skipped.append({"to": to, "reason": reason})
-            case Failed():
-                failures.append(outcome)
-                skipped.append({"to": outcome.to or "", "reason": outcome.message})
-    if failures and not messages and not others:
-        return failures[0]
-    first = messages[0] if messages else {}
-    return {
-        "messages": messages,
-        "message_id": first.get("message_id"),
-        "status": first.get("status"),
-        "skipped": skipped,
-    }
-
-
 def call_output(outcome: Answered) -> dict[str, Any]:
     """`steps.ID` of an `http` step."""
     return {
@@ -240,3 +103,49 @@ def call_output(outcome: Answered) -> dict[str, Any]:
         "text": outcome.text,
         "duration": round(outcome.duration_s, 3),
     }
+
+
+def question_command(
+    action: Question, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates
+) -> AskProvider:
+    """The question. Raises ActionError or ExpressionError."""
+    what: QuestionKind
+    match action:
+        case GetMessageStatus(message_id=message_id):
+            what, subject = "message", _message_id(message_id, scope, templates)
+        case CancelMessage(message_id=message_id):
+            what, subject = "cancel", _message_id(message_id, scope, templates)
+        case GetSenderIds():
+            what, subject = "senders", ""
+        case SetOptOut(is_opted_out=is_opted_out, number=number):
+            what, subject = "opt_out" if is_opted_out else "opt_in", _number(number, caller, scope, templates)
+    return AskProvider(
+        id=f"{caller.run_id}:{step.address}:0",
+        account=action.account or caller.account,
+        what=what,
+        subject=subject,
+        retry=step.retry or Retry(),  # none of them does harm twice
+        expires_after=step.timeout,
+    )
+
+
+def _message_id(text: Text, scope: Mapping[str, Any], templates: Templates) -> str:
+    message_id = templates.text(text, scope).strip()
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise ActionError(f'"{message_id[:100]}" is no message id')
+    return message_id
+
+
+def _number(text: Text | None, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> str:
+    written = caller.contact if text is None else templates.text(text, scope)
+    if written is None:
+        raise ActionError("there is nobody whose number it is: the run has no contact")
+    number = to_e164(written, caller.country)
+    if number is None:
+        raise ActionError(f'"{written}" is not a phone number; write it as +COUNTRY…, or set `country`')
+    return number
+
+
+def question_output(action: Question, outcome: Told) -> dict[str, Any]:
+    """`steps.ID` of a question."""
+    return as_message(outcome.data) if isinstance(action, GetMessageStatus | CancelMessage) else outcome.data

@@ -4,7 +4,7 @@ The full check of one trigger. Which triggers are worth asking is `routing`'s bu
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,8 @@ from sinchflow.expression.pattern import (
     words,
 )
 from sinchflow.model.event import Event
-from sinchflow.model.flow import DeliveryReceipt, InboundSms
+from sinchflow.model.flow import DeliveryReceipt, InboundSms, OptOut
+from sinchflow.model.send import SentBy
 
 
 class Message:
@@ -147,6 +148,7 @@ class ReceiptFilter:
     def __init__(self, trigger: DeliveryReceipt) -> None:
         self.statuses = frozenset(each.lower() for each in trigger.status)
         self._codes = frozenset(trigger.status_code)
+        self._flows = frozenset(trigger.flow)
         self._from = _numbers(trigger.from_)
         self._to = _numbers(trigger.to)
         self._metadata = _metadata(trigger.metadata)
@@ -165,8 +167,11 @@ class ReceiptFilter:
         """As `InboundFilter.our_numbers`."""
         return _literals(self._from)
 
-    def passes(self, event: Event) -> dict[str, Any] | None:
-        """An empty mapping (receipts capture nothing), or None when the event does not pass."""
+    def passes(self, event: Event, sent_by: Callable[[], SentBy | None]) -> dict[str, Any] | None:
+        """Who sent the message, as `match` has it, or None when the event does not pass.
+
+        sent_by: asked last, and only when all other filters have passed.
+        """
         passes = (
             (not self.statuses or _word(event, "status").lower() in self.statuses)
             and (not self._codes or _word(event, "status_code") in self._codes)
@@ -174,6 +179,26 @@ class ReceiptFilter:
             and _is_one_of(event.contact, self._to)
             and _has_metadata(event, self._metadata)
         )
+        if not passes:
+            return None
+        sender = sent_by()
+        if self._flows and (sender is None or sender.flow not in self._flows):
+            return None
+        if sender is None:
+            return {"flow": None, "step": None, "run": None}
+        return {"flow": sender.flow, "step": sender.step, "run": sender.run}
+
+
+class OptOutFilter:
+    """The filters of one `opt_out` trigger."""
+
+    def __init__(self, trigger: OptOut) -> None:
+        self._from = _numbers(trigger.from_)
+        self._to = _numbers(trigger.to)
+
+    def passes(self, event: Event) -> dict[str, Any] | None:
+        """An empty mapping (opt-outs capture nothing), or None when the event does not pass."""
+        passes = _is_one_of(event.contact, self._from) and _is_one_of(event.our_number, self._to)
         return {} if passes else None
 
 

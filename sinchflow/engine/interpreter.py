@@ -16,19 +16,37 @@ same arguments always give the same transition, so a run can be replayed. A comm
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
 
-from sinchflow.engine.actions import ActionError, Caller, call_command, call_output, send_commands, send_output
+from sinchflow.engine.actions import Question, call_command, call_output, question_command, question_output
 from sinchflow.engine.address import following, is_in_on_error, parent, step_at
+from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.numbers import to_e164
 from sinchflow.engine.scope import run_scope
+from sinchflow.engine.sending import send_commands, send_output
 from sinchflow.expression.template import ExpressionError, Templates
-from sinchflow.model.command import Answered, CallUrl, Command, Failed, LogLine, Outcome, SendMessage
+from sinchflow.model.command import Answered, AskProvider, CallUrl, Command, Failed, LogLine, Outcome, SendMessage, Told
 from sinchflow.model.event import Event
-from sinchflow.model.flow import Choose, Condition, Fail, Flow, Http, Log, SendSms, SetVars, Step, Stop, Value
+from sinchflow.model.flow import (
+    CancelMessage,
+    Choose,
+    Condition,
+    Fail,
+    Flow,
+    GetMessageStatus,
+    GetSenderIds,
+    Http,
+    Log,
+    SendSms,
+    SetOptOut,
+    SetVars,
+    Step,
+    Stop,
+    Value,
+)
 from sinchflow.model.run import Cursor, Facts, Problem, Record, Run, RunStatus, Transition
 
 #: Steps that one run may take.
@@ -63,7 +81,7 @@ def start(
         digest=flow.digest,
         event_id=event.id,
         started_at=now,
-        account=event.account,
+        account=flow.account or event.account,
         contact=event.contact,
         our_number=event.our_number,
         match=match,
@@ -110,6 +128,8 @@ def _shown(outcome: Outcome) -> Any:
             return status
         case Failed(message=message):
             return message
+        case Told(data=data):
+            return data.get("status")
         case _:
             return getattr(outcome, "reason", None) or getattr(outcome, "message", {}).get("message_id")
 
@@ -220,7 +240,9 @@ class _Walk:
                 asked = send_commands(action, step, self._caller(), scope, templates)
                 return self._ask(step, asked.commands, asked.skipped)
             case Http() as action:
-                return self._ask(step, call_command(action, step, self._caller(), scope, templates).commands)
+                return self._ask(step, [call_command(action, step, self._caller(), scope, templates)])
+            case GetMessageStatus() | GetSenderIds() | CancelMessage() | SetOptOut() as question:
+                return self._ask(step, [question_command(question, step, self._caller(), scope, templates)])
             case SetVars(values=values):
                 if problem := self._set_all(values):
                     return self._fail(step, "limit", problem)
@@ -271,6 +293,8 @@ class _Walk:
             output = send_output(cursor.outcomes)
         elif isinstance(only, Answered):
             output = call_output(only)
+        elif isinstance(only, Told):
+            output = question_output(cast(Question, step.action), only)
         else:
             assert isinstance(only, Failed)
             output = only
@@ -279,7 +303,7 @@ class _Walk:
         if step.id is not None:
             before = self._outputs
             self._outputs = self._scope["steps"] = {**before, step.id: output}
-            if isinstance(only, Answered) and (problem := self._too_large()):
+            if isinstance(only, Answered | Told) and (problem := self._too_large()):
                 self._outputs = self._scope["steps"] = before
                 return self._fail(step, "limit", problem)
         return following(self._flow, step.address)
@@ -354,7 +378,9 @@ class _Walk:
             contact=self.contact,
             our_number=run.our_number,
             country=self._facts.country,
-            source_number=self._facts.source_numbers.get(run.account),
+            source_numbers=self._facts.source_numbers,
+            timezone=self._facts.timezone,
+            now=self._now,
         )
 
     def record(self, address: str, what: str, detail: Any = None) -> None:
@@ -405,3 +431,5 @@ def _asked(command: Command) -> str:
             return f"to {to}: {body['content']}"
         case CallUrl(method=method, url=url):
             return f"{method} {url}"
+        case AskProvider(what=what, subject=subject):
+            return f"{what} {subject}".strip()

@@ -2,7 +2,8 @@
 
 The order is fixed (design.md section 3). Of the flows with a text filter, by `priority` and then name, the first that
 matches takes an inbound message, unless it says `continue: true`; then those without a text filter, in the same way.
-Receipts start every flow that matches. A flow whose `if` is false or fails does not match.
+Receipts and opt-outs start every flow that matches. A flow whose `if` is false or fails does not match, nor does one
+for another account.
 
 An index finds the few triggers worth asking: each trigger is filed under our number, if it names one, and there under
 one of its filters, the most telling one (its anchor): the keyword, the whole message, the first word of a phrase, the
@@ -13,17 +14,18 @@ the index never decides, it only leaves out.
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
-from sinchflow.engine.filters import InboundFilter, Message, ReceiptFilter
+from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
 from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.scope import event_scope
 from sinchflow.expression.pattern import bare_number
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.event import Event
-from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms
+from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, OptOut
 from sinchflow.model.run import Facts
 from sinchflow.model.send import SentBy
 
@@ -70,6 +72,7 @@ class Router:
         self._texts = _InboundIndex()
         self._any_text = _InboundIndex()
         self._receipts = _ReceiptIndex()
+        self._opt_outs: list[tuple[Flow, OptOutFilter]] = []
         for flow in live:
             for trigger in flow.triggers:
                 if isinstance(trigger, InboundSms):
@@ -77,6 +80,8 @@ class Router:
                     index.add(flow, InboundFilter(trigger))
                 elif isinstance(trigger, DeliveryReceipt):
                     self._receipts.add(flow, ReceiptFilter(trigger))
+                elif isinstance(trigger, OptOut):
+                    self._opt_outs.append((flow, OptOutFilter(trigger)))
         self._texts.close()
         self._any_text.close()
 
@@ -88,8 +93,13 @@ class Router:
         templates: Templates,
         sent_by: Callable[[], SentBy | None] = lambda: None,
     ) -> Routed:
-        """What the event starts."""
-        asking = _Asking(event, facts, now, templates)
+        """What the event starts. An event that is to be ignored starts nothing.
+
+        sent_by: which of our sends a receipt is about; called once at most, and only when a trigger wants to know.
+        """
+        if event.ignored is not None:
+            return _NOTHING
+        asking = _Asking(event, facts, now, templates, sent_by)
         if event.kind == "inbound_sms":
             text = event.fields.get("content")
             message = Message(str(text)) if text else None
@@ -97,6 +107,9 @@ class Router:
                 self._any_text.ask(asking, message)
         elif event.kind == "delivery_receipt":
             self._receipts.ask(asking)
+        elif event.kind == "opt_out":
+            for flow, opt_out in self._opt_outs:
+                asking.take(flow, opt_out.passes(event))
         if not (asking.matches or asking.problems):
             return _NOTHING
         return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
@@ -105,8 +118,16 @@ class Router:
 class _Asking:
     """One event while its candidates are asked."""
 
-    def __init__(self, event: Event, facts: Facts, now: datetime, templates: Templates) -> None:
+    def __init__(
+        self,
+        event: Event,
+        facts: Facts,
+        now: datetime,
+        templates: Templates,
+        sent_by: Callable[[], SentBy | None],
+    ) -> None:
         self.event = event
+        self.sent_by = cache(sent_by)
         self._facts = facts
         self._now = now
         self._templates = templates
@@ -116,7 +137,9 @@ class _Asking:
 
     def take(self, flow: Flow, captured: dict[str, Any] | None) -> bool:
         """Add the flow if its filters passed (`captured` is not None), it is not in yet, and its `if` holds."""
-        if captured is None or flow.name in self._seen or not self._holds(flow, captured):
+        if captured is None or flow.name in self._seen:
+            return False
+        if flow.account not in (None, self.event.account) or not self._holds(flow, captured):
             return False
         self._seen.add(flow.name)
         self.matches.append(Match(flow=flow, match=captured))
@@ -170,7 +193,7 @@ class _ReceiptIndex:
         """Ask all candidates, in order of rank."""
         for rank in self._candidates(asking.event):
             flow, receipt = self._entries[rank]
-            asking.take(flow, receipt.passes(asking.event))
+            asking.take(flow, receipt.passes(asking.event, asking.sent_by))
 
     def _candidates(self, event: Event) -> list[_Rank]:
         found = set(self._others)

@@ -45,6 +45,9 @@ class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaul
     retry: Retry | None = None
 
 
+QuestionKind = Literal["message", "cancel", "senders", "opt_out", "opt_in"]
+
+
 class AskProvider(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_defaults=True):
     """A question to the provider, or a wish that may be repeated without harm. It waits for the account's throttle.
 
@@ -54,7 +57,7 @@ class AskProvider(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_def
 
     id: str
     account: str
-    what: Literal["message", "cancel", "senders", "opt_out", "opt_in"]
+    what: QuestionKind
     subject: str = ""
     retry: Retry | None = None
     expires_after: timedelta | None = None

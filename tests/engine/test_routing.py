@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinchflow.engine.filters import InboundFilter, Message, ReceiptFilter
+from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
 from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.routing import Router
 from sinchflow.expression.pattern import compile_regex
 from sinchflow.expression.template import Templates
 from sinchflow.model.event import Event
-from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms
+from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, OptOut
 from sinchflow.model.origin import Origin
 from sinchflow.model.run import Facts
+from sinchflow.model.send import SentBy
 
 ORIGIN = Origin("a.yaml", 1, 1)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -120,8 +121,40 @@ def test_receipts_go_to_every_flow_that_asking_each_finds(triggers, status, meta
         fields={"status": status, "status_code": None, "metadata": metadata},
     )
     flows = [flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)]
-    expected = [each.name for each in flows if ReceiptFilter(each.triggers[0]).passes(event) is not None]
+    expected = [each.name for each in flows if ReceiptFilter(each.triggers[0]).passes(event, lambda: None) is not None]
     assert names(Router(flows), event) == expected
+
+
+@given(st.lists(st.builds(OptOut, origin=st.just(ORIGIN), from_=numbers, to=numbers), max_size=5), events)
+@settings(max_examples=100, deadline=None)
+def test_opt_outs_go_to_every_flow_that_asking_each_finds(triggers, event):
+    event = Event(id=1, kind="opt_out", key="k", received_at=NOW, contact=event.contact, our_number=event.our_number)
+    flows = [flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)]
+    expected = [each.name for each in flows if OptOutFilter(each.triggers[0]).passes(event) is not None]
+    assert names(Router(flows), event) == expected
+
+
+@pytest.mark.parametrize(
+    ("triggers", "status", "asked"),
+    [
+        ([DeliveryReceipt(origin=ORIGIN, status=("failed",))] * 3, "failed", 1),
+        ([DeliveryReceipt(origin=ORIGIN, status=("failed",), flow=("x",))] * 3, "failed", 1),
+        ([DeliveryReceipt(origin=ORIGIN, status=("failed",), flow=("x",))] * 3, "delivered", 0),
+        ([], "failed", 0),
+    ],
+)
+def test_who_sent_a_message_is_asked_once_and_only_when_it_matters(triggers, status, asked):
+    event = Event(id=1, kind="delivery_receipt", key="k", received_at=NOW, fields={"status": status, "metadata": {}})
+    times = []
+
+    def sent_by() -> SentBy:
+        times.append(1)
+        return SentBy(flow="x", step="0", run=5)
+
+    router = Router([flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)])
+    matches = router.route(event, Facts(), NOW, TEMPLATES, sent_by).matches
+    assert [each.match for each in matches] == [{"flow": "x", "step": "0", "run": 5}] * (len(triggers) if asked else 0)
+    assert len(times) == asked
 
 
 KINDS = {
