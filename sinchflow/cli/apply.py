@@ -22,7 +22,11 @@ after the last retry. With `catch_up: {{on_start: true, every: 10m}}` it fetches
 missed, stores them, and confirms them to Sinch, which hides them from other programs that poll this account. So turn it
 on where nobody else reads the account."""
 
-_MARKS: "dict[str, tuple[str, Tone]]" = {"ok": ("ok", "add"), "failed": ("FAILED", "remove"), "unreachable": ("not tested", "quiet")}
+_MARKS: "dict[str, tuple[str, Tone]]" = {
+    "ok": ("ok", "add"),
+    "failed": ("FAILED", "remove"),
+    "unreachable": ("not tested", "quiet"),
+}
 
 
 def apply(

@@ -155,9 +155,12 @@ def _patch(change: Change) -> dict[str, Any]:
     """The members to change: headers go as a whole."""
     wanted = change.wanted
     assert wanted is not None, "only what is wanted is changed"
+    assert change.found is not None, "and only what is there"
     fields = {
         "headers" if each.field.startswith("header ") else each.field
         for each in change.differences
         if not each.forces_replacement
     }
+    if change.url != change.found.url:
+        fields.add("url")
     return {name: value for name, value in _definition(wanted, change.url).items() if name in fields}

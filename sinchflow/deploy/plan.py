@@ -148,9 +148,13 @@ class _Planner:
         )
         if any(difference.forces_replacement for difference in different):
             return msgspec.structs.replace(change, action="replace", url=self._free_url(wanted), note=note)
-        if moves:
-            return msgspec.structs.replace(change, action="update", url=self._free_url(wanted, found), note=note)
-        return msgspec.structs.replace(change, action="update") if different else change
+        if not different:
+            return change
+        is_blocked = any(
+            each.url == found.url and is_called_at(each, wanted) for each in self._found if each is not found
+        )
+        url = self._free_url(wanted, found) if moves or is_blocked else found.url
+        return msgspec.structs.replace(change, action="update", url=url, note=note)
 
     def _leave(self, found: Webhook) -> Change:
         self._placed.add(found.id)

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sinchflow.deploy.apply import Applied, apply
 from sinchflow.deploy.desired import Wanted, wanted_webhooks
@@ -281,3 +283,54 @@ def test_without_a_public_address_nothing_can_differ(sim):
 def test_public_address_of_no_use_is_drift(sim):
     (line,) = drift(sim, Hooks(token=TOKEN, public_url="sms.example.com"))
     assert "is no address that Sinch can call" in line
+
+
+_HEADERS = st.sampled_from(
+    [
+        {},
+        {"Platform": "x"},
+        {"X-Sinchflow": "shop/inbound"},
+        {"X-Sinchflow": "sinchflow/gone"},
+        *({"X-Sinchflow": f"sinchflow/{kind}"} for kind in URL),
+        *(each.headers for each in WANTED),
+    ]
+)
+_ADDRESSES = [
+    *URL.values(),
+    *(f"{url}?v=2" for url in URL.values()),
+    "https://old.example.com/hooks/t/inbound",
+    "https://old.example.com/hooks/t/receipts",
+    "https://crm.example.net/in",
+]
+_STATES = st.dictionaries(
+    st.tuples(st.sampled_from(_ADDRESSES), st.sampled_from(["POST", "PUT"])),
+    st.fixed_dictionaries(
+        {
+            "events": st.sampled_from([each.events for each in WANTED]),
+            "headers": _HEADERS,
+            "template": st.sampled_from([None, "{}", *(each.template for each in WANTED)]),
+            "retries": st.sampled_from([0, 5]),
+            "read_timeout": st.sampled_from([None, 10_000]),
+            "retry_delay": st.sampled_from([None, 60]),
+        }
+    ),
+    max_size=6,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(_STATES)
+def test_whatever_is_there_one_apply_settles_it_and_others_stay_as_they_are(state):
+    sim = SimulatedSinch()
+    for (url, method), given_fields in state.items():
+        sim.webhooks.register(url, method=method, **given_fields)
+    before = {webhook.id: webhook.shown() for webhook in sim.webhooks}
+    applied, _ = do(sim)
+    assert applied.failed is None
+    again, changes = do(sim)
+    assert (again.failed, changes) == (None, [])
+    after = {webhook.id: webhook.shown() for webhook in sim.webhooks}
+    for id_, webhook in before.items():
+        if not webhook["headers"].get("X-Sinchflow", "").startswith("sinchflow/"):
+            unmarked = {**after[id_], "headers": webhook["headers"]}
+            assert unmarked == webhook  # adopted at most: nothing but headers has changed

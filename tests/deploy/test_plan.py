@@ -165,6 +165,10 @@ CASES = {
         [ours("inbound", v=2), by_hand("inbound"), RECEIPTS, OPT_OUTS],
         ["keep inbound our-inbound ?v=2", *REST, "foreign - hand"],
     ),
+    "our method was changed, and somebody has our address since": (
+        [ours("inbound", method="PUT"), by_hand("inbound"), RECEIPTS, OPT_OUTS],
+        ["update inbound our-inbound method ?v=2", *REST, "foreign - hand"],
+    ),
     "same address with another method": (
         [ours("inbound"), by_hand("inbound", method="GET"), RECEIPTS, OPT_OUTS],
         ["keep inbound our-inbound", *REST, "foreign - hand"],
