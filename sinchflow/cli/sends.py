@@ -1,6 +1,5 @@
 """`sinchflow sends list`: what became of the messages, from the running daemon or from its journal."""
 
-import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -10,9 +9,10 @@ from typing import Annotated, Any, get_args
 import typer
 
 from sinchflow.cli.invocation import data_folder_of
+from sinchflow.cli.output import print_json, table
 from sinchflow.errors import UsageError
 
-_COLUMNS = ("id", "state", "run", "to", "message")
+_COLUMNS = ("id", "state", "run", "to", "message", "reason")
 
 
 class Format(StrEnum):
@@ -70,9 +70,10 @@ def list_sends(
     states = _known(state or [])
     sends = _sends(data_folder_of(context, data), states, limit)
     if output is Format.JSON:
-        print(json.dumps({"sends": sends}, ensure_ascii=False, indent=2))
+        print_json({"sends": sends})
     else:
-        print(_table(sends))
+        rows = ([send[column] for column in _COLUMNS] for send in sends)
+        print(table(_COLUMNS, rows) if sends else "no messages")
 
 
 def _known(states: Sequence[str]) -> tuple[str, ...]:
@@ -109,20 +110,3 @@ def _sends(data: Path, states: tuple[str, ...], limit: int) -> list[dict[str, An
         return plain
     finally:
         reader.close()
-
-
-def _table(sends: Sequence[dict[str, Any]]) -> str:
-    """Aligned columns, the reason last; plain text, so that it can be piped on."""
-    if not sends:
-        return "no messages"
-    rows = [(*(_cell(send[column]) for column in _COLUMNS), _cell(send["reason"], 120)) for send in sends]
-    head = (*_COLUMNS, "reason")
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows))
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _cell(value: Any, width: int = 48) -> str:
-    text = "" if value is None else " ".join(str(value).split())
-    text = "".join(char if char.isprintable() else "?" for char in text)
-    return text if len(text) <= width else text[: width - 1] + "…"
