@@ -1,8 +1,13 @@
 """What the global options say, handed from `main` to the command that was asked for."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
+
+#: Options that commands about one account of the provider's share.
+OneAccount = Annotated[str, typer.Option("--account", metavar="NAME", help="Which account of the project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
 class Invocation:
