@@ -10,7 +10,26 @@ from typing import Annotated
 
 import typer
 
-from sinchflow.cli import apply, destroy, dev, drift, init, keys, plan, run, schema, sends, start, validate, version
+from sinchflow.cli import (
+    apply,
+    cancel,
+    destroy,
+    dev,
+    drift,
+    init,
+    keys,
+    message,
+    opt_out,
+    plan,
+    run,
+    schema,
+    send,
+    senders,
+    sends,
+    start,
+    validate,
+    version,
+)
 from sinchflow.cli.invocation import Invocation
 from sinchflow.errors import SinchflowError, UsageError
 
@@ -55,6 +74,13 @@ def build() -> typer.Typer:
     app.command("run", short_help="Run the daemon, connected to Sinch.")(run.run)
     app.command("start", short_help="Start a flow by hand.")(start.start)
     app.add_typer(sends.build(), name="sends", short_help="What became of the messages.")
+    app.command("send", short_help="Send a message.")(send.send)
+    app.command("message", short_help="What became of a message, at Sinch.")(message.message)
+    app.command("cancel", short_help="Take back a scheduled message.")(cancel.cancel)
+    app.command("senders", short_help="What the account may send from.")(senders.senders)
+    app.command("opt-out", short_help="Put numbers on Sinch's opt-out list.")(opt_out.opt_out)
+    app.command("opt-in", short_help="Take numbers off that list.")(opt_out.opt_in)
+    app.command("opt-outs", short_help="Which numbers opted out.")(opt_out.opt_outs)
     app.command("plan", short_help="What would change of the webhooks at Sinch.")(plan.plan)
     app.command("apply", short_help="Register the webhooks at Sinch.")(apply.apply)
     app.command("drift", short_help="Whether the webhooks are still as wanted.")(drift.drift)
