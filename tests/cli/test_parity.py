@@ -18,19 +18,8 @@ timezone: Australia/Melbourne
 """
 TO = "+61491570156"
 PICTURE = "https://example.com/menu.png"
-SENT = (
-    "send",
-    TO,
-    "Our menu",
-    "--format",
-    "MMS",
-    "--media",
-    PICTURE,
-    "--subject",
-    "Lunch",
-    "--metadata",
-    "Source=Shell",
-)
+MMS = ("--format", "MMS", "--media", PICTURE, "--subject", "Lunch")
+SENT = ("send", TO, "Our menu", *MMS, "--metadata", "Source=Shell")
 TIMES = ("--scheduled", "2036-12-03T10:00+11:00", "--expires", "2036-12-04T10:00")
 HOOK = ("--callback-url", "https://example.com/hook")
 
