@@ -31,8 +31,8 @@ credentials:
   api_secret: "{{{{ secrets.SINCH_API_SECRET }}}}"
 
 # The secret part of the addresses that Sinch calls, /hooks/TOKEN/inbound and /hooks/TOKEN/receipts.
-# Make one with `openssl rand -hex 24` and set SINCHFLOW_SECRET_HOOK_TOKEN. With `public_url`, the address at which Sinch
-# reaches this machine, `sinchflow apply` registers the webhooks.
+# Make one with `openssl rand -hex 24` and set SINCHFLOW_SECRET_HOOK_TOKEN. With `public_url`, the address at which
+# Sinch reaches this machine, `sinchflow apply` registers the webhooks.
 webhooks:
   token: "{{{{ secrets.HOOK_TOKEN }}}}"
   # public_url: https://sms.example.com

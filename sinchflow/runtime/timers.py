@@ -37,7 +37,11 @@ class Timers:
     def set(self, catalog: Catalog, *, is_start: bool = False) -> None:
         """Run what this catalog asks for. What has not changed goes on undisturbed."""
         wanted: dict[tuple[str, str], tuple[Any, Coroutine[Any, Any, None]]] = {}
+        peers: set[tuple[str | None, ...]] = set()
         for name, connection in catalog.connections.items():
+            if connection.peer in peers:
+                continue  # another name for an account that is looked after already
+            peers.add(connection.peer)
             if (asked := connection.catch_up) is not None and (asked.every is not None or asked.on_start):
                 work = self._catch_up(name).keep(asked.every, asked.max_age, at_once=is_start and asked.on_start)
                 wanted["catch_up", name] = (asked, work)

@@ -132,7 +132,7 @@ def test_one_accounts_trouble_leaves_the_other_alone(two, eventually):
     flow = "on: inbound_sms\nsteps:\n  - send_sms: {to: +6421555222, message: Alert, account: nz}\n    timeout: 1h\n"
 
     async def scenario():
-        async with two(flow, REPLY.replace("inbound_sms", "inbound_sms: {keyword: HI}"),
+        async with two(flow, REPLY.replace("inbound_sms", "{inbound_sms: {keyword: HI}}"),
                        accounts=ACCOUNTS.replace("api_key: nz", "api_key: wrong")) as (house, nz):  # fmt: skip
             await house.text_in("something")
             await eventually(lambda: "provider:nz" in house.daemon.stats.troubles)
