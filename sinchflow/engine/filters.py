@@ -4,7 +4,7 @@ The full check of one trigger. Which triggers are worth asking is `routing`'s bu
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,7 +21,6 @@ from sinchflow.expression.pattern import (
 )
 from sinchflow.model.event import Event
 from sinchflow.model.flow import DeliveryReceipt, InboundSms, OptOut
-from sinchflow.model.send import SentBy
 
 
 class Message:
@@ -143,12 +142,11 @@ class InboundFilter:
 
 
 class ReceiptFilter:
-    """The filters of one `delivery_receipt` trigger."""
+    """The filters of one `delivery_receipt` trigger but for `flow`, which only the journal can answer."""
 
     def __init__(self, trigger: DeliveryReceipt) -> None:
         self.statuses = frozenset(each.lower() for each in trigger.status)
         self._codes = frozenset(trigger.status_code)
-        self._flows = frozenset(trigger.flow)
         self._from = _numbers(trigger.from_)
         self._to = _numbers(trigger.to)
         self._metadata = _metadata(trigger.metadata)
@@ -167,26 +165,15 @@ class ReceiptFilter:
         """As `InboundFilter.our_numbers`."""
         return _literals(self._from)
 
-    def passes(self, event: Event, sent_by: Callable[[], SentBy | None]) -> dict[str, Any] | None:
-        """Who sent the message, as `match` has it, or None when the event does not pass.
-
-        sent_by: asked last, and only when all other filters have passed.
-        """
-        passes = (
+    def passes(self, event: Event) -> bool:
+        """Whether the event passes."""
+        return (
             (not self.statuses or _word(event, "status").lower() in self.statuses)
             and (not self._codes or _word(event, "status_code") in self._codes)
             and _is_one_of(event.our_number, self._from)
             and _is_one_of(event.contact, self._to)
             and _has_metadata(event, self._metadata)
         )
-        if not passes:
-            return None
-        sender = sent_by()
-        if self._flows and (sender is None or sender.flow not in self._flows):
-            return None
-        if sender is None:
-            return {"flow": None, "step": None, "run": None}
-        return {"flow": sender.flow, "step": sender.step, "run": sender.run}
 
 
 class OptOutFilter:
@@ -196,10 +183,9 @@ class OptOutFilter:
         self._from = _numbers(trigger.from_)
         self._to = _numbers(trigger.to)
 
-    def passes(self, event: Event) -> dict[str, Any] | None:
-        """An empty mapping (opt-outs capture nothing), or None when the event does not pass."""
-        passes = _is_one_of(event.contact, self._from) and _is_one_of(event.our_number, self._to)
-        return {} if passes else None
+    def passes(self, event: Event) -> bool:
+        """Whether the event passes."""
+        return _is_one_of(event.contact, self._from) and _is_one_of(event.our_number, self._to)
 
 
 def _word(event: Event, field: str) -> str:

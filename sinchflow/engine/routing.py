@@ -8,7 +8,8 @@ for another account.
 An index finds the few triggers worth asking: each trigger is filed under our number, if it names one, and there under
 one of its filters, the most telling one (its anchor): the keyword, the whole message, the first word of a phrase, the
 beginning, a regex in a set, or the customer's number. Every candidate is then asked in full, in the order of rank, so
-the index never decides, it only leaves out.
+the index never decides, it only leaves out. Triggers on receipts whose filters differ in `flow` only are asked as one.
+Opt-outs are rare: each is asked of every flow with such a trigger.
 """
 
 from collections import defaultdict
@@ -79,7 +80,7 @@ class Router:
                     index = self._texts if trigger.has_text_filter else self._any_text
                     index.add(flow, InboundFilter(trigger))
                 elif isinstance(trigger, DeliveryReceipt):
-                    self._receipts.add(flow, ReceiptFilter(trigger))
+                    self._receipts.add(flow, trigger)
                 elif isinstance(trigger, OptOut):
                     self._opt_outs.append((flow, OptOutFilter(trigger)))
         self._texts.close()
@@ -109,7 +110,8 @@ class Router:
             self._receipts.ask(asking)
         elif event.kind == "opt_out":
             for flow, opt_out in self._opt_outs:
-                asking.take(flow, opt_out.passes(event))
+                if opt_out.passes(event):
+                    asking.take(flow, {})
         if not (asking.matches or asking.problems):
             return _NOTHING
         return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
@@ -135,11 +137,13 @@ class _Asking:
         self.matches: list[Match] = []
         self.problems: list[RoutingProblem] = []
 
+    def may_take(self, flow: Flow) -> bool:
+        """Whether the flow is not in yet, and takes events of this account."""
+        return flow.name not in self._seen and flow.account in (None, self.event.account)
+
     def take(self, flow: Flow, captured: dict[str, Any] | None) -> bool:
-        """Add the flow if its filters passed (`captured` is not None), it is not in yet, and its `if` holds."""
-        if captured is None or flow.name in self._seen:
-            return False
-        if flow.account not in (None, self.event.account) or not self._holds(flow, captured):
+        """Add the flow if its filters passed (`captured` is not None), it may be taken, and its `if` holds."""
+        if captured is None or not self.may_take(flow) or not self._holds(flow, captured):
             return False
         self._seen.add(flow.name)
         self.matches.append(Match(flow=flow, match=captured))
@@ -163,47 +167,88 @@ class _Asking:
             return False
 
 
+class _ReceiptGroup:
+    """Triggers on receipts with the same filters but for `flow`."""
+
+    def __init__(self, receipt: ReceiptFilter) -> None:
+        self.receipt = receipt
+        self._of_any: list[_Rank] = []
+        self._by_sender: dict[str, list[_Rank]] = defaultdict(list)
+
+    def add(self, rank: _Rank, senders: Sequence[str]) -> None:
+        """File a trigger under the flows whose messages it is about; none: any message."""
+        if senders:
+            _file(self._by_sender, senders, rank)
+        else:
+            self._of_any.append(rank)
+
+    def find(self, asking: _Asking) -> Iterable[_Rank]:
+        """The triggers that the event passes."""
+        if not self.receipt.passes(asking.event):
+            return ()
+        sender = asking.sent_by() if self._by_sender else None
+        return [*self._of_any, *self._by_sender.get(sender.flow, ())] if sender else self._of_any
+
+
 class _ReceiptIndex:
-    """Triggers on receipts, in the order of rank, filed under metadata, else our number, else status."""
+    """Triggers on receipts, in groups that are filed under metadata, else our number, else status."""
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Flow, ReceiptFilter]] = []
-        self._metadata: dict[tuple[str, str], list[_Rank]] = defaultdict(list)
+        self._flows: list[Flow] = []
+        self._groups: dict[Hashable, _ReceiptGroup] = {}
+        self._metadata: dict[tuple[str, str], list[_ReceiptGroup]] = defaultdict(list)
         self._keys: set[str] = set()
-        self._numbers: dict[str, list[_Rank]] = defaultdict(list)
-        self._statuses: dict[str, list[_Rank]] = defaultdict(list)
-        self._others: list[_Rank] = []
+        self._numbers: dict[str, list[_ReceiptGroup]] = defaultdict(list)
+        self._statuses: dict[str, list[_ReceiptGroup]] = defaultdict(list)
+        self._others: list[_ReceiptGroup] = []
 
-    def add(self, flow: Flow, receipt: ReceiptFilter) -> None:
-        """File a trigger."""
-        rank = len(self._entries)
-        self._entries.append((flow, receipt))
+    def add(self, flow: Flow, trigger: DeliveryReceipt) -> None:
+        """File a trigger; flows come in the order of rank."""
+        metadata = tuple(sorted(trigger.metadata.items()))
+        key = (trigger.status, trigger.status_code, trigger.from_, trigger.to, metadata)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _ReceiptGroup(ReceiptFilter(trigger))
+            self._file(group)
+        group.add(len(self._flows), trigger.flow)
+        self._flows.append(flow)
+
+    def _file(self, group: _ReceiptGroup) -> None:
+        receipt = group.receipt
         if (literal := receipt.literal_metadata) is not None:
             key, values = literal
             self._keys.add(key)
-            _file(self._metadata, [(key, value) for value in values], rank)
+            _file(self._metadata, [(key, value) for value in values], group)
         elif receipt.our_numbers:
-            _file(self._numbers, receipt.our_numbers, rank)
+            _file(self._numbers, receipt.our_numbers, group)
         elif receipt.statuses:
-            _file(self._statuses, receipt.statuses, rank)
+            _file(self._statuses, receipt.statuses, group)
         else:
-            self._others.append(rank)
+            self._others.append(group)
 
     def ask(self, asking: _Asking) -> None:
-        """Ask all candidates, in order of rank."""
-        for rank in self._candidates(asking.event):
-            flow, receipt = self._entries[rank]
-            asking.take(flow, receipt.passes(asking.event, asking.sent_by))
+        """Ask all candidates, and take their flows in order of rank."""
+        ranks = {rank for group in self._candidates(asking.event) for rank in group.find(asking)}
+        for rank in sorted(ranks):
+            if asking.may_take(self._flows[rank]):
+                asking.take(self._flows[rank], _about(asking.sent_by()))
 
-    def _candidates(self, event: Event) -> list[_Rank]:
-        found = set(self._others)
-        found.update(self._statuses.get(str(event.fields.get("status")).lower(), ()))
+    def _candidates(self, event: Event) -> list[_ReceiptGroup]:
+        found = list(self._others)
+        found += self._statuses.get(str(event.fields.get("status")).lower(), ())
         if self._numbers and event.our_number is not None:
-            found.update(self._numbers.get(bare_number(event.our_number), ()))
+            found += self._numbers.get(bare_number(event.our_number), ())
         metadata = event.fields.get("metadata") or {}
         for key in self._keys & metadata.keys():
-            found.update(self._metadata.get((key, str(metadata[key])), ()))
-        return sorted(found)
+            found += self._metadata.get((key, str(metadata[key])), ())
+        return found
+
+
+def _about(sender: SentBy | None) -> dict[str, Any]:
+    """A receipt's `match`."""
+    if sender is None:
+        return {"flow": None, "step": None, "run": None}
+    return {"flow": sender.flow, "step": sender.step, "run": sender.run}
 
 
 class _InboundIndex:
@@ -302,8 +347,9 @@ class _Anchors:
 
 
 _Key = TypeVar("_Key", bound=Hashable)
+_Filed = TypeVar("_Filed")
 
 
-def _file(index: Mapping[_Key, list[_Rank]], keys: Iterable[_Key], rank: _Rank) -> None:
+def _file(index: Mapping[_Key, list[_Filed]], keys: Iterable[_Key], filed: _Filed) -> None:
     for key in set(keys):
-        index[key].append(rank)
+        index[key].append(filed)

@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,8 +25,8 @@ TEMPLATES = Templates()
 NUMBERS = ["+61491570156", "+61491570157", "+6421555555"]
 
 
-def flow(name: str, *triggers, goes_on=False, priority=0) -> Flow:
-    return Flow(name=name, digest=name, origin=ORIGIN, triggers=triggers, steps=(), goes_on=goes_on, priority=priority)
+def flow(name: str, *triggers, **options) -> Flow:
+    return Flow(name=name, digest=name, origin=ORIGIN, triggers=triggers, steps=(), **options)
 
 
 def sms(text, contact=NUMBERS[0], our_number=NUMBERS[1], **fields) -> Event:
@@ -45,6 +46,7 @@ def names(router: Router, event: Event) -> list[str]:
 
 
 some = st.lists
+accounts = st.sampled_from([None, None, "default", "nz"])
 words = st.sampled_from(["hours", "open", "yes", "now", "#5", "👍", "Ünï", "a"])
 phrases = st.lists(words, min_size=1, max_size=3).map(" ".join)
 numbers = st.lists(st.sampled_from([*NUMBERS, "+614*", "*7"]), max_size=2).map(tuple)
@@ -68,11 +70,11 @@ events = st.builds(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(inbound, st.booleans(), st.integers(0, 2)), max_size=8), events)
+@given(st.lists(st.tuples(inbound, st.booleans(), st.integers(0, 2), accounts), max_size=8), events)
 def test_index_finds_what_asking_every_flow_finds(given_flows, event):
     flows = [
-        flow(f"f{n}", trigger, goes_on=goes_on, priority=priority)
-        for n, (trigger, goes_on, priority) in enumerate(given_flows)
+        flow(f"f{n}", trigger, goes_on=goes_on, priority=priority, account=account)
+        for n, (trigger, goes_on, priority, account) in enumerate(given_flows)
     ]
     assert names(Router(flows), event) == asked_one_by_one(flows, event)
 
@@ -84,7 +86,9 @@ def asked_one_by_one(flows: list[Flow], event: Event) -> list[str]:
     for has_text_filter in (True, False):
         for each in sorted(flows, key=lambda each: (-each.priority, each.name)):
             [trigger] = each.triggers
-            if trigger.has_text_filter is has_text_filter and InboundFilter(trigger).passes(event, message) is not None:
+            if trigger.has_text_filter is not has_text_filter or each.account not in (None, event.account):
+                continue
+            if InboundFilter(trigger).passes(event, message) is not None:
                 found.append(each.name)
                 if not each.goes_on:
                     return found
@@ -100,37 +104,54 @@ receipts = st.builds(
     metadata=st.dictionaries(
         st.sampled_from(["a", "b"]), some(st.sampled_from(["1", "2", "2*"]), min_size=1, max_size=2).map(tuple)
     ),
+    flow=some(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
 )
+receipt_events = st.builds(
+    lambda our_number, account, **fields: Event(
+        id=1, kind="delivery_receipt", key="k", received_at=NOW, account=account, contact=NUMBERS[0],
+        our_number=our_number, fields={"status_code": None} | fields,
+    ),
+    our_number=st.sampled_from([None, *NUMBERS]),
+    account=st.sampled_from(["default", "nz"]),
+    status=st.sampled_from([None, "failed", "DELIVERED"]),
+    metadata=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "22", None])),
+)  # fmt: skip
+senders = st.sampled_from([None, *(SentBy(flow=name, step="tell", run=5) for name in ("x", "y", "z"))])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
+@given(some(st.tuples(receipts, accounts), max_size=6), receipt_events, senders)
+def test_receipts_go_to_every_flow_that_asking_each_finds(given_flows, event, sender):
+    flows = [flow(f"f{n}", trigger, account=account) for n, (trigger, account) in enumerate(given_flows)]
+    passing = [each for each in flows if ReceiptFilter(each.triggers[0]).passes(event)]
+    expected = [
+        each.name
+        for each in passing
+        if each.account in (None, event.account)
+        and (not each.triggers[0].flow or (sender is not None and sender.flow in each.triggers[0].flow))
+    ]
+    asked = []
+    matches = Router(flows).route(event, Facts(), NOW, TEMPLATES, lambda: asked.append(1) or sender).matches
+    assert [each.flow.name for each in matches] == expected
+    about = dict.fromkeys(("flow", "step", "run")) if sender is None else msgspec.to_builtins(sender)
+    assert all(each.match == about for each in matches)
+    assert len(asked) <= (1 if passing else 0)
+
+
 @given(
-    st.lists(receipts, max_size=6),
-    st.sampled_from([None, "failed", "DELIVERED"]),
-    st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "22", None])),
-    st.sampled_from([None, *NUMBERS]),
+    some(st.tuples(st.builds(OptOut, origin=st.just(ORIGIN), from_=numbers, to=numbers), accounts), max_size=5), events
 )
-def test_receipts_go_to_every_flow_that_asking_each_finds(triggers, status, metadata, our_number):
-    event = Event(
-        id=1,
-        kind="delivery_receipt",
-        key="k",
-        received_at=NOW,
-        contact=NUMBERS[0],
-        our_number=our_number,
-        fields={"status": status, "status_code": None, "metadata": metadata},
-    )
-    flows = [flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)]
-    expected = [each.name for each in flows if ReceiptFilter(each.triggers[0]).passes(event, lambda: None) is not None]
-    assert names(Router(flows), event) == expected
-
-
-@given(st.lists(st.builds(OptOut, origin=st.just(ORIGIN), from_=numbers, to=numbers), max_size=5), events)
 @settings(max_examples=100, deadline=None)
-def test_opt_outs_go_to_every_flow_that_asking_each_finds(triggers, event):
-    event = Event(id=1, kind="opt_out", key="k", received_at=NOW, contact=event.contact, our_number=event.our_number)
-    flows = [flow(f"f{n}", trigger) for n, trigger in enumerate(triggers)]
-    expected = [each.name for each in flows if OptOutFilter(each.triggers[0]).passes(event) is not None]
+def test_opt_outs_go_to_every_flow_that_asking_each_finds(given_flows, event):
+    event = Event(
+        id=1, kind="opt_out", key="k", received_at=NOW, account="nz", contact=event.contact, our_number=event.our_number
+    )
+    flows = [flow(f"f{n}", trigger, account=account) for n, (trigger, account) in enumerate(given_flows)]
+    expected = [
+        each.name
+        for each in flows
+        if OptOutFilter(each.triggers[0]).passes(event) and each.account in (None, event.account)
+    ]
     assert names(Router(flows), event) == expected
 
 
@@ -166,6 +187,7 @@ KINDS = {
     "customers": lambda n: InboundSms(origin=ORIGIN, from_=(f"+614915{n:05}",)),
     "receipts by metadata": lambda n: DeliveryReceipt(origin=ORIGIN, status=("failed",), metadata={"job": (f"j{n}",)}),
     "receipts by number": lambda n: DeliveryReceipt(origin=ORIGIN, from_=(f"+614915{n:05}",)),
+    "receipts by sender": lambda n: DeliveryReceipt(origin=ORIGIN, status=("failed",), flow=(f"f{n:05}",)),
 }
 
 
