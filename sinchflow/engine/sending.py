@@ -29,6 +29,9 @@ _LATE = timedelta(minutes=1)
 
 #: What no name or short code looks like: nothing but digits and what people write between them, 7 digits at least.
 _LONG_NUMBER = re.compile(r"\+?[\s().\-/]*(?:\d[\s().\-/]*){7,}")
+#: As `language.rules.number` takes them where they are written out.
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 &._+-]{1,11}")
 _URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
 
 
@@ -68,11 +71,7 @@ def _message(
     if len(content) > LONGEST_CONTENT:
         raise ActionError(f"the message has {len(content)} characters; at most {LONGEST_CONTENT} can be sent")
     body: dict[str, Any] = {"content": content, "format": action.format, "delivery_report": action.delivery_report}
-    source = _source(action, account, caller, scope, templates)
-    if source is not None:
-        body["source_number"] = source
-        if action.source_number_type is not None:
-            body["source_number_type"] = action.source_number_type
+    body |= _source(action, account, caller, scope, templates)
     if action.metadata:
         body["metadata"] = _metadata(action.metadata, caller.most_metadata, scope, templates)
     body |= _multimedia(action, scope, templates)
@@ -84,14 +83,26 @@ def _message(
 
 def _source(
     action: SendSms, account: str, caller: Caller, scope: Mapping[str, Any], templates: Templates
-) -> str | None:
-    """The number or name to send from; None leaves it to the provider."""
+) -> dict[str, str]:
+    """The number or name to send from, and of what type the step says it is; without one the provider chooses."""
     given = _optional(action.source_number, scope, templates)
     if given is not None:
-        # Names and short codes are as they are; what can only be a number is made E.164.
-        return (to_e164(given, caller.country) or given) if _LONG_NUMBER.fullmatch(given) else given
+        kind = action.source_number_type
+        return {"source_number": _sender(given, caller.country)} | ({"source_number_type": kind} if kind else {})
     ours = caller.our_number if action.to is None and account == caller.account else None
-    return ours or caller.source_numbers.get(account)
+    source = ours or caller.source_numbers.get(account)
+    return {"source_number": source} if source else {}
+
+
+def _sender(given: str, country: str | None) -> str:
+    """What can only be a number is made E.164; names and short codes are as they are."""
+    number = to_e164(given, country) if _LONG_NUMBER.fullmatch(given) else None
+    if number is None and not _SHORT_CODE.fullmatch(given) and not _NAME.fullmatch(given):
+        raise ActionError(
+            f'source_number: "{given[:100]}" is no phone number (+COUNTRY…), no short code (3 to 8 digits) '
+            "and no name (up to 11 letters, digits or spaces)"
+        )
+    return number or given
 
 
 def _multimedia(action: SendSms, scope: Mapping[str, Any], templates: Templates) -> dict[str, Any]:
@@ -129,9 +140,10 @@ def _time(
         return None
     try:
         time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise ActionError(f'{name}: "{value}" is no ISO 8601 time; write it like 2026-12-03T10:00+11:00') from None
-    return (time if time.tzinfo is not None else time.replace(tzinfo=ZoneInfo(caller.timezone))).astimezone(UTC)
+        return (time if time.tzinfo is not None else time.replace(tzinfo=ZoneInfo(caller.timezone))).astimezone(UTC)
+    except (ValueError, OverflowError):  # overflow: a time whose year is 0 or 10000 in UTC
+        words = f'"{str(value)[:100]}" is no ISO 8601 time; write it like 2026-12-03T10:00+11:00'
+        raise ActionError(f"{name}: {words}") from None
 
 
 def _utc(time: datetime) -> str:
@@ -164,7 +176,7 @@ def _metadata(
     metadata: Mapping[str, Text], most: int, scope: Mapping[str, Any], templates: Templates
 ) -> dict[str, str]:
     if len(metadata) > most:
-        ours = "; of the provider's ten one is sinchflow's own" if most < 10 else ""
+        ours = ", one more is sinchflow's own" if most < 10 else ""
         raise ActionError(f"{len(metadata)} metadata pairs; at most {most} fit{ours}")
     rendered = {key: templates.text(value, scope) for key, value in metadata.items()}
     for key, value in rendered.items():
