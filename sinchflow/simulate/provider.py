@@ -21,7 +21,7 @@ import msgspec
 from sinchflow.simulate import bodies, opt_out_list, queues, reporting
 from sinchflow.simulate.access import Access, AuthKind
 from sinchflow.simulate.account import Account
-from sinchflow.simulate.call import Call, feature_off, not_allowed, not_found
+from sinchflow.simulate.call import Call, feature_off, not_found
 from sinchflow.simulate.control import control
 from sinchflow.simulate.error_bodies import DOCUMENTED
 from sinchflow.simulate.events import Events, Hooks
@@ -116,10 +116,9 @@ class SimulatedSinch:
             features=features or Features(),
         )
         self.signature_keys = SignatureKeys(self._sign)
-        #: What answers a path that begins like this.
+        #: What answers this path and those below it.
         self._resources: tuple[tuple[str, Callable[[Call], Reply]], ...] = (
-            ("/v1/messages/", self._traffic.answer_one),
-            ("/v1/messages", not_allowed),
+            ("/v1/messages", self._traffic.answer_one),
             ("/v1/replies", queues.answer_replies),
             ("/v1/delivery_reports", queues.answer_reports),
             (WEBHOOKS, lambda call: call.account.webhooks.answer(call)),
@@ -313,7 +312,7 @@ class SimulatedSinch:
             return reply
         call = Call(method=method, path=path, raw_query=query, body=body, account=account)
         for prefix, answer_to in self._resources:
-            if path.startswith(prefix):
+            if path == prefix or path.startswith(f"{prefix}/"):
                 return answer_to(call)
         return not_found()
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sinchflow.simulate.bodies import polled_reply, polled_report
-from sinchflow.simulate.call import Call, bad_request, not_allowed
+from sinchflow.simulate.call import Call, bad_request, not_allowed, not_found
 from sinchflow.simulate.web import Reply
 
 MOST = 100
@@ -23,7 +23,7 @@ def answer_replies(call: Call) -> Reply:
         case "POST", "/v1/replies/confirmed":
             return _confirm(call, "reply_ids", account.unconfirmed_replies)
         case _:
-            return not_allowed(call)
+            return not_allowed(call) if call.path in {"/v1/replies", "/v1/replies/confirmed"} else not_found()
 
 
 def answer_reports(call: Call) -> Reply:
@@ -36,7 +36,8 @@ def answer_reports(call: Call) -> Reply:
         case "POST", "/v1/delivery_reports/confirmed":
             return _confirm(call, "delivery_report_ids", account.unconfirmed_reports)
         case _:
-            return not_allowed(call)
+            known = {"/v1/delivery_reports", "/v1/delivery_reports/confirmed"}
+            return not_allowed(call) if call.path in known else not_found()
 
 
 def _confirm(call: Call, name: str, queue: Any) -> Reply:

@@ -98,6 +98,8 @@ class Traffic:
 
     def answer_one(self, call: Call) -> Reply:
         """GET and PUT of /v1/messages/ID."""
+        if call.path == "/v1/messages":
+            return not_allowed(call)
         message = call.account.find(call.path.removeprefix("/v1/messages/"))
         if message is None:
             return not_found()

@@ -1,5 +1,6 @@
 """Which keys the simulated Sinch lets in: the documented vectors, and what is wrong by one detail."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ import pytest
 
 from sinchflow.simulate.access import Access
 from sinchflow.simulate.provider import SimulatedSinch
+from sinchflow.sinch.client import Answer, Client, HmacKey
 
 VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "hmac-vectors.json").read_text())["hmac"]
 WHEN = datetime(2026, 8, 18, 3, 43, 24, tzinfo=UTC)
@@ -70,3 +72,25 @@ def test_wrong_key_is_refused_on_every_endpoint(talk: Any, path: str) -> None:
     sim = SimulatedSinch(api_key="k", api_secret="s", auth="any")
     answer = talk(sim, lambda http: http.get(path, headers=headers), auth=None)
     assert (answer.status_code, answer.json()) == (401, {"message": "Invalid authentication credentials"})
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "status"),
+    [
+        ("GET", "/v1/webhooks/messages?page=0&page_size=5", b"", 200),
+        ("GET", "/v1/number_authorisation/is_authorised/%2B61491570156", b"", 200),
+        ("POST", "/v1/replies/confirmed", b'{"reply_ids": []}', 202),
+    ],
+)
+def test_our_client_signs_as_is_expected(serve: Any, method: str, target: str, body: bytes, status: int) -> None:
+    async def main() -> None:
+        sim = SimulatedSinch(api_key="k", api_secret="s", auth="hmac")
+        async with serve(sim) as url:
+            for secret, expected in (("s", status), ("t", 401)):
+                async with Client(url, HmacKey(api_key="k", api_secret=secret), sub_account="nz") as client:
+                    answer = await client.call(method, target, body)
+                    assert isinstance(answer, Answer)
+                    assert answer.status == expected
+        assert [call.account for call in sim.requests] == ["nz", "nz"]
+
+    asyncio.run(main())

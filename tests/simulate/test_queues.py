@@ -126,9 +126,18 @@ def test_bad_confirmation_is_refused(talk: Any, fits: Any, body: Any, detail: st
     assert (answer.status_code, answer.json()["details"]) == (400, [detail])
 
 
-@pytest.mark.parametrize("path", ["/v1/replies", "/v1/delivery_reports"])
-def test_other_methods_are_refused(talk: Any, path: str) -> None:
-    assert talk(SimulatedSinch(), lambda http: http.delete(path)).status_code == 405
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/replies", 405),
+        ("/v1/delivery_reports/confirmed", 405),
+        ("/v1/replies/x", 404),
+        ("/v1/delivery_reports/x", 404),
+        ("/v1/repliesx", 404),
+    ],
+)
+def test_other_calls_are_refused(talk: Any, path: str, status: int) -> None:
+    assert talk(SimulatedSinch(), lambda http: http.delete(path)).status_code == status
 
 
 def test_full_queue_forgets_the_oldest() -> None:
