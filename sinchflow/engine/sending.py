@@ -99,8 +99,8 @@ def _sender(given: str, country: str | None) -> str:
     number = to_e164(given, country) if _LONG_NUMBER.fullmatch(given) else None
     if number is None and not _SHORT_CODE.fullmatch(given) and not _NAME.fullmatch(given):
         raise ActionError(
-            f'source_number: "{given[:100]}" is no phone number (+COUNTRY…), no short code (3 to 8 digits) '
-            "and no name (up to 11 letters, digits or spaces)"
+            f'source_number: "{given[:100]}" is no phone number (+COUNTRY…, or set `country`), '
+            "no short code (3 to 8 digits) and no name (up to 11 letters, digits or spaces)"
         )
     return number or given
 

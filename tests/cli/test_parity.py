@@ -43,7 +43,7 @@ def answer(run: Callable[..., Any], *arguments: str) -> dict[str, Any]:
         ((), "content", "Hi"),
         ((), "format", "SMS"),
         ((), "source_number", "+61491593156"),
-        (("--source-number", "0491 593 157"), "source_number", "0491 593 157"),
+        (("--source-number", "12345"), "source_number", "12345"),
         (("--source-number", "+61 491 593 157"), "source_number", "+61491593157"),
         (("--source-number", "ACME", "--source-number-type", "alphanumeric"), "source_number", "ACME"),
         (("--source-number", "ACME", "--source-number-type", "ALPHANUMERIC"), "source_number_type", "ALPHANUMERIC"),
