@@ -90,10 +90,11 @@ def refusal(answer: Answer) -> CallFailed:
         )
     words = read_error(status, answer.body)
     details = f" ({'; '.join(words.details)})" if words.details else ""
+    said = words.message.removeprefix(f"HTTP {status} ").rstrip(".")
     remedy = WHAT_TO_DO.get(status, _TRY_LATER if status >= 500 else "check base_url")
     kinds: dict[int, FailureKind] = {401: "unauthorised", 408: "unknown", 429: "limited"}
     kind = kinds.get(status, "unknown" if status >= 500 or status < 300 else "refused")
-    return CallFailed(f"HTTP {status}: {words.message}{details}; {remedy}", kind, status, retry_after(answer))
+    return CallFailed(f"HTTP {status}: {said}{details}; {remedy}", kind, status, retry_after(answer))
 
 
 def retry_after(answer: Answer) -> timedelta | None:

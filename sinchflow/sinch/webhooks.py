@@ -106,8 +106,8 @@ def _target(webhook_id: str) -> str:
     return f"{_PATH}/{quote(webhook_id, safe='')}"
 
 
-def _page_size(answer: dict[str, Any]) -> int:
-    told = answer.get("pageSize")
+def _page_size(answer: Any) -> int:
+    told = answer.get("pageSize") if isinstance(answer, dict) else None
     return told if isinstance(told, int) and told > 0 else _PAGE_SIZE
 
 
