@@ -153,7 +153,7 @@ def test_account_without_the_feature_is_one_clear_line(run, sim):
         assert refused.code == 4
         assert refused.err.startswith(
             "sinchflow: account default: Sinch does not sign for this account: ask Sinch for Enterprise Webhooks "
-            "or use `webhooks: {secret: …}` instead (HTTP 403: This feature has not been enabled in your account."
+            "or use `webhooks: {secret: …}` instead (HTTP 403: This feature has not been enabled in your account"
         )
         assert refused.err.count("\n") == 1
 

@@ -11,7 +11,7 @@ import pytest
 
 from sinchflow.sinch import authorisation, messages, reports, senders, signature_keys, webhooks
 from sinchflow.sinch.client import BasicKey, Client
-from sinchflow.sinch.failure import WHAT_TO_DO, CallFailed, ask
+from sinchflow.sinch.failure import CallFailed, ask
 
 ID = "877c19ef-fa2e-4cec-827a-e1df9b5509f7"
 HOOK = {"id": "w1", "url": "https://a.example/x", "method": "POST", "events": ["RECEIVED_SMS"], "encoding": None}
@@ -240,6 +240,11 @@ BODIES = {
     "nothing": (b"", "without a message"),
     "a proxy's page": (b"<html><h1>502 Bad Gateway</h1></html>", "502 Bad Gateway"),
 }
+ADVICE = {
+    400: "mend the request", 401: "`credentials`", 402: "no credit", 403: "switch it on", 404: "check the id",
+    408: "try again later", 409: "exists already", 413: "send less", 415: "base_url", 422: "TLS 1.3", 429: "`limits`",
+    500: "try again later", 503: "try again later",
+}  # fmt: skip
 KINDS = {
     400: "refused", 401: "unauthorised", 402: "refused", 403: "refused", 404: "refused", 408: "unknown", 409: "refused",
     413: "refused", 415: "refused", 422: "refused", 429: "limited", 500: "unknown", 503: "unknown",
@@ -258,7 +263,7 @@ def test_refusal_is_one_readable_line_with_the_providers_words_and_what_to_do(st
     assert line.startswith(f"HTTP {status}: ")
     assert line.count(f"HTTP {status}") == 1
     assert words in line
-    assert line.endswith(WHAT_TO_DO.get(status, "the provider is in trouble: try again later"))
+    assert ADVICE[status] in line
     assert line.isprintable()
 
 
