@@ -23,7 +23,7 @@ from sinchflow.runtime.connections import Connection
 from sinchflow.sinch import messages
 from sinchflow.sinch.apart import apart
 from sinchflow.sinch.client import Calls, NotSent, Unknown
-from sinchflow.sinch.failure import WHAT_TO_DO
+from sinchflow.sinch.failure import with_advice
 
 #: In a flow one of the ten is ours.
 MOST_METADATA = 10
@@ -160,10 +160,10 @@ class Delivery:
             case messages.Rejected():
                 self.trouble = _refusal(result)
             case messages.Unauthorised():
-                self.trouble = f"HTTP 401: {result.message}; {WHAT_TO_DO[401]}"
+                self.trouble = with_advice(401, result.message)
             case messages.Limited():
                 wish = f", which asks to wait {result.retry_after.total_seconds():g} s" if result.retry_after else ""
-                self.trouble = f"HTTP 429: too many calls for the provider{wish}; {WHAT_TO_DO[429]}"
+                self.trouble = with_advice(429, f"too many calls for the provider{wish}")
             case NotSent():
                 self.trouble = result.reason
             case Unknown():
@@ -199,7 +199,6 @@ def fates_as_data(fates: Iterable[Fate]) -> dict[str, Any]:
 
 def _refusal(result: messages.Rejected) -> str:
     """The words for a call that was refused for another reason than its messages."""
-    words = "; ".join((result.message, *result.details))
     if result.status is None or result.status < 400:  # a redirect's words say all of it
-        return words
-    return f"HTTP {result.status}: {words}; {WHAT_TO_DO.get(result.status, 'check base_url')}"
+        return result.message
+    return with_advice(result.status, result.message, result.details)

@@ -5,6 +5,7 @@ provider's words and what to do about them (sinch-api.md section 15).
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -23,7 +24,7 @@ FailureKind = Literal[
 ]
 
 #: What to do, by HTTP status; the words of the provider come before it.
-WHAT_TO_DO = {
+_WHAT_TO_DO = {
     400: "mend the request",
     401: "check `credentials` and `auth` in sinchflow.yaml",
     402: "the account has no credit or no contract for this: ask the provider",
@@ -89,12 +90,17 @@ def refusal(answer: Answer) -> CallFailed:
             f"HTTP {status}, a redirect to {place}, which is not followed: check base_url", "refused", status
         )
     words = read_error(status, answer.body)
-    details = f" ({'; '.join(words.details)})" if words.details else ""
-    said = words.message.removeprefix(f"HTTP {status} ").rstrip(".")
-    remedy = WHAT_TO_DO.get(status, _TRY_LATER if status >= 500 else "check base_url")
     kinds: dict[int, FailureKind] = {401: "unauthorised", 408: "unknown", 429: "limited"}
     kind = kinds.get(status, "unknown" if status >= 500 or status < 300 else "refused")
-    return CallFailed(f"HTTP {status}: {said}{details}; {remedy}", kind, status, retry_after(answer))
+    return CallFailed(with_advice(status, words.message, words.details), kind, status, retry_after(answer))
+
+
+def with_advice(status: int, message: str, details: Sequence[str] = ()) -> str:
+    """The provider's words and what to do about them, on one line."""
+    said = message.removeprefix(f"HTTP {status} ").rstrip(".")
+    more = f" ({'; '.join(details)})" if details else ""
+    remedy = _WHAT_TO_DO.get(status, _TRY_LATER if status >= 500 else "check base_url")
+    return f"HTTP {status}: {said}{more}; {remedy}"
 
 
 def retry_after(answer: Answer) -> timedelta | None:
