@@ -63,6 +63,58 @@ class AskProvider(msgspec.Struct, frozen=True, kw_only=True, tag="ask", omit_def
     expires_after: timedelta | None = None
 
 
+class Sleep(msgspec.Struct, frozen=True, kw_only=True, tag="sleep", omit_defaults=True):
+    """Wake the run at this time, never before."""
+
+    id: str
+    until: datetime
+
+
+class AwaitReply(msgspec.Struct, frozen=True, kw_only=True, tag="await_reply", omit_defaults=True):
+    """An open wait for a message of `contact` to `our_number` (None: any of ours).
+
+    messages: ids of the messages that an answer may name. The wait runs out at `until`, or `timeout` after the send
+    `after` (a command's id of this run) has gone out.
+    """
+
+    id: str
+    account: str
+    contact: str
+    our_number: str | None = None
+    messages: tuple[str, ...] = ()
+    until: datetime | None = None
+    after: str | None = None
+    timeout: timedelta | None = None
+
+
+class AwaitReceipt(msgspec.Struct, frozen=True, kw_only=True, tag="await_receipt", omit_defaults=True):
+    """An open wait for a receipt of this message with one of these statuses; one that came before counts."""
+
+    id: str
+    account: str
+    message_id: str
+    statuses: tuple[str, ...]
+    until: datetime
+
+
+class StartRun(msgspec.Struct, frozen=True, kw_only=True, tag="start", omit_defaults=True):
+    """Begin a run of another flow. wait: this run goes on when that one has ended."""
+
+    id: str
+    flow: str
+    inputs: dict[str, Any] = {}
+    contact: str | None = None
+    wait: bool = True
+
+
+class KeepContact(msgspec.Struct, frozen=True, kw_only=True, tag="remember", omit_defaults=True):
+    """Keep these with the contact; None forgets a name. Needs no outcome: stored with the run's new state."""
+
+    id: str
+    number: str
+    values: dict[str, Any]
+
+
 class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log", omit_defaults=True):
     """A line for the daemon's log. Needs no outcome: the run has already gone on."""
 
@@ -71,7 +123,7 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True, tag="log", omit_default
 
 
 #: Commands whose outcome the run waits for, and the log line, which it does not wait for.
-Command = SendMessage | CallUrl | AskProvider | LogLine
+Command = SendMessage | CallUrl | AskProvider | Sleep | AwaitReply | AwaitReceipt | StartRun | KeepContact | LogLine
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True, tag="sent", omit_defaults=True):
@@ -107,6 +159,39 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, tag="told", omit_defaults=
     data: dict[str, Any]
 
 
+class Woken(msgspec.Struct, frozen=True, kw_only=True, tag="woken", omit_defaults=True):
+    """The time of a `Sleep` has come, or a wait has run out."""
+
+    command: str
+
+
+class Replied(msgspec.Struct, frozen=True, kw_only=True, tag="replied", omit_defaults=True):
+    """A message for an open wait: its event, the category that it fits (None: none of them) and what that captured."""
+
+    command: str
+    event: int
+    fields: dict[str, Any]
+    category: str | None = None
+    match: dict[str, Any] = {}
+
+
+class ReceiptCame(msgspec.Struct, frozen=True, kw_only=True, tag="receipt", omit_defaults=True):
+    """The receipt that a wait was for, with its event's fields."""
+
+    command: str
+    fields: dict[str, Any]
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True, tag="ended", omit_defaults=True):
+    """The run that a `StartRun` began: its id, and, where it was waited for, how it ended and what it gave."""
+
+    command: str
+    run: int
+    status: str = "running"
+    reason: str | None = None
+    outputs: dict[str, Any] = {}
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defaults=True):
     """The command failed for good: not to be retried, or retries used up.
 
@@ -121,7 +206,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defau
     to: str | None = None  #: recipient, for a send
 
 
-Outcome = Sent | Skipped | Answered | Told | Failed
+Outcome = Sent | Skipped | Answered | Told | Woken | Replied | ReceiptCame | RunEnded | Failed
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

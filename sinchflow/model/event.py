@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-EventKind = Literal["inbound_sms", "delivery_receipt", "opt_out", "manual"]
+EventKind = Literal["inbound_sms", "delivery_receipt", "opt_out", "schedule", "webhook", "manual"]
 
 #: The listed fields of each kind of event: they always exist in templates, None when absent (design.md section 3).
 EVENT_FIELDS: dict[str, tuple[str, ...]] = {
@@ -18,6 +18,8 @@ EVENT_FIELDS: dict[str, tuple[str, ...]] = {
         "content", "type", "submitted_date", "date_received", "attachments", "metadata",
     ),
     "opt_out": ("notification_id", "source_address", "destination_address", "content", "date_received"),
+    "schedule": ("scheduled_at",),
+    "webhook": ("method", "path", "query", "headers", "json", "form", "body"),
     "manual": (),
 }  # fmt: skip
 

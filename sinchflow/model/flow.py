@@ -24,6 +24,17 @@ class Text(msgspec.Struct, frozen=True):
         return "{{" in self.source or "{%" in self.source or "{#" in self.source
 
 
+class Wording(msgspec.Struct, frozen=True):
+    """One text in several languages; `by_language` is keyed by lower-case BCP 47 tags, in the order of the file."""
+
+    by_language: dict[str, Text]
+    origin: Origin
+
+
+#: A text for people: in one language, or in several.
+Words = Text | Wording
+
+
 class Condition(msgspec.Struct, frozen=True):
     """A bare expression (`if:`), without braces."""
 
@@ -78,13 +89,45 @@ class OptOut(msgspec.Struct, frozen=True, kw_only=True):
     to: tuple[str, ...] = ()  #: our number
 
 
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Time itself: `cron` (in `timezone`, else the project's) or `every` (counted from midnight UTC 1970).
+
+    missed: what happens to ticks that passed while no daemon ran: `once` for all of them together, or `skip`.
+    """
+
+    origin: Origin
+    cron: str | None = None
+    timezone: str | None = None
+    every: timedelta | None = None
+    missed: Literal["once", "skip"] = "once"
+
+
+class Hmac(msgspec.Struct, frozen=True, kw_only=True):
+    """The body's signature in a header: hex or base64 of an HMAC over the raw body, perhaps with `sha256=` before it."""
+
+    secret: Text
+    header: str = "X-Signature"
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody calls `/flows/PATH` on the webhook port. Without `token` and `hmac` anybody may."""
+
+    origin: Origin
+    path: str  #: with its leading slash
+    method: tuple[str, ...] = ("POST",)
+    token: Text | None = None  #: in the header `X-Token`
+    hmac: Hmac | None = None
+    dedupe: Text | None = None  #: calls for which it renders alike are one
+
+
 class Manual(msgspec.Struct, frozen=True, kw_only=True):
     """Started by a person or a program: `sinchflow start FLOW` or the admin API."""
 
     origin: Origin
 
 
-Trigger = InboundSms | DeliveryReceipt | OptOut | Manual
+Trigger = InboundSms | DeliveryReceipt | OptOut | Schedule | Webhook | Manual
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -94,7 +137,7 @@ class SendSms(msgspec.Struct, frozen=True, kw_only=True):
     """`send_sms` and `reply`. Field names and limits are those of the provider's POST /v1/messages."""
 
     to: tuple[Text, ...] | None  #: None is `reply`: the run's contact, from the number that was texted
-    message: Text
+    message: Words
     source_number: Text | None = None
     source_number_type: Literal["INTERNATIONAL", "ALPHANUMERIC", "SHORTCODE"] | None = None
     delivery_report: bool = True  #: the connector's default; the API's own is false
@@ -106,6 +149,7 @@ class SendSms(msgspec.Struct, frozen=True, kw_only=True):
     scheduled: Text | None = None
     message_expiry_timestamp: Text | None = None
     account: str | None = None  #: through which of the project's accounts; None: the run's
+    urgent: bool = False  #: not held by quiet hours
 
 
 class GetMessageStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,9 +248,83 @@ class Fail(msgspec.Struct, frozen=True, kw_only=True):
     text: Text
 
 
+class Category(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of answer, by the same filters as `inbound_sms`, and `answer`: sets (`yes`, `no`) or whole messages."""
+
+    name: str
+    filters: InboundSms
+    answer: tuple[str, ...] = ()
+
+
+class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said to an answer that fits no category, and how often before the wait gives up with `other`."""
+
+    reply: Words
+    attempts: int = 2
+
+
+class WaitForReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for the next message of the contact (or of `from_`). Without categories any message is an answer."""
+
+    timeout: timedelta
+    from_: Text | None = None
+    categories: tuple[Category, ...] = ()
+    otherwise: Otherwise | None = None
+
+
+class WaitForReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for a receipt of a message with one of these statuses (none given: one that is final)."""
+
+    message_id: Text
+    status: tuple[str, ...] = ()
+    timeout: timedelta
+
+
+class Delay(msgspec.Struct, frozen=True, kw_only=True):
+    """Wait for a while, or `until` a time, `before` or `after` it by so much."""
+
+    duration: timedelta | None = None
+    until: Text | None = None
+    before: timedelta = timedelta()
+    after: timedelta = timedelta()
+    if_past: Literal["continue", "skip", "stop"] = "continue"  #: `skip`: the next step too
+
+
+class Remember(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep with the contact, across runs; a value of null forgets the name."""
+
+    values: dict[str, Value]
+
+
+class ForEach(msgspec.Struct, frozen=True, kw_only=True):
+    """The steps once for each item, in order, up to `parallel` at a time; `until` is asked after each."""
+
+    items: Value
+    as_: str
+    steps: tuple["Step", ...]
+    parallel: int = 1
+    until: Condition | None = None
+    on_item_error: Literal["stop", "continue"] = "stop"
+
+
+class Parallel(msgspec.Struct, frozen=True, kw_only=True):
+    """All branches at once; goes on when all have ended."""
+
+    branches: tuple[tuple["Step", ...], ...]
+
+
+class RunFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """Another flow, which must be `on: manual`. wait: until it has ended, for its outputs."""
+
+    flow: str
+    inputs: dict[str, Value] = {}
+    wait: bool = True
+
+
 Action = (
     SendSms | GetMessageStatus | GetSenderIds | CancelMessage | SetOptOut | Http | SetVars | Choose | Log | Stop | Fail
-)
+    | WaitForReply | WaitForReceipt | Delay | Remember | ForEach | Parallel | RunFlow
+)  # fmt: skip
 
 
 # --- steps and flows ------------------------------------------------------------------------------------------------
@@ -241,11 +359,37 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     on_error: tuple["Step", ...] | Literal["continue"] | None = None
 
 
+InputType = Literal["string", "number", "integer", "boolean", "phone", "datetime", "list", "mapping"]
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """A value that a run is begun with. `value`: taken from the event; `default`: when there is none."""
+
+    type: InputType = "string"
+    value: Value = None
+    has_value: bool = False
+    default: Value = None
+    is_required: bool = True  #: false when a default is written, be it null
+
+
+class Concurrency(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to a match while runs of the flow with the same key are open.
+
+    key: what counts as the same; None: the contact, where there is one. single: no second one; restart: the old one is
+    cancelled; queued: one after the other, `max` in all; parallel: `max` at once, no more.
+    """
+
+    mode: Literal["single", "restart", "queued", "parallel"]
+    key: Text | None = None
+    max: int = 10
+
+
 class Throttle(msgspec.Struct, frozen=True, kw_only=True):
     """At most `max` runs of the flow per contact and account within `per`."""
 
     max: int
     per: timedelta
+    otherwise: tuple["Step", ...] = ()  #: steps of a run of its own instead, itself once per contact and `per`
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,3 +410,9 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     condition: Condition | None = None
     throttle: Throttle | None = None
+    inputs: dict[str, Input] = {}
+    outputs: dict[str, Value] = {}
+    concurrency: Concurrency | None = None
+    timeout: timedelta | None = None  #: of a whole run; then its `on_error` has its turn
+    on_error: tuple[Step, ...] = ()
+    on_change: Literal["finish", "cancel"] = "finish"  #: what becomes of open runs when the document changes or goes

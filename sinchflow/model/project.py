@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from sinchflow.model.flow import Text
+from sinchflow.model.flow import Text, Words
 from sinchflow.model.origin import Origin
 
 #: The account that the top level of the project file describes.
@@ -65,6 +65,41 @@ class Webhooks(msgspec.Struct, frozen=True, kw_only=True):
     drift_every: timedelta | None = timedelta(hours=1)  #: None is `off`
 
 
+class KeywordPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole messages that mean opt-out, opt-in or help. keywords: None is the default set of all languages."""
+
+    keywords: tuple[str, ...] | None = None
+    reply: Words | None = None  #: None is `off`
+
+
+class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
+    """No messages from `from_` to `to` (minutes after midnight, in the contact's time zone, else the project's)."""
+
+    from_: int
+    to: int
+    action: Literal["defer", "drop"] = "defer"
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """At most `max` messages within `per`."""
+
+    max: int
+    per: timedelta
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """Opening hours by weekday (0 is Monday) as spans of minutes after midnight, in the project's time zone.
+
+    holidays: a region of the `holidays` library, `AU` or `AU-VIC`. closed: more days, ISO dates, or a list's name.
+    """
+
+    weekly: dict[int, tuple[tuple[int, int], ...]]
+    holidays: str | None = None
+    closed: tuple[str, ...] = ()
+    closed_file: str | None = None  #: a CSV file whose first column holds ISO dates
+    timezone: str | None = None
+
+
 class Brake(msgspec.Struct, frozen=True, kw_only=True):
     """At most `max` messages to one contact within `per`, over all flows."""
 
@@ -76,6 +111,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What every send must pass."""
 
     max_sends_per_contact: Brake | None = Brake()  #: None is `off`
+    opt_out: KeywordPolicy | None = KeywordPolicy()  #: None is `off`: the words go to flows like any other
+    opt_in: KeywordPolicy | None = KeywordPolicy()
+    help: KeywordPolicy | None = KeywordPolicy()
+    quiet_hours: QuietHours | None = None
+    staff: tuple[str, ...] = ()  #: numbers, exempt from quiet hours and the brake
+    staff_list: str | None = None  #: a list of more of them
+    max_sends_per_run: int = 50
+    max_sends_per_flow: Budget | None = None
+    max_sends_per_day: int | None = None  #: of the whole project, in its time zone's days
+    allowed_countries: tuple[str, ...] = ()  #: ISO 3166 alpha-2; none given: all
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +134,9 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Webhooks = Webhooks()
     outbound_allow: tuple[str, ...] = ()  #: addresses, networks or host names that `http` may reach although private
     env: tuple[str, ...] = ()
+    language: str | None = None  #: of texts, where the contact's is not known
+    lists: dict[str, str] = {}  #: names to CSV files, relative to the project
+    calendars: dict[str, Calendar] = {}
     policy: Policy = Policy()
 
     @property
