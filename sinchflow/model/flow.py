@@ -103,7 +103,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hmac(msgspec.Struct, frozen=True, kw_only=True):
-    """The body's signature in a header: hex or base64 of an HMAC over the raw body, perhaps with `sha256=` before it."""
+    """The body's signature in a header: hex or base64 of an HMAC over the raw body, perhaps after `sha256=`."""
 
     secret: Text
     header: str = "X-Signature"
