@@ -24,5 +24,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     country: str | None
     source_numbers: Mapping[str, str]
     timezone: str
+    languages: tuple[str, ...] = ()
     now: datetime
     most_metadata: int = 9

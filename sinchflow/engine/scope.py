@@ -54,6 +54,7 @@ def run_scope(flow: Flow, run: Run, event: Event, facts: Facts, now: datetime) -
         scope["contact"] = {**contact, "number": run.contact}
     scope["our_number"] = run.our_number
     scope["vars"] = run.vars
+    scope["inputs"] = run.inputs
     scope["steps"] = run.outputs
     scope["run"] = {"id": run.id, "flow": run.flow, "started_at": run.started_at}
     scope["flow"] = {"name": flow.name}

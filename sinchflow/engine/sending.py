@@ -14,9 +14,10 @@ import msgspec
 
 from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.numbers import to_e164
+from sinchflow.engine.wording import choose
 from sinchflow.expression.template import Templates
 from sinchflow.model.command import Failed, Outcome, SendMessage, Sent, Skipped
-from sinchflow.model.flow import SendSms, Step, Text
+from sinchflow.model.flow import SendSms, Step, Text, Words
 from sinchflow.model.message import as_message
 
 #: Characters in a message.
@@ -65,11 +66,7 @@ def _message(
     action: SendSms, account: str, caller: Caller, scope: Mapping[str, Any], templates: Templates
 ) -> dict[str, Any]:
     """The Message object without its recipient."""
-    content = templates.text(action.message, scope)
-    if not content.strip():
-        raise ActionError("the message is empty")
-    if len(content) > LONGEST_CONTENT:
-        raise ActionError(f"the message has {len(content)} characters; at most {LONGEST_CONTENT} can be sent")
+    content = _content(action.message, caller, scope, templates)
     body: dict[str, Any] = {"content": content, "format": action.format, "delivery_report": action.delivery_report}
     body |= _source(action, account, caller, scope, templates)
     if action.metadata:
@@ -79,6 +76,29 @@ def _message(
     if callback_url is not None:
         body["callback_url"] = _url(callback_url, "callback_url")
     return body | _times(action, caller, scope, templates)
+
+
+def reask_command(
+    words: Words, address: str, number: int, caller: Caller, scope: Mapping[str, Any], templates: Templates
+) -> SendMessage:
+    """One more message to the contact, from within a wait; `number` tells it from others of the step.
+
+    Raises ActionError or ExpressionError.
+    """
+    action = SendSms(to=None, message=words)
+    body = _message(action, caller.account, caller, scope, templates)
+    [to], _ = _recipients(action, caller, scope, templates)
+    command_id = f"{caller.run_id}:{address}:{number}"
+    return SendMessage(id=command_id, account=caller.account, to=to, body={**body, "destination_number": to})
+
+
+def _content(words: Words, caller: Caller, scope: Mapping[str, Any], templates: Templates) -> str:
+    content = templates.text(choose(words, caller.languages), scope)
+    if not content.strip():
+        raise ActionError("the message is empty")
+    if len(content) > LONGEST_CONTENT:
+        raise ActionError(f"the message has {len(content)} characters; at most {LONGEST_CONTENT} can be sent")
+    return content
 
 
 def _source(

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from sinchflow.model.command import Attempt, Command, Outcome
+from sinchflow.model.command import Attempt, Command, Failed, Outcome
 
-RunStatus = Literal["running", "completed", "stopped", "failed"]
+RunStatus = Literal["running", "completed", "stopped", "failed", "cancelled"]
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
@@ -29,13 +29,61 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: str = ""  #: `file:line:col` of the step
 
 
+class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What has become of the messages of one step so far. Their commands are in the sends' own rows, not here.
+
+    asked: how many messages. open: which of them have no outcome yet, as the bits of an integer in hexadecimal.
+    sent, failed: counts; messages, skipped: the first of them in full. ended: whether policy refused any.
+    """
+
+    asked: int
+    open: str
+    sent: int = 0
+    failed: int = 0
+    refused: int = 0
+    messages: tuple[dict[str, Any], ...] = ()
+    skipped: tuple[dict[str, str], ...] = ()
+    failure: Failed | None = None  #: the first one
+
+
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a branch of the run stands: at `address`, with `commands` asked for and `outcomes` had so far."""
+    """Where a branch of the run stands: at `address`, with `commands` asked for and `outcomes` had so far.
+
+    tally: instead of both, for a step that sends. tries: answers to a wait that fitted no category.
+    """
 
     address: str
     commands: tuple[Command, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     attempts: dict[str, Attempt] = {}  #: by command id, for commands that are being retried
+    tally: Tally | None = None
+    tries: int = 0
+    is_pause: bool = False  #: the step has not begun: the run only lets others have their turn
+
+
+class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One iteration of a loop while it is under way: its item, and what its own steps have given."""
+
+    item: Any = None
+    outputs: dict[str, dict[str, Any]] = {}
+    error: Problem | None = None
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A `for_each` or `parallel` step while it is under way.
+
+    items: of the loop; None where they are kept beside the run (`Transition.kept`), because they are many.
+    size: how many items or branches. begun, ended, failed: counts. open: the indexes under way. results: the first.
+    """
+
+    size: int
+    items: tuple[Any, ...] | None = None
+    begun: int = 0
+    ended: int = 0
+    failed: int = 0
+    open: tuple[int, ...] = ()
+    results: tuple[dict[str, Any], ...] = ()
+    is_over: bool = False  #: `until` held: no more items are begun
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +105,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_at: datetime | None = None
     reason: str | None = None  #: why it stopped or failed
     cursors: tuple[Cursor, ...] = ()
+    frames: dict[str, Frame] = {}  #: by the address of the block's step
+    branches: dict[str, Branch] = {}  #: by the address of the iteration, `2.for_each.5`
+    inputs: dict[str, Any] = {}
+    depth: int = 0  #: runs of flows that began one another, above this one
+    parent: str | None = None  #: the command of another run that waits for this one
+    handled: Problem | None = None  #: why the flow's own `on_error` has its turn: the run ends as failed after it
+    message_ids: tuple[str, ...] = ()  #: of the last messages sent, for answers that name one
+    outputs_given: dict[str, Any] = {}  #: the flow's `outputs`, once the run has completed
     vars: dict[str, Any] = {}
     outputs: dict[str, dict[str, Any]] = {}
     match: dict[str, Any] = {}
@@ -77,6 +133,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     timezone: str = "UTC"
+    language: str | None = None
     country: str | None = None
     source_numbers: dict[str, str] = {}  #: the number or name that each account sends from, by account
     contact: dict[str, Any] = {}
@@ -88,3 +145,4 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
 
     run: Run
     commands: tuple[Command, ...] = ()
+    kept: dict[str, tuple[Any, ...]] = {}  #: items of loops to keep beside the run, by address

@@ -18,18 +18,19 @@ FACTS = Facts(country="AU", timezone="Australia/Melbourne", source_numbers={"def
 PIC = "media: https://shop.example/1.png, format: MMS, "
 
 
-def begin(fields: str, **values) -> Run:
+def begin(fields: str, **values) -> tuple:
     """A run of a flow with one message to somebody; `event.NAME` gives `values`."""
     source = f"on: manual\nsteps:\n  - id: it\n    send_sms: {{to: '+61491570156', {fields}}}\n"
     event = Event(id=1, kind="manual", key="k", received_at=NOW, fields=values)
     flow = flow_from_source(source, "a.yaml", 1)
-    return flow, event, start(flow, 7, event, {}, FACTS, NOW, TEMPLATES).run
+    begun = start(flow, 7, event, {}, FACTS, NOW, TEMPLATES)
+    return flow, event, begun.run, begun.commands
 
 
 def body_of(fields: str, **values) -> dict:
-    _, _, run = begin(fields, **values)
+    _, _, run, commands = begin(fields, **values)
     assert run.status == "running", run.reason
-    [command] = run.cursors[0].commands
+    [command] = commands
     return command.body
 
 
@@ -115,7 +116,7 @@ def test_input_becomes_a_member_of_the_message(fields, value, expected):
     ],
 )
 def test_what_the_provider_would_refuse_fails_the_step_before_any_call(fields, value, reason):
-    _, _, run = begin(fields, v=value)
+    _, _, run, _ = begin(fields, v=value)
     assert run.status == "failed"
     assert reason in run.reason
     assert "a.yaml:4:5" in run.error.place
@@ -123,7 +124,7 @@ def test_what_the_provider_would_refuse_fails_the_step_before_any_call(fields, v
 
 def test_output_has_every_field_of_the_connectors_message():
     """sinch-api.md 16.1: what the provider leaves out is none, so a template may ask for it."""
-    flow, event, run = begin("message: Hi")
+    flow, event, run, _ = begin("message: Hi")
     answer = {"message_id": "m1", "status": "queued", "destination_number": "+61491570156", "extra": 1}
     after = advance(flow, run, event, Sent(command="7:0:0", message=answer), FACTS, NOW, TEMPLATES).run
     [message] = after.outputs["it"]["messages"]

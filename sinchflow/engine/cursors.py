@@ -1,0 +1,28 @@
+"""Which outcome belongs to which cursor: command ids are `run:address:n`."""
+
+from sinchflow.engine.tally import is_open
+from sinchflow.model.command import Failed, Outcome, Sent, Skipped
+from sinchflow.model.run import Cursor, Run
+
+
+def timeout_command(run_id: int) -> str:
+    """The id of the `Sleep` at whose end the flow's `timeout` is over."""
+    return f"{run_id}:timeout:0"
+
+
+def waits_for(run: Run, cursor: Cursor, outcome: Outcome) -> bool:
+    """Whether the outcome is one that the cursor still waits for."""
+    if cursor.tally is not None and isinstance(outcome, Sent | Skipped | Failed):
+        position = position_of(run, cursor, outcome.command)
+        return position is not None and is_open(cursor.tally, position)
+    return any(command.id == outcome.command for command in cursor.commands) and not any(
+        each.command == outcome.command for each in cursor.outcomes
+    )
+
+
+def position_of(run: Run, cursor: Cursor, command: str) -> int | None:
+    """Which of the step's messages the command is; None when it is of another step."""
+    prefix, _, position = command.rpartition(":")
+    if prefix != f"{run.id}:{cursor.address}" or not position.isdecimal() or cursor.tally is None:
+        return None
+    return int(position) - cursor.tries  # a wait that asks again numbers its one message by the try

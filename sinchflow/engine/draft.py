@@ -1,0 +1,251 @@
+"""A run while one call of the engine is at work on it: what may change, and what templates see of it.
+
+Mutable; the run that it was made of is not touched. It knows where things are kept (a loop's steps give to their
+iteration, all others to the run) and what is too much to keep; what happens when is the interpreter's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from sinchflow.engine.address import iterations, step_at
+from sinchflow.engine.scope import run_scope
+from sinchflow.model.command import Command
+from sinchflow.model.event import Event
+from sinchflow.model.flow import Flow, ForEach
+from sinchflow.model.run import Branch, Cursor, Facts, Frame, Problem, Record, Run, RunStatus, Transition
+
+#: Of all that a run keeps but its trace, as stored (design.md section 4: runs are rows of at most 256 KiB).
+LARGEST_STATE_BYTES = 200 * 1024
+#: Items of a loop that are kept with the run; more are kept beside it, written once.
+_LARGEST_ITEMS_BYTES = 4 * 1024
+_MOST_RECORDS = 200
+_LONGEST_DETAIL = 500
+#: Of all details of a trace together; up to four bytes each.
+_MOST_DETAIL = 10_000
+_LONGEST_REASON = 2_000
+_MOST_MESSAGE_IDS = 20
+
+_encode = msgspec.json.Encoder().encode
+
+#: Items of a loop that are kept beside the run, by the address of its step.
+KeptItems = Callable[[str], Sequence[Any]]
+
+
+class Draft:
+    """See the module's text."""
+
+    def __init__(self, flow: Flow, run: Run, event: Event, facts: Facts, now: datetime, kept: KeptItems) -> None:
+        self.flow = flow
+        self.run = run
+        self.facts = facts
+        self.now = now
+        self.contact = run.contact
+        self.status: RunStatus = "running"
+        self.steps_taken = run.steps_taken
+        self.vars = run.vars
+        self.outputs = run.outputs
+        self.inputs = run.inputs
+        self.error = run.error
+        self.handled = run.handled
+        self.cursors = {cursor.address: cursor for cursor in run.cursors}
+        self.frames = dict(run.frames)
+        self.branches = dict(run.branches)
+        self.commands: list[Command] = []
+        self.message_ids = run.message_ids
+        self.outputs_given: dict[str, Any] = {}
+        self._event = event
+        self._reason: str | None = None
+        self._records: list[Record] = []
+        self._new_items: dict[str, tuple[Any, ...]] = {}
+        self._kept = kept
+        self._base = run_scope(flow, run, event, facts, now)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """In which languages the contact is spoken to, the best one first."""
+        wanted = (self._base["contact"].get("language"), self.facts.language)
+        return tuple(str(language) for language in wanted if language)
+
+    # --- what templates see
+
+    def scope(self, address: str) -> dict[str, Any]:
+        """The names of a step at this address; those of the loops around it included."""
+        scope = self._base
+        scope["vars"], scope["steps"], scope["inputs"] = self.vars, self.outputs, self.inputs
+        self._show_error(scope, self.error)
+        around = tuple(iterations(address)) if "for_each" in address else ()
+        if around:
+            scope = dict(scope)
+            for iteration, block in around:
+                branch = self.branches[iteration]
+                action = step_at(self.flow, block).action
+                assert isinstance(action, ForEach)
+                scope[action.as_] = branch.item
+                scope["steps"] = {**scope["steps"], **branch.outputs}
+                if branch.error is not None:
+                    self._show_error(scope, branch.error)
+        return scope
+
+    def _show_error(self, scope: dict[str, Any], error: Problem | None) -> None:
+        if error is None:
+            scope.pop("error", None)
+        else:
+            scope["error"] = {
+                "kind": error.kind, "message": error.message, "step": error.step, "status": error.status,
+            }  # fmt: skip
+
+    def set_contact(self, number: str) -> None:
+        """Whom the run is about, from here on for good."""
+        self.contact = number
+        self._base["contact"] = {**self._base["contact"], "number": number}
+
+    def remember(self, values: Mapping[str, Any]) -> None:
+        """What is known about the contact from here on."""
+        known = {**self._base["contact"], **values}
+        self._base["contact"] = {name: value for name, value in known.items() if value is not None}
+
+    # --- what the run keeps
+
+    def set_var(self, name: str, value: Any) -> None:
+        """Assign to `vars`."""
+        self.vars = {**self.vars, name: msgspec.to_builtins(value)}
+
+    def give(self, step_id: str, address: str, output: dict[str, Any]) -> str | None:
+        """The step's output, for the steps after it. Why it is too much to keep, or None."""
+        iteration = innermost(address)
+        if iteration is None:
+            before = self.outputs
+            self.outputs = {**before, step_id: output}
+            if problem := self.too_large():
+                self.outputs = before
+            return problem
+        branch = self.branches[iteration]
+        self.branches[iteration] = replace(branch, outputs={**branch.outputs, step_id: output})
+        if problem := self.too_large():
+            self.branches[iteration] = branch
+        return problem
+
+    def fail(self, address: str, problem: Problem) -> None:
+        """Note why the step failed, as `error` in its loop or in the run."""
+        problem = shortened(problem)
+        iteration = innermost(address)
+        if iteration is None:
+            self.error = problem
+        else:
+            self.branches[iteration] = replace(self.branches[iteration], error=problem)
+        self.record(address, "error", problem.message)
+
+    def sent(self, message_ids: Sequence[str]) -> None:
+        """Messages that an answer may name."""
+        if message_ids:
+            self.message_ids = (*self.message_ids, *message_ids)[-_MOST_MESSAGE_IDS:]
+
+    def items(self, address: str) -> Sequence[Any]:
+        """The items of the loop at this address."""
+        frame = self.frames[address]
+        if frame.items is not None:
+            return frame.items
+        return self._new_items[address] if address in self._new_items else self._kept(address)
+
+    def open_loop(self, address: str, items: tuple[Any, ...]) -> None:
+        """A loop begins; many items are kept beside the run."""
+        is_small = len(items) <= 64 and len(_encode(items)) <= _LARGEST_ITEMS_BYTES
+        self.frames[address] = Frame(size=len(items), items=items if is_small else None)
+        if not is_small:
+            self._new_items[address] = items
+
+    def drop(self, prefix: str) -> None:
+        """All that is under way inside the block at this address comes to nothing."""
+        inner = f"{prefix}."
+        self.cursors = {at: cursor for at, cursor in self.cursors.items() if not at.startswith(inner)}
+        self.frames = {at: frame for at, frame in self.frames.items() if at != prefix and not at.startswith(inner)}
+        self.branches = {at: branch for at, branch in self.branches.items() if not at.startswith(inner)}
+
+    def too_large(self, asked: Sequence[Command] = ()) -> str | None:
+        """Why the run may not keep what it has now, and what these commands bring; None when it may."""
+        kept = (
+            self.run.match, self.vars, self.outputs, self.inputs, self.frames, self.branches,
+            list(self.cursors.values()), asked,
+        )  # fmt: skip
+        size_bytes = len(_encode(kept))
+        if size_bytes <= LARGEST_STATE_BYTES:
+            return None
+        loops = ", loops" if self.frames else ""
+        return (
+            f"the run would have to keep {size_bytes // 1024} KiB (variables, outputs, captured text{loops}"
+            f"{' and 1 call under way' if asked else ''}); at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
+        )
+
+    # --- how it goes on
+
+    def wait(self, cursor: Cursor) -> None:
+        """A branch halts here."""
+        self.cursors[cursor.address] = cursor
+
+    def end(self, status: RunStatus, reason: str | None = None) -> None:
+        """The run is over: nothing of it is under way any more."""
+        if reason is not None and len(reason) > _LONGEST_REASON:
+            reason = f"{reason[: _LONGEST_REASON - 1]}…"
+        self.status, self._reason = status, reason
+        self.cursors, self.frames, self.branches = {}, {}, {}
+
+    def record(self, address: str, what: str, detail: Any = None) -> None:
+        """One line of the trace, as far as there is room."""
+        if len(self.run.trace) + len(self._records) >= _MOST_RECORDS:
+            return
+        if isinstance(detail, str) and len(detail) > 1:
+            room = _MOST_DETAIL - sum(
+                len(each.detail)
+                for records in (self.run.trace, self._records)
+                for each in records
+                if isinstance(each.detail, str)
+            )
+            longest = max(1, min(_LONGEST_DETAIL, room))
+            detail = detail if len(detail) <= longest else f"{detail[: longest - 1]}…"
+        self._records.append(Record(self.now, address, what, detail))
+
+    def transition(self) -> Transition:
+        """What this call of the engine decided."""
+        run = replace(
+            self.run,
+            contact=self.contact,
+            status=self.status,
+            ended_at=self.now if self.status != "running" else None,
+            reason=self._reason,
+            cursors=tuple(self.cursors.values()),
+            frames=self.frames,
+            branches=self.branches,
+            inputs=self.inputs,
+            handled=self.handled,
+            message_ids=self.message_ids,
+            outputs_given=self.outputs_given,
+            vars=self.vars,
+            outputs=self.outputs,
+            error=self.error,
+            steps_taken=self.steps_taken,
+            trace=(*self.run.trace, *self._records),
+        )
+        return Transition(run=run, commands=tuple(self.commands), kept=self._new_items)
+
+
+def shortened(problem: Problem) -> Problem:
+    """The problem with as much of its message as is kept."""
+    if len(problem.message) <= _LONGEST_REASON:
+        return problem
+    return replace(problem, message=f"{problem.message[: _LONGEST_REASON - 1]}…")
+
+
+def new_branch(item: Any) -> Branch:
+    """An iteration that begins."""
+    return Branch(item=item)
+
+
+def innermost(address: str) -> str | None:
+    """The iteration that the step belongs to; None outside of all loops."""
+    if "for_each" not in address:
+        return None
+    return tuple(iterations(address))[-1][0]
