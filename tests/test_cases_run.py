@@ -8,7 +8,9 @@
     match: what its filters captured
     problems: of routing
     commands: asked for at the start; `send`, `http`, `ask` or `log`, without what is default
-    then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`: ID, …) and the commands that it leads to
+    inputs: as a person gives them
+    then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`, `woken`, `replied`, `receipt`, `ended`:
+        ID, …), `at` which time after the start it comes, and the commands that it leads to
     end: status, reason, vars, outputs, at (addresses where an open run stands); where given also contact, error, trace
 
 Ids are written without the run's number. What a case does not mention is not there: a command that is not expected
@@ -28,19 +30,29 @@ from sinchflow.engine.interpreter import advance, start
 from sinchflow.engine.routing import Router
 from sinchflow.expression.template import Templates
 from sinchflow.language.build import flow_from_source
+from sinchflow.language.duration import parse_duration
 from sinchflow.model.codec import decode_event, decode_run, encode
 from sinchflow.model.command import (
     Answered,
     AskProvider,
+    AwaitReceipt,
+    AwaitReply,
     CallUrl,
     Command,
     Failed,
+    KeepContact,
     LogLine,
     Outcome,
+    ReceiptCame,
+    Replied,
+    RunEnded,
     SendMessage,
     Sent,
     Skipped,
+    Sleep,
+    StartRun,
     Told,
+    Woken,
 )
 from sinchflow.model.event import EVENT_FIELDS, Event
 from sinchflow.model.flow import Retry
@@ -50,7 +62,7 @@ from sinchflow.model.send import SentBy
 
 CASES = sorted((Path(__file__).parent / "cases" / "run").glob("*.yaml"))
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
-KEYS = {"flow", "facts", "event", "sent_by", "matches", "match", "problems", "commands", "then", "end"}
+KEYS = {"flow", "facts", "event", "inputs", "sent_by", "matches", "match", "problems", "commands", "then", "end"}
 RUN = 7
 CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
 
@@ -80,12 +92,17 @@ def test_run_does_what_its_case_says(path):
             return
         flow, match = routed.matches[0].flow, routed.matches[0].match
         assert match == case.get("match", match)
-    transition = twice(lambda: start(flow, RUN, event, match, facts, NOW, templates))
+    transition = twice(lambda: start(flow, RUN, event, match, facts, NOW, templates, inputs=case.get("inputs")))
     assert [shown(each) for each in transition.commands] == case.get("commands", [])
+    kept, now = dict(transition.kept), NOW
     for then in case.get("then", []):
         commands = then.pop("commands", [])
+        now = NOW + parse_duration(then.pop("at")) if "at" in then else now
         outcome, run = outcome_of(then), transition.run
-        transition = twice(lambda: advance(flow, run, event, outcome, facts, NOW, templates))  # noqa: B023
+        transition = twice(
+            lambda: advance(flow, run, event, outcome, facts, now, templates, kept.__getitem__)  # noqa: B023
+        )
+        kept |= transition.kept
         assert [shown(each) for each in transition.commands] == commands
     assert shown_run(transition, case["end"]) == case["end"]
 
@@ -100,7 +117,7 @@ def twice(call) -> Transition:
     assert call() == transition
     stored = encode(transition.run)
     assert len(stored) <= 256 * 1024
-    return Transition(run=decode_run(stored), commands=transition.commands)
+    return Transition(run=decode_run(stored), commands=transition.commands, kept=transition.kept)
 
 
 def event_of(given: dict[str, Any]) -> Event:
@@ -135,6 +152,15 @@ def outcome_of(given: dict[str, Any]) -> Outcome:
             return Told(command=command, data=others)
         case "failed":
             return Failed(command=command, **others)
+        case "woken":
+            return Woken(command=command)
+        case "replied":
+            known = {name: others.pop(name) for name in ("category", "match") if name in others}
+            return Replied(command=command, event=2, fields=others, **known)
+        case "receipt":
+            return ReceiptCame(command=command, fields=others)
+        case "ended":
+            return RunEnded(command=command, **{"run": 8} | others)
     raise AssertionError(f"unknown outcome {name}")
 
 
@@ -162,7 +188,24 @@ def shown(command: Command) -> dict[str, Any]:
             return {"id": own, "http": f"{method} {url}"} | plain
         case LogLine(text=text):
             return {"id": own, "log": text}
+        case Sleep(until=until):
+            return {"id": own, "sleep": since_start(until)}
+        case AwaitReply(contact=contact, until=until):
+            rest = {key: plain[key] for key in ("our_number", "messages") if key in plain}
+            return {"id": own, "await": contact, "until": since_start(until)} | rest
+        case AwaitReceipt(message_id=message_id, statuses=statuses, until=until):
+            return {"id": own, "receipt": message_id, "statuses": [*statuses], "until": since_start(until)}
+        case StartRun(flow=name):
+            rest = {key: plain[key] for key in ("inputs", "contact", "wait") if key in plain}
+            return {"id": own, "start": name} | rest
+        case KeepContact(number=number, values=values):
+            return {"id": own, "remember": number, "values": values}
     raise AssertionError(f"unknown command {command}")
+
+
+def since_start(when: datetime) -> str:
+    """A time as the seconds after the start of the run."""
+    return f"{(when - NOW).total_seconds():g}s"
 
 
 def without_absent(output: Any) -> Any:
