@@ -131,6 +131,7 @@ class Accounts:
             account.client = account.line.client = None if connection is None else open_client(connection)
             account.peer = peer
         account.outbox.reconnect(account.client, Limits() if connection is None else connection.limits)
+        account.line.look_again()
 
     def _retire(self, client: Client) -> None:
         """Close the client once its last call must have ended."""

@@ -73,6 +73,10 @@ class Line:
         """The line as `sinch` functions take it."""
         return RankedCalls(self, rank)
 
+    def look_again(self) -> None:
+        """Whoever waits may go now: the throttle's limits have changed."""
+        self._pump()
+
     async def call(self, rank: Rank, method: str, target: str, body: bytes) -> Answer | NotSent | Unknown:
         """Make one call when its turn has come; see `Client.call`."""
         turn = _Turn(rank, self._clock.now(), self._loop.create_future())

@@ -200,3 +200,18 @@ def test_answer_comes_back(counting):
             assert result.status == 200
 
     run(scenario)
+
+
+def test_wider_limits_let_those_go_that_wait(counting):
+    async def scenario():
+        async with counting(Limits(calls=1, per=timedelta(hours=1))) as here:
+            here.ask("/1")
+            here.ask("/2")
+            await here.pass_(1)
+            assert [path for path, _ in here.calls] == ["/1"]
+            here.window.limits = FOUR_A_MINUTE
+            here.line.look_again()
+            await here.pass_(1)
+            assert [path for path, _ in here.calls] == ["/1", "/2"]
+
+    run(scenario)
