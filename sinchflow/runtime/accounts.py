@@ -116,8 +116,8 @@ class Accounts:
             clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
         )  # fmt: skip
         line = Line(
-            account=name, client=client, window=window, has_sends=lambda: outbox.has_ready, journal=self._journal,
-            commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
+            account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,
+            journal=self._journal, commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
         )  # fmt: skip
         opened = self._accounts[name] = _Account(None if connection is None else connection.peer, client, outbox, line)
         return opened

@@ -20,6 +20,8 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch.client import Answer, Client, NotSent, Unknown
 
+_KEY_REFUSED = "the provider refuses the API key (401); check `credentials`"
+
 
 class Rank(IntEnum):
     """Who goes first when calls are scarce."""
@@ -41,12 +43,13 @@ class _Turn:
 
 
 class Line:
-    """See the module's text. `has_sends`: whether sends would make a call now."""
+    """See the module's text. `has_sends`: whether sends would make a call now. `trouble`: see `Outbox`."""
 
     def __init__(
         self,
         *,
         account: str,
+        trouble: str,
         client: Client | None,
         window: CallWindow,
         has_sends: Callable[[], bool],
@@ -58,6 +61,7 @@ class Line:
     ) -> None:
         self.client = client
         self._account = account
+        self._trouble = trouble
         self._window = window
         self._has_sends = has_sends
         self._journal = journal
@@ -90,7 +94,17 @@ class Line:
             return NotSent(reason=f'account "{self._account}" is not in sinchflow.yaml')
         result = await self.client.call(method, target, body)
         self._stats.calls[type(result).__name__] += 1
+        if isinstance(result, Answer):
+            self._note_key(is_refused=result.status == 401)
         return result
+
+    def _note_key(self, *, is_refused: bool) -> None:
+        """Whether the key works is known before the first send asks. What a send has noted is the sends' to clear."""
+        troubles = self._stats.troubles
+        if is_refused:
+            troubles.setdefault(self._trouble, _KEY_REFUSED)
+        elif troubles.get(self._trouble) == _KEY_REFUSED:
+            del troubles[self._trouble]
 
     def _pump(self) -> None:
         """Grant as many turns as the window has room for."""
