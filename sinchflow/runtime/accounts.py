@@ -94,6 +94,11 @@ class Accounts:
             else:
                 self._open(name, connection)
 
+    def stop_questions(self) -> None:
+        """Let no question or poll wait for its turn any more; those in a call may end. The next start asks again."""
+        for each in self._accounts.values():
+            each.line.stop()
+
     async def stop(self) -> None:
         """Start no more calls, and wait for those under way."""
         for each in self._accounts.values():

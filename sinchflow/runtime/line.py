@@ -72,6 +72,7 @@ class Line:
         self._waiting: list[tuple[Rank, int, _Turn]] = []
         self._order = itertools.count()
         self._wakes_at: datetime | None = None
+        self._is_stopping = False
 
     def calls(self, rank: Rank) -> "RankedCalls":
         """The line as `sinch` functions take it."""
@@ -81,9 +82,17 @@ class Line:
         """Whoever waits may go now: the throttle's limits have changed."""
         self._pump()
 
+    def stop(self) -> None:
+        """Cancel whoever waits for a turn, now and from now on: the wait can be longer than the end of a daemon."""
+        self._is_stopping = True
+        for _, _, turn in self._waiting:
+            turn.granted.cancel()
+
     async def call(self, rank: Rank, method: str, target: str, body: bytes) -> Answer | NotSent | Unknown:
         """Make one call when its turn has come; see `Client.call`."""
         turn = _Turn(rank, self._clock.now(), self._loop.create_future())
+        if self._is_stopping:
+            turn.granted.cancel()
         heapq.heappush(self._waiting, (rank, next(self._order), turn))
         self._pump()
         try:

@@ -232,3 +232,19 @@ def test_refused_key_is_trouble_until_it_is_taken(counting):
             assert here.stats.troubles == {"provider": "cannot reach it"}
 
     run(scenario)
+
+
+def test_stop_cancels_who_waits_and_who_comes_later(counting):
+    async def scenario():
+        async with counting(Limits(calls=1, per=timedelta(hours=1))) as here:
+            done, waiting = here.ask("/1"), here.ask("/2")
+            await here.pass_(1)
+            here.line.stop()
+            later = here.ask("/3")
+            await here.pass_(1)
+            assert done.result().status == 200
+            assert (waiting.cancelled(), later.cancelled()) == (True, True)
+            await here.pass_(10)
+            assert [path for path, _ in here.calls] == ["/1"]
+
+    run(scenario)
