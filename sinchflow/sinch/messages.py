@@ -125,7 +125,7 @@ def _refused(answer: Answer, count: int) -> SendResult:
     if status == 429:
         return Limited(retry_after=read_retry_after(answer))
     if status >= 500 or status == 408:  # a gateway's 408 can mean that the server behind it was slow
-        return Unknown(reason=f"HTTP {status}: {words.message}")
+        return Unknown(reason=f"HTTP {status}: {words.message.removeprefix(f'HTTP {status} ')}")
     if status < 400:
         place = answer.headers.get("location", "nowhere")
         return Rejected(
