@@ -46,8 +46,11 @@ def plan(
         print(json.dumps({"accounts": accounts}, ensure_ascii=False, indent=2))
     else:
         show(site, sections)
-        is_settled = all(section.plan.is_settled for section in sections)
-        print("Nothing to do." if is_settled else "Do it with `sinchflow apply`.")
+        if any(section.plan.to_do for section in sections):
+            print("Do it with `sinchflow apply`.")
+        else:
+            has_conflicts = any(section.plan.conflicts for section in sections)
+            print("Something is in the way, see above." if has_conflicts else "Nothing to do.")
     if detailed_exitcode and not all(section.plan.is_settled for section in sections):
         raise typer.Exit(2)
 

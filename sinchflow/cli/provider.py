@@ -101,7 +101,7 @@ def _project(root: Path) -> Project:
     path = root / PROJECT_FILE
     if not path.exists():
         raise CannotStart(f"there is no {PROJECT_FILE} in {root.resolve()}: name the project with -C, or use `init`")
-    checked = Checker().check(root, [path])
+    checked = Checker().check(root, [Path(PROJECT_FILE)])
     if checked.has_errors:
         errors = [each for each in checked.diagnostics if each.severity == "error"]
         raise CannotStart(f"{PROJECT_FILE} has errors:\n{present_text(errors, checked.texts)}".rstrip())

@@ -94,6 +94,11 @@ class Accounts:
             else:
                 self._open(name, connection)
 
+    def stop_questions(self) -> None:
+        """Let no question or poll wait for its turn any more; those in a call may end. The next start asks again."""
+        for each in self._accounts.values():
+            each.line.stop()
+
     async def stop(self) -> None:
         """Start no more calls, and wait for those under way."""
         for each in self._accounts.values():
@@ -116,8 +121,8 @@ class Accounts:
             clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
         )  # fmt: skip
         line = Line(
-            account=name, client=client, window=window, has_sends=lambda: outbox.has_ready, journal=self._journal,
-            commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
+            account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,
+            journal=self._journal, commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
         )  # fmt: skip
         opened = self._accounts[name] = _Account(None if connection is None else connection.peer, client, outbox, line)
         return opened
@@ -131,6 +136,7 @@ class Accounts:
             account.client = account.line.client = None if connection is None else open_client(connection)
             account.peer = peer
         account.outbox.reconnect(account.client, Limits() if connection is None else connection.limits)
+        account.line.look_again()
 
     def _retire(self, client: Client) -> None:
         """Close the client once its last call must have ended."""

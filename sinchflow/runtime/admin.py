@@ -78,7 +78,7 @@ class Admin:
     async def _health(self, _request: Request) -> Response:
         troubles = dict(self._stats.troubles)
         return _json(
-            503 if _GRAVE & troubles.keys() else 200,
+            503 if _GRAVE & {subject.partition(":")[0] for subject in troubles} else 200,
             {"status": "red" if troubles else "green", "troubles": troubles, "flows": len(self._worker.catalog.flows)},
         )
 

@@ -82,7 +82,7 @@ class Calls:
         else:
             task = self._loop.create_task(self._attempt(run_id, command, attempt))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda ended: self._ended(run_id, ended))
 
     def resume(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Take up a call of a former process. One that may have been under way is repeated only where that is safe."""
@@ -105,6 +105,12 @@ class Calls:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    def _ended(self, run_id: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:  # our bug: the next start calls again
+            self._stats.internal_errors += 1
+            log.error("internal error in a call; its run stays where it was", run=run_id, exc_info=error)
 
     def _leave(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Keep an attempt that was not begun for the next start, which must not take it for one that was."""

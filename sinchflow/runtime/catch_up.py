@@ -114,16 +114,22 @@ class CatchUp:
             await self._quarantine(entry, queue, error.reason, now)
             return False
         event = replace(event, ignored=self._why_ignored(event, max_age, now))
-        stored: asyncio.Future[bool | Exception] = asyncio.get_running_loop().create_future()
-        self._journal.accept(event, lambda result: None if stored.done() else stored.set_result(result))
-        result = await stored
-        if isinstance(result, Exception):
-            raise JournalError(str(result)) from result
-        if result:
-            self._stats.events[event.kind] += 1
-            self._stats.fetched[event.kind] += 1
-            self._take(event)
-        return result
+        answer: asyncio.Future[bool | Exception] = asyncio.get_running_loop().create_future()
+
+        def accepted(result: bool | Exception) -> None:
+            """Also when a reload has ended this task meanwhile: who is stored must be routed."""
+            if result is True:
+                self._stats.events[event.kind] += 1
+                self._stats.fetched[event.kind] += 1
+                self._take(event)
+            if not answer.done():
+                answer.set_result(result)
+
+        self._journal.accept(event, accepted)
+        stored = await answer
+        if isinstance(stored, Exception):
+            raise JournalError(str(stored)) from stored
+        return stored
 
     async def _quarantine(self, entry: bytes, queue: _Queue, reason: str, now: datetime) -> None:
         self._stats.quarantined += 1

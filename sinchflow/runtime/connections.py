@@ -4,6 +4,7 @@ Used by the daemon's catalog and by commands that talk to the provider without a
 """
 
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -20,6 +21,9 @@ from sinchflow.sinch.services import SERVICES
 
 if TYPE_CHECKING:
     from sinchflow.sinch.client import Client
+
+_PATH_PART = re.compile(r"[A-Za-z0-9._~+=-]+")
+_QUOTABLE = re.compile(r"[ !#-~]+")
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,11 +106,17 @@ class Settings:
                 f"{where} has no API key: set `credentials:` in sinchflow.yaml, for example "
                 'credentials: {api_key: "{{ secrets.SINCH_API_KEY }}", api_secret: "{{ secrets.SINCH_API_SECRET }}"}'
             )
+        api_key = self._filled(account.credentials.api_key, "api_key")
+        if account.credentials.auth == "hmac" and not _QUOTABLE.fullmatch(api_key):
+            raise CannotStart(
+                f"{account.credentials.api_key.origin}: this api_key cannot be one of the kind HMAC: "
+                "those are printable ASCII without quotation marks"
+            )
         return Connection(
             account=account.name,
             base_url=base_url,
-            api_key=self._text(account.credentials.api_key),
-            api_secret=self._text(account.credentials.api_secret),
+            api_key=api_key,
+            api_secret=self._filled(account.credentials.api_secret, "api_secret"),
             auth=account.credentials.auth,
             sub_account=account.sub_account,
             source_number=account.source_number,
@@ -115,7 +125,7 @@ class Settings:
         )
 
     def hooks(self) -> Hooks:
-        """How the provider reaches us. Raises CannotStart when there is no token."""
+        """How the provider reaches us. Raises CannotStart when there is no token, or one of no use."""
         webhooks = self._project.webhooks
         if webhooks.token is None:
             raise CannotStart(
@@ -123,11 +133,24 @@ class Settings:
                 '`webhooks: {token: "{{ secrets.HOOK_TOKEN }}"}` in sinchflow.yaml and SINCHFLOW_SECRET_HOOK_TOKEN'
             )
         public_url = None if webhooks.public_url is None else self._text(webhooks.public_url).rstrip("/")
+        token = self._filled(webhooks.token, "token")
+        if not _PATH_PART.fullmatch(token) or not token.strip("."):
+            raise CannotStart(
+                f"{webhooks.token.origin}: webhooks.token is one part of an address: it may hold ASCII letters, digits "
+                "and - _ . ~ + = only; make one with `openssl rand -hex 24`"
+            )
         return Hooks(
-            token=self._text(webhooks.token),
-            secret=None if webhooks.secret is None else self._text(webhooks.secret),
+            token=token,
+            secret=None if webhooks.secret is None else self._filled(webhooks.secret, "secret"),
             public_url=public_url or None,
         )
+
+    def _filled(self, text: Text, what: str) -> str:
+        """The text, which must not be empty: with an empty token, everybody would know it."""
+        found = self._text(text)
+        if not found:
+            raise CannotStart(f"{text.origin}: {what} is empty: give the secret or variable that it is made of a value")
+        return found
 
     def _text(self, text: Text) -> str:
         try:

@@ -139,6 +139,7 @@ class Daemon:
         undo.push_async_callback(self._accounts.close)
         undo.push_async_callback(_within, self._accounts.stop, _GRACE)
         undo.push_async_callback(worker.stop, _GRACE)
+        undo.callback(self._accounts.stop_questions)
         self._reloader = Reloader(options.root, self._loader, stats, self._swap)
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,

@@ -20,6 +20,8 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch.client import Answer, Client, NotSent, Unknown
 
+_KEY_REFUSED = "the provider refuses the API key (401); check `credentials`"
+
 
 class Rank(IntEnum):
     """Who goes first when calls are scarce."""
@@ -41,12 +43,13 @@ class _Turn:
 
 
 class Line:
-    """See the module's text. `has_sends`: whether sends would make a call now."""
+    """See the module's text. `has_sends`: whether sends would make a call now. `trouble`: see `Outbox`."""
 
     def __init__(
         self,
         *,
         account: str,
+        trouble: str,
         client: Client | None,
         window: CallWindow,
         has_sends: Callable[[], bool],
@@ -58,6 +61,7 @@ class Line:
     ) -> None:
         self.client = client
         self._account = account
+        self._trouble = trouble
         self._window = window
         self._has_sends = has_sends
         self._journal = journal
@@ -68,14 +72,27 @@ class Line:
         self._waiting: list[tuple[Rank, int, _Turn]] = []
         self._order = itertools.count()
         self._wakes_at: datetime | None = None
+        self._is_stopping = False
 
     def calls(self, rank: Rank) -> "RankedCalls":
         """The line as `sinch` functions take it."""
         return RankedCalls(self, rank)
 
+    def look_again(self) -> None:
+        """Whoever waits may go now: the throttle's limits have changed."""
+        self._pump()
+
+    def stop(self) -> None:
+        """Cancel whoever waits for a turn, now and from now on: the wait can be longer than the end of a daemon."""
+        self._is_stopping = True
+        for _, _, turn in self._waiting:
+            turn.granted.cancel()
+
     async def call(self, rank: Rank, method: str, target: str, body: bytes) -> Answer | NotSent | Unknown:
         """Make one call when its turn has come; see `Client.call`."""
         turn = _Turn(rank, self._clock.now(), self._loop.create_future())
+        if self._is_stopping:
+            turn.granted.cancel()
         heapq.heappush(self._waiting, (rank, next(self._order), turn))
         self._pump()
         try:
@@ -86,7 +103,17 @@ class Line:
             return NotSent(reason=f'account "{self._account}" is not in sinchflow.yaml')
         result = await self.client.call(method, target, body)
         self._stats.calls[type(result).__name__] += 1
+        if isinstance(result, Answer):
+            self._note_key(is_refused=result.status == 401)
         return result
+
+    def _note_key(self, *, is_refused: bool) -> None:
+        """Whether the key works is known before the first send asks. What a send has noted is the sends' to clear."""
+        troubles = self._stats.troubles
+        if is_refused:
+            troubles.setdefault(self._trouble, _KEY_REFUSED)
+        elif troubles.get(self._trouble) == _KEY_REFUSED:
+            del troubles[self._trouble]
 
     def _pump(self) -> None:
         """Grant as many turns as the window has room for."""

@@ -37,14 +37,17 @@ class Timers:
     def set(self, catalog: Catalog, *, is_start: bool = False) -> None:
         """Run what this catalog asks for. What has not changed goes on undisturbed."""
         wanted: dict[tuple[str, str], tuple[Any, Coroutine[Any, Any, None]]] = {}
-        peers: set[tuple[str | None, ...]] = set()
+        firsts: dict[
+            tuple[str | None, ...], str
+        ] = {}  # with two names, an account has one queue and one set of webhooks
         for name, connection in catalog.connections.items():
-            if connection.peer in peers:
-                continue  # another name for an account that is looked after already
-            peers.add(connection.peer)
-            if (asked := connection.catch_up) is not None and (asked.every is not None or asked.on_start):
-                work = self._catch_up(name).keep(asked.every, asked.max_age, at_once=is_start and asked.on_start)
-                wanted["catch_up", name] = (asked, work)
+            first = firsts.setdefault(connection.peer, name)
+            asked = connection.catch_up
+            if asked is not None and (asked.every is not None or asked.on_start) and ("catch_up", first) not in wanted:
+                work = self._catch_up(first).keep(asked.every, asked.max_age, at_once=is_start and asked.on_start)
+                wanted["catch_up", first] = (asked, work)
+            if first != name:
+                continue
             webhooks, hooks = catalog.project.webhooks, catalog.hooks
             if self._check_drift is not None and webhooks.drift_every is not None and hooks.public_url is not None:
                 watch = DriftWatch(

@@ -5,6 +5,7 @@ A call is atomic, so nothing of it was sent (sinch-api.md section 3.1). Pure; se
 
 import msgspec
 
+from sinchflow.sinch.failure import with_advice
 from sinchflow.sinch.messages import Rejected
 
 
@@ -30,5 +31,10 @@ def apart(rejected: Rejected, count: int) -> Apart:
     if rejected.status == 400 and count > 1:
         middle = count // 2
         return Apart(parts=(range(middle), range(middle, count)))
-    words = "; ".join((rejected.message, *rejected.details))
-    return Apart(refused=dict.fromkeys(range(count), words))
+    return Apart(refused=dict.fromkeys(range(count), _words(rejected)))
+
+
+def _words(rejected: Rejected) -> str:
+    if rejected.status is None or rejected.status <= 400:  # never asked, redirected, or about this very message
+        return "; ".join((rejected.message, *rejected.details))
+    return with_advice(rejected.status, rejected.message, rejected.details)

@@ -73,7 +73,11 @@ async def ask_raw(
     calls: Calls, method: str, target: str, body: Any = None, *, expect: tuple[int, ...] = (200,)
 ) -> bytes:
     """As `ask`, the body as it came."""
-    answer = await calls.call(method, target, b"" if body is None else msgspec.json.encode(body))
+    try:
+        content = b"" if body is None else msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        raise CallFailed("a text holds half of a character (a lone surrogate) and cannot be sent", "refused") from None
+    answer = await calls.call(method, target, content)
     if not isinstance(answer, Answer):
         raise CallFailed(answer.reason, "connection" if isinstance(answer, NotSent) else "unknown")
     if answer.status not in expect:

@@ -7,7 +7,6 @@ most about a call that fails is whether it can have been taken; the result's typ
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -15,6 +14,7 @@ from sinchflow.sinch.client import Answer, Calls, NotSent, Unknown
 from sinchflow.sinch.errors import faults_by_message, read_error
 from sinchflow.sinch.failure import CallFailed, ask
 from sinchflow.sinch.failure import retry_after as read_retry_after
+from sinchflow.sinch.target import path_part
 
 #: The provider's limit per call.
 MOST_PER_CALL = 100
@@ -85,13 +85,24 @@ async def get_message(calls: Calls, message_id: str) -> dict[str, Any]:
 
 
 async def cancel_message(calls: Calls, message_id: str) -> dict[str, Any]:
-    """Take back a message that is scheduled for later; the message as it is then. Raises CallFailed."""
-    await ask(calls, "PUT", _target(message_id), {"status": "cancelled"}, reads=False)
+    """Take back a message that is scheduled for later; the message as it is then. Raises CallFailed.
+
+    May be repeated: one that is cancelled already is no mistake, although the provider refuses it.
+    """
+    try:
+        await ask(calls, "PUT", _target(message_id), {"status": "cancelled"}, reads=False)
+    except CallFailed as refusal:
+        if refusal.status != 400:
+            raise
+        found = await get_message(calls, message_id)
+        if found.get("status") != "cancelled":
+            raise refusal from None
+        return found
     return await get_message(calls, message_id)
 
 
 def _target(message_id: str) -> str:
-    return f"/v1/messages/{quote(message_id, safe='')}"
+    return f"/v1/messages/{path_part(message_id, 'message id')}"
 
 
 def _accepted(answer: Answer, count: int) -> Accepted | Unknown:
@@ -114,7 +125,7 @@ def _refused(answer: Answer, count: int) -> SendResult:
     if status == 429:
         return Limited(retry_after=read_retry_after(answer))
     if status >= 500 or status == 408:  # a gateway's 408 can mean that the server behind it was slow
-        return Unknown(reason=f"HTTP {status}: {words.message}")
+        return Unknown(reason=f"HTTP {status}: {words.message.removeprefix(f'HTTP {status} ')}")
     if status < 400:
         place = answer.headers.get("location", "nowhere")
         return Rejected(

@@ -61,14 +61,16 @@ async def gather_senders(calls: Calls, default_number: str | None, vendor_id: st
 async def _dedicated(calls: Calls) -> dict[str, dict[str, Any]]:
     """Assignments by the digits of their number."""
     try:
-        return {
-            _digits(str((each.get("number") or {}).get("phone_number", ""))): each
+        found = {
+            _digits(str(_mapping(each.get("number")).get("phone_number") or "")): each
             async for each in _pages(calls, _ASSIGNMENTS)
         }
     except CallFailed as failure:
         if failure.status == 403:
             return {}
         raise
+    found.pop("", None)
+    return found
 
 
 async def _pages(calls: Calls, path: str) -> AsyncIterator[dict[str, Any]]:
@@ -76,11 +78,12 @@ async def _pages(calls: Calls, path: str) -> AsyncIterator[dict[str, Any]]:
     for _ in range(_MOST_PAGES):
         query = {"page_size": str(_PAGE_SIZE)} | ({} if token is None else {"token": token})
         answer = await ask(calls, "GET", f"{path}?{urlencode(query)}")
-        if not isinstance(answer, dict):
-            return
-        for each in answer.get("data") or ():
-            yield each
-        following = (answer.get("pagination") or {}).get("next_token")
+        entries = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(entries, list):
+            raise CallFailed("the provider's answer is no list of senders; check base_url", "unknown")
+        for each in entries:
+            yield _mapping(each)
+        following = _mapping(answer.get("pagination")).get("next_token")
         if not following or following == token:
             return
         token = str(following)
@@ -89,34 +92,34 @@ async def _pages(calls: Calls, path: str) -> AsyncIterator[dict[str, Any]]:
 def _from_address(address: dict[str, Any], dedicated: dict[str, dict[str, Any]]) -> dict[str, Any]:
     name = str(address.get("sender_address") or "")
     assigned = dedicated.get(_digits(name)) if _digits(name) else None
-    number = (assigned or {}).get("number") or address.get("number") or {}
+    number = _mapping((assigned or address).get("number"))
     usage = address.get("usage_type")
     return {
         "number": with_plus(name) if address.get("sender_address_type") == "INTERNATIONAL" else name,
         "number_id": number.get("id") or address.get("id"),
-        "label": address.get("label") or ((assigned or {}).get("assignment") or {}).get("label"),
+        "label": address.get("label") or _mapping((assigned or {}).get("assignment")).get("label"),
         "type": _sending_type(address.get("sender_address_type")),
         "source_type": usage,
         "display_type": _display_type(usage, number.get("type")),
         "is_default": False,
-        "mms_capable": "MMS" in (number.get("capabilities") or ()),
+        "mms_capable": _is_mms_capable(number),
         "number_status": address.get("display_status") or "APPROVED",
     }
 
 
 def _from_assignment(assigned: dict[str, Any]) -> dict[str, Any]:
-    number = assigned.get("number") or {}
+    number = _mapping(assigned.get("number"))
     is_short = number.get("type") == "SHORT_CODE"
     written = str(number.get("phone_number") or "")
     return {
         "number": written if is_short else with_plus(written),
         "number_id": number.get("id"),
-        "label": (assigned.get("assignment") or {}).get("label"),
+        "label": _mapping(assigned.get("assignment")).get("label"),
         "type": "SHORTCODE" if is_short else "INTERNATIONAL",
         "source_type": "DEDICATED",
         "display_type": _display_type("DEDICATED", number.get("type")),
         "is_default": False,
-        "mms_capable": "MMS" in (number.get("capabilities") or ()),
+        "mms_capable": _is_mms_capable(number),
         "number_status": "APPROVED",
     }
 
@@ -127,8 +130,18 @@ def _sending_type(listed: Any) -> str | None:
 
 
 def _display_type(usage: Any, number_type: Any) -> str:
-    words = _USAGES.get(usage, str(usage or "Sender").replace("_", " ").capitalize())
-    return f"{words} ({_TYPES[number_type]})" if number_type in _TYPES else words
+    words = _USAGES.get(str(usage), str(usage or "Sender").replace("_", " ").capitalize())
+    return f"{words} ({_TYPES[str(number_type)]})" if str(number_type) in _TYPES else words
+
+
+def _is_mms_capable(number: dict[str, Any]) -> bool:
+    capabilities = number.get("capabilities")
+    return isinstance(capabilities, list) and "MMS" in capabilities
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The value where an object belongs; anything else counts as an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def _digits(number: str) -> str:
@@ -138,8 +151,11 @@ def _digits(number: str) -> str:
 
 async def _vendor_id(calls: Calls) -> str | None:
     for path, name in (("/v1/replies", "replies"), ("/v1/delivery_reports", "delivery_reports")):
-        answer = await ask(calls, "GET", path)
-        for each in (answer.get(name) or ()) if isinstance(answer, dict) else ():
-            if found := (each.get("vendor_account_id") or {}).get("vendor_id"):
+        try:
+            entries = _mapping(await ask(calls, "GET", path)).get(name)
+        except CallFailed:  # a nicety, for which the senders are not given up
+            return None
+        for each in entries if isinstance(entries, list) else ():
+            if found := _mapping(_mapping(each).get("vendor_account_id")).get("vendor_id"):
                 return str(found)
     return None

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from sinchflow.sinch.words import shown
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -71,14 +73,14 @@ class Verifier:
             return f"its Date is more than {WINDOW // timedelta(minutes=1)} minutes off"
         key_id = headers.get(_KEY_ID, b"").decode("latin-1")
         if key_id not in self._keys:
-            return f'it is signed with the key "{key_id[:50]}", whose public part is not stored'
+            return f'it is signed with the key "{shown(key_id, 50)}", whose public part is not stored'
         digest, verify = self._keys[key_id]
         named = headers.get(_DIGEST)
         if named is not None and normalised(named.decode("latin-1")) != digest:
-            return f"it names the digest {named.decode('latin-1')[:20]}, but the key's is {digest}"
+            return f"it names the digest {shown(named.decode('latin-1'), 20)}, but the key's is {digest}"
         cipher = headers.get(_CIPHER, b"RSA")
         if cipher.upper() != b"RSA":
-            return f"it names the cipher {cipher.decode('latin-1')[:20]}, but the key's is RSA"
+            return f"it names the cipher {shown(cipher.decode('latin-1'), 20)}, but the key's is RSA"
         try:
             signature = base64.b64decode(headers[_SIGNATURE], validate=True)
         except binascii.Error:

@@ -4,13 +4,13 @@ The public part of a key is told once, by `create_key`; whoever calls it must ke
 """
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from sinchflow.sinch.client import Calls
 from sinchflow.sinch.failure import CallFailed, ask
 from sinchflow.sinch.signature import SignatureKey
+from sinchflow.sinch.target import path_part
 
 _PATH = "/v1/iam/signature_keys"
 _PAGE_SIZE = 20
@@ -43,7 +43,9 @@ async def list_keys(calls: Calls) -> list[KeyInfo]:
     found: dict[str, KeyInfo] = {}
     for page in range(1, _MOST_PAGES):  # from 1, unlike webhooks
         answer = await ask(calls, "GET", f"{_PATH}?page={page}&page_size={_PAGE_SIZE}")
-        keys = [_info(each) for each in answer] if isinstance(answer, list) else []
+        if not isinstance(answer, list):
+            raise CallFailed("the provider's answer is no list of signature keys; check base_url", "unknown")
+        keys = [_info(each) for each in answer]
         is_news = any(key.key_id not in found for key in keys)
         found |= {key.key_id: key for key in keys}
         if len(keys) < _PAGE_SIZE or not is_news:
@@ -73,7 +75,9 @@ async def disable_keys(calls: Calls) -> None:
 
 async def delete_key(calls: Calls, key_id: str) -> None:
     """Delete a key. Raises CallFailed: 404 when it is gone already."""
-    await ask(calls, "DELETE", f"{_PATH}/{quote(key_id, safe='')}", expect=(200, 204), reads=False)
+    if key_id == "enabled":  # that path would disable the key in use
+        raise CallFailed('"enabled" is no id of a key', "refused")
+    await ask(calls, "DELETE", f"{_PATH}/{path_part(key_id, 'id of a key')}", expect=(200, 204), reads=False)
 
 
 def _info(entry: Any) -> KeyInfo:

@@ -5,12 +5,12 @@ webhook per kind of event, because no variable tells the kind and an address can
 """
 
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from sinchflow.sinch.client import Calls
 from sinchflow.sinch.failure import CallFailed, ask
+from sinchflow.sinch.target import path_part
 
 KINDS = ("inbound", "receipts", "opt-outs")
 
@@ -80,9 +80,12 @@ async def list_webhooks(calls: Calls) -> list[Webhook]:
     for page in range(_MOST_PAGES):
         answer = await ask(calls, "GET", f"{_PATH}?page={page}&page_size={_PAGE_SIZE}")
         entries = answer.get("pageData") if isinstance(answer, dict) else None
-        webhooks = [_webhook(entry) for entry in entries or ()]
+        if not isinstance(entries, list):  # taken for an empty list, it would have all of ours made anew
+            raise CallFailed("the provider's answer is no list of webhooks; check base_url", "unknown")
+        webhooks = [_webhook(entry) for entry in entries]
+        is_news = any(webhook.id not in found for webhook in webhooks)
         found |= {webhook.id: webhook for webhook in webhooks}
-        if len(webhooks) < _page_size(answer):
+        if len(webhooks) < _page_size(answer) or not is_news:
             break
     return list(found.values())
 
@@ -103,11 +106,11 @@ async def delete_webhook(calls: Calls, webhook_id: str) -> None:
 
 
 def _target(webhook_id: str) -> str:
-    return f"{_PATH}/{quote(webhook_id, safe='')}"
+    return f"{_PATH}/{path_part(webhook_id, 'id of a webhook')}"
 
 
-def _page_size(answer: Any) -> int:
-    told = answer.get("pageSize") if isinstance(answer, dict) else None
+def _page_size(answer: dict[str, Any]) -> int:
+    told = answer.get("pageSize")
     return told if isinstance(told, int) and told > 0 else _PAGE_SIZE
 
 

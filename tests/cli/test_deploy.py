@@ -138,6 +138,7 @@ def test_conflict_is_explained_and_adopted_on_request(run, sim):
     assert f"`sinchflow apply --adopt {theirs.id}`" in blocked.out
     assert theirs.headers == {}
     assert run("drift").code == 1
+    assert run("plan").out.endswith("\nSomething is in the way, see above.\n")
     wrong = run("apply", "--adopt", "nothing")
     assert (wrong.code, wrong.err) == (
         2,

@@ -136,9 +136,26 @@ def test_one_accounts_trouble_leaves_the_other_alone(two, eventually):
                        accounts=ACCOUNTS.replace("api_key: nz", "api_key: wrong")) as (house, nz):  # fmt: skip
             await house.text_in("something")
             await eventually(lambda: "provider:nz" in house.daemon.stats.troubles)
+            assert (await house.admin("/health")).status_code == 503
             await house.text_in("HI", sender="+61491570157")
             await eventually(lambda: house.sim.messages)
             assert "provider" not in house.daemon.stats.troubles
             assert nz.messages == []
+
+    asyncio.run(scenario())
+
+
+def test_queue_of_an_account_with_two_names_is_emptied_for_the_first(house, serve, eventually):
+    async def scenario():
+        async with asyncio.timeout(60), serve(house.sim) as house.base:
+            same = 'base_url: "BASE", credentials: {api_key: key, api_secret: s3cret}'.replace("BASE", house.base)
+            house.settings(accounts=f"{{again: {{{same}, catch_up: {{on_start: true}}}}}}")
+            house.flow(REPLY)
+            async with house.at_work():
+                pass
+            await house.sim.text_in("+61491570156", "hi")
+            async with house.at_work():
+                await eventually(lambda: house.sim.messages)
+                assert got(house.sim) == [("+61491593156", "+61491570156", "Hello")]
 
     asyncio.run(scenario())

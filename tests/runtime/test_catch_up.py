@@ -155,6 +155,23 @@ def test_without_a_readable_date_an_event_counts_as_new(desk, date):
     run(scenario)
 
 
+def test_entry_that_is_being_stored_while_a_reload_ends_it_is_taken(desk):
+    async def scenario():
+        async with desk() as here:
+            here.queues.reply(1)
+            storing: asyncio.Queue = asyncio.Queue()
+            here.journal._call_soon = lambda *told: storing.put_nowait(told)
+            task = asyncio.create_task(here.catch_up.run(HOURS_2))
+            done, result = await storing.get()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            done(result)
+            assert [event.key for event in here.taken] == ["r1"]
+            assert here.queues.entries["replies"] != []
+
+    run(scenario)
+
+
 def test_date_without_a_zone_is_utc(desk):
     async def scenario():
         async with desk() as here:

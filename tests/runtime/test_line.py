@@ -31,13 +31,14 @@ class Counter:
         self.calls: list[tuple[str, float]] = []
         self.window = CallWindow(limits)
         self.journal = MemoryJournal(loop.call_soon)
-        stats = Stats()
+        self.stats = stats = Stats()
+        self.status = 200
         self.commits = Commits(self.journal, clock, stats, loop)
         self.client = Client(
             "http://sim", BasicKey(api_key="k", api_secret="s"), transport=httpx.MockTransport(self._answer)
         )
         self.line = Line(
-            account="default", client=self.client if is_connected else None, window=self.window,
+            account="default", trouble="provider", client=self.client if is_connected else None, window=self.window,
             has_sends=lambda: self.has_sends, journal=self.journal, commits=self.commits, clock=clock, stats=stats,
             loop=loop,
         )  # fmt: skip
@@ -47,7 +48,7 @@ class Counter:
         stored = len(self.journal.load(self.began).calls)
         assert stored > len(self.calls), "a call is stored before its first byte leaves"
         self.calls.append((request.url.path, (self.clock.now() - self.began).total_seconds()))
-        return httpx.Response(200)
+        return httpx.Response(self.status)
 
     def ask(self, path: str, rank: Rank = Rank.QUESTION) -> asyncio.Task:
         task = asyncio.get_running_loop().create_task(self.line.calls(rank).call("GET", path))
@@ -198,5 +199,52 @@ def test_answer_comes_back(counting):
             result = await asked
             assert isinstance(result, Answer)
             assert result.status == 200
+
+    run(scenario)
+
+
+def test_wider_limits_let_those_go_that_wait(counting):
+    async def scenario():
+        async with counting(Limits(calls=1, per=timedelta(hours=1))) as here:
+            here.ask("/1")
+            here.ask("/2")
+            await here.pass_(1)
+            assert [path for path, _ in here.calls] == ["/1"]
+            here.window.limits = FOUR_A_MINUTE
+            here.line.look_again()
+            await here.pass_(1)
+            assert [path for path, _ in here.calls] == ["/1", "/2"]
+
+    run(scenario)
+
+
+def test_refused_key_is_trouble_until_it_is_taken(counting):
+    async def scenario():
+        async with counting() as here:
+            for status, trouble in ((401, True), (404, False), (401, True), (200, False)):
+                here.status = status
+                here.ask("/1")
+                await here.pass_(60)
+                assert ("401" in here.stats.troubles.get("provider", "")) == trouble
+            here.stats.troubles["provider"] = "cannot reach it"
+            here.ask("/1")
+            await here.pass_(60)
+            assert here.stats.troubles == {"provider": "cannot reach it"}
+
+    run(scenario)
+
+
+def test_stop_cancels_who_waits_and_who_comes_later(counting):
+    async def scenario():
+        async with counting(Limits(calls=1, per=timedelta(hours=1))) as here:
+            done, waiting = here.ask("/1"), here.ask("/2")
+            await here.pass_(1)
+            here.line.stop()
+            later = here.ask("/3")
+            await here.pass_(1)
+            assert done.result().status == 200
+            assert (waiting.cancelled(), later.cancelled()) == (True, True)
+            await here.pass_(10)
+            assert [path for path, _ in here.calls] == ["/1"]
 
     run(scenario)

@@ -52,12 +52,23 @@ def test_message_is_asked_for_and_cancelled():
     )
 
 
-@pytest.mark.parametrize("strange", ["../replies", "a/b", "a?b=c", "a#b", "é", "%2e%2e"])
-def test_id_of_whatever_form_stays_one_part_of_the_path(strange):
-    _, [(_, target, _)] = play(lambda calls: messages.get_message(calls, strange), {})
-    assert target.startswith("/v1/messages/")
-    assert target.count("/") == 3
-    assert not {"?", "#"} & set(target)
+def test_cancelling_may_be_repeated():
+    """A retry after a lost answer: the provider refuses what is cancelled already."""
+    gone = {"message_id": ID, "status": "cancelled"}
+    found, calls = play(lambda calls: messages.cancel_message(calls, ID), (400, {"message": "not scheduled"}), gone)
+    assert (found, [method for method, _, _ in calls]) == (gone, ["PUT", "GET"])
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(400, {"message": "not scheduled"}), {"message_id": ID, "status": "delivered"}],
+        [(404, {"message": "not scheduled"})],
+    ],
+)
+def test_message_that_cannot_be_cancelled_is_a_refusal_in_the_providers_words(answers):
+    with pytest.raises(CallFailed, match="not scheduled"):
+        play(lambda calls: messages.cancel_message(calls, ID), *answers)
 
 
 def test_opting_out_travels_in_tens():
@@ -93,6 +104,17 @@ def test_authorisation_of_numbers_is_compared_by_digits():
     assert target == "/v1/number_authorisation/is_authorised/%2B61491570156,%2B6421555"
 
 
+def test_many_numbers_are_asked_about_in_tens_and_what_is_not_told_is_left_out():
+    numbers = [f"+6149157{n:04}" for n in range(12)]
+    answers = (
+        {"numbers": [{"number": numbers[0], "authorised": True}, {"number": numbers[1]}, "odd"]},
+        {"numbers": [{"number": numbers[11], "authorised": False}, {"number": "+1", "authorised": False}]},
+    )
+    found, calls = play(lambda calls: authorisation.is_authorised(calls, numbers), *answers)
+    assert found == {numbers[0]: True, numbers[11]: False}
+    assert [target.count("%2B") for _, target, _ in calls] == [10, 2]
+
+
 @pytest.mark.parametrize(
     ("fetch", "confirm", "path", "name", "ids"),
     [
@@ -123,6 +145,12 @@ def test_webhooks_are_listed_over_all_pages_from_0():
     assert [target for _, target, _ in calls] == [
         f"/v1/webhooks/messages?page={page}&page_size=100" for page in range(3)
     ]
+
+
+def test_page_that_is_told_again_ends_the_list():
+    page = {"page": 0, "pageSize": 1, "pageData": [HOOK]}
+    found, calls = play(webhooks.list_webhooks, page, page)
+    assert ([each.id for each in found], len(calls)) == (["w1"], 2)
 
 
 def test_webhook_is_read_leniently():
@@ -224,6 +252,12 @@ def test_default_sender_that_is_not_listed_is_told_as_configured():
     }  # fmt: skip
 
 
+def test_senders_are_told_where_the_queues_are_refused():
+    answers = ({"data": ADDRESSES[:1]}, {"data": []}, (403, {"message": "no"}))
+    found, _ = play(lambda calls: senders.gather_senders(calls, None), *answers)
+    assert ([each["number"] for each in found["senders"]], found["vendor_id"]) == (["+61491593156"], None)
+
+
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 BODIES = {
@@ -311,6 +345,36 @@ def test_answer_of_another_shape_is_nothing_or_one_line_and_never_a_traceback(qu
 
     failed = asyncio.run(failure_of(scenario))
     assert failed is None or failed.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        authorisation.opted_out,
+        lambda calls: authorisation.is_authorised(calls, ["+61491570156"]),
+        webhooks.list_webhooks,
+        signature_keys.list_keys,
+        reports.unconfirmed_replies,
+        reports.unconfirmed_reports,
+        lambda calls: senders.gather_senders(calls, None, "SinchEU"),
+    ],
+)
+@pytest.mark.parametrize("answer", [{}, {"message": "ok"}, "fine", None])
+def test_success_that_tells_no_list_is_never_taken_for_an_empty_one(question, answer):
+    with pytest.raises(CallFailed, match="check base_url"):
+        play(question, answer)
+
+
+ODD = [None, 5, "text", [], [5], {}, {"number": 5, "assignment": "x", "label": [], "sender_address": {}}]
+
+
+@pytest.mark.parametrize("member", ODD, ids=repr)
+def test_odd_members_of_senders_are_absent_ones(member):
+    address = {"sender_address": "61491593156", "sender_address_type": "INTERNATIONAL", "number": member}
+    page = {"data": [address, member], "pagination": member}
+    assigned = {"data": [member, {"number": member, "assignment": member}], "pagination": member}
+    found, _ = play(lambda calls: senders.gather_senders(calls, None), page, assigned, {"replies": [member]}, member)
+    assert found["senders"][0]["number"] == "+61491593156"
 
 
 async def failure_of(scenario) -> CallFailed | None:

@@ -127,12 +127,12 @@ async def send_to(url: str, bodies: list[dict[str, Any]] | None = None, timeouts
         ),
         pytest.param(raw(429, Retry_After="soon"), Limited(), id="429 with words"),
         pytest.param(raw(429, Retry_After="9" * 40), Limited(), id="429 with a number beyond reason"),
-        pytest.param(raw(408), Unknown(reason="HTTP 408: HTTP 408 without a message"), id="408"),
+        pytest.param(raw(408), Unknown(reason="HTTP 408: without a message"), id="408"),
         pytest.param(raw(500, {"message": "oops"}), Unknown(reason="HTTP 500: oops"), id="500"),
         pytest.param(
             raw(502, "<html><h1>Bad Gateway</h1></html>"), Unknown(reason="HTTP 502: Bad Gateway"), id="502 of a proxy"
         ),
-        pytest.param(raw(503, Retry_After="3"), Unknown(reason="HTTP 503: HTTP 503 without a message"), id="503"),
+        pytest.param(raw(503, Retry_After="3"), Unknown(reason="HTTP 503: without a message"), id="503"),
         pytest.param(
             raw(301, Location="https://o.example/"),
             Rejected(

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sinchflow.sinch.signature import BadKey, SignatureKey, Verifier, normalised
 
@@ -95,6 +98,28 @@ def test_any_of_several_keys_may_have_signed():
     other = key(key_id="other")
     assert reason(keys=[other, key()]) is None
     assert reason(keys=[key("SHA512", key_id="x"), key()]) is None
+
+
+@pytest.mark.parametrize("bits", [1024, 3072])
+def test_key_may_have_any_size(bits):
+    """The vendor's own sample key has 1024 bits."""
+    private = rsa.generate_private_key(65537, bits)
+    public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    signed = (VECTOR["request_line"] + VECTOR["date"] + VECTOR["body"]).encode()
+    signature = base64.b64encode(private.sign(signed, padding.PKCS1v15(), hashes.SHA256())).decode()
+    keys = [key(public_key=base64.b64encode(public).decode())]
+    assert reason(keys=keys, x_messagemedia_signature=signature) is None
+    assert reason(keys=keys) == "its signature is wrong"
+
+
+@pytest.mark.parametrize(
+    "header", ["x_messagemedia_key_id", "x_messagemedia_digest_type", "x_messagemedia_cipher_type"]
+)
+def test_strange_headers_are_told_on_one_line(header):
+    said = reason(**{header: "a\x1b[2J\x9b" + "x" * 500})
+    assert said is not None
+    assert said.isprintable()
+    assert len(said) < 200
 
 
 @pytest.mark.parametrize(
