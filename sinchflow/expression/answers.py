@@ -150,9 +150,7 @@ def _gives(text: str, name: str) -> bool:
     if not left:
         decisive = _signs(text) & _ALL_SIGNS
         return bool(decisive) and decisive <= _SIGNS[name]
-    if len(left) == 1 and left[0] in _LETTERS[name]:
-        return True
-    return _BOOKS[name].covers(words) or _BOOKS[name].covers(left)  # politeness may stand inside: kann leider nicht
+    return (len(left) == 1 and left[0] in _LETTERS[name]) or _BOOKS[name].covers(words)
 
 
 def _says(text: str, answer: str) -> bool:

@@ -167,15 +167,20 @@ class Phrasebook:
             if (shortened := self._shortened(word)) is None:
                 return False
             known.append(shortened)
-        reached = {(0, False)}  # how many words are accounted for, and whether one of the book was among them
-        for place in range(len(known)):
-            for size in range(1, min(self._longest, len(known) - place) + 1):
-                phrase = tuple(known[place : place + size])
+        # politeness may stand inside a phrase too: kann leider nicht
+        return self._is_made_of(known) or self._is_made_of(without_courtesy(known))
+
+    def _is_made_of(self, words: Sequence[str]) -> bool:
+        """Whether the words fall into phrases and courtesy without a rest."""
+        reached = {(0, False)}  # how many words are accounted for, and whether a phrase of the book was among them
+        for place in range(len(words)):
+            for size in range(1, min(self._longest, len(words) - place) + 1):
+                phrase = tuple(words[place : place + size])
                 if phrase in self._phrases:
                     reached |= {(place + size, True) for at, _ in reached if at == place}
                 if phrase in FILLERS:
                     reached |= {(place + size, is_said) for at, is_said in reached if at == place}
-        return (len(known), True) in reached
+        return (len(words), True) in reached
 
     def _shortened(self, word: str) -> str | None:
         """The word, or the one that it is when its drawn-out letters are said once or twice; None: not in the book."""
