@@ -9,7 +9,7 @@ from sinchflow.journal.journal import Snapshot
 from sinchflow.model.flow import Flow
 from sinchflow.model.project import Policy
 from sinchflow.model.run import Run
-from sinchflow.policy.gate import gate
+from sinchflow.policy.gate import Allowed, Ask, gate
 from sinchflow.runtime.counts import RecentCounts
 
 
@@ -43,8 +43,9 @@ class Allowances:
         brake = policy.max_sends_per_contact
         if brake is None:
             return None
-        refusal = gate(policy, self._messages.within(recipient, brake.per, now))
-        if refusal is not None:
-            return refusal.reason
+        sent = self._messages.within(recipient, brake.per, now)
+        verdict = gate(policy, Ask(recipient=recipient, now=now, sent_to_contact=sent))
+        if not isinstance(verdict, Allowed):
+            return verdict.reason
         self._messages.note(recipient, now)
         return None

@@ -1,0 +1,58 @@
+"""How a text lies in SMS: its encoding, what each character costs, and where it is cut into parts. Pure.
+
+GSM 7-bit default alphabet and its extension table: 3GPP TS 23.038, 6.2.1. Lengths: TS 23.040 (140 bytes a part, 6 of
+them for the header that joins parts). A text with any other character is sent as UCS-2, in units of 16 bits.
+"""
+
+from typing import Literal
+
+Encoding = Literal["GSM-7", "UCS-2"]
+
+#: The basic table, in the order of its codes, without escape. `Ç` is in it, `ç` is not.
+BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+#: The extension table: an escape and a code, two units that stay together.
+EXTENSION = frozenset("\f^{}\\[~]|€")
+ALPHABET = BASIC | EXTENSION
+
+#: Units that a message of one part holds, and each part of a longer one.
+ALONE: dict[Encoding, int] = {"GSM-7": 160, "UCS-2": 70}
+JOINED: dict[Encoding, int] = {"GSM-7": 153, "UCS-2": 67}
+
+
+def first_unicode(text: str) -> str | None:
+    """The first character that is not of the GSM alphabet, None when all are."""
+    if ALPHABET.issuperset(text):
+        return None
+    return next(character for character in text if character not in ALPHABET)
+
+
+def encoding_of(text: str) -> Encoding:
+    """In which encoding the text travels."""
+    return "GSM-7" if ALPHABET.issuperset(text) else "UCS-2"
+
+
+def units_of(text: str, encoding: Encoding) -> int:
+    """What the text costs: septets, or 16-bit units."""
+    if encoding == "GSM-7":
+        return len(text) + sum(character in EXTENSION for character in text)
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The texts of the parts; joined, they are the text. No escape and no surrogate pair is torn: such a part is one
+    unit shorter. An empty text is one empty part."""
+    encoding = encoding_of(text)
+    if units_of(text, encoding) <= ALONE[encoding]:
+        return (text,)
+    parts: list[str] = []
+    begin = filled = 0
+    for place, character in enumerate(text):
+        units = units_of(character, encoding)
+        if filled + units > JOINED[encoding]:
+            parts.append(text[begin:place])
+            begin, filled = place, 0
+        filled += units
+    return (*parts, text[begin:])
