@@ -23,18 +23,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from sinchflow.engine.address import step_at
 from sinchflow.engine.cursors import timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
 from sinchflow.engine.ends import begin
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import (
-    Outcome,
-)
+from sinchflow.model.command import Failed, Outcome
 from sinchflow.model.event import Event
-from sinchflow.model.flow import (
-    Flow,
-)
+from sinchflow.model.flow import Flow, Step
 from sinchflow.model.run import Facts, Run, Transition
 
 
@@ -105,6 +102,17 @@ def advance(
         return Transition(run=run)
     walk.take_outcome(cursor, outcome)
     return walk.transition()
+
+
+def awaits(run: Run, command_id: str) -> bool:
+    """Whether the run still waits for this command's outcome."""
+    outcome = Failed(command=command_id, kind="", message="")
+    return not run.is_final and any(waits_for(run, cursor, outcome) for cursor in run.cursors)
+
+
+def step_of(flow: Flow, command_id: str) -> Step:
+    """The step that asked for this command."""
+    return step_at(flow, command_id.split(":")[1])
 
 
 def cancel(run: Run, reason: str, now: datetime) -> Transition:

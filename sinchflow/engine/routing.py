@@ -93,9 +93,11 @@ class Router:
         now: datetime,
         templates: Templates,
         sent_by: Callable[[], SentBy | None] = lambda: None,
+        is_wanted: Callable[[], bool] = lambda: False,
     ) -> Routed:
         """What the event starts. An event that is to be ignored starts nothing.
 
+        is_wanted: whether an open wait takes an inbound message that no flow with a text filter has taken; asked then.
         sent_by: which of our sends a receipt is about; called once at most, and only when a trigger wants to know.
         """
         if event.ignored is not None:
@@ -104,7 +106,7 @@ class Router:
         if event.kind == "inbound_sms":
             text = event.fields.get("content")
             message = Message(str(text)) if text else None
-            if not self._texts.ask(asking, message):
+            if not self._texts.ask(asking, message) and not is_wanted():
                 self._any_text.ask(asking, message)
         elif event.kind == "delivery_receipt":
             self._receipts.ask(asking)

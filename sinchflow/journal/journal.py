@@ -21,7 +21,7 @@ Ids come from `new_id`: one ascending sequence over events, runs, sends and call
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -64,6 +64,7 @@ class Changes(msgspec.Struct, kw_only=True):
     calls: tuple[Call, ...] = ()
     sources: tuple[FlowSource, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    kept: tuple[tuple[int, str, tuple[Any, ...]], ...] = ()  #: run, address of a loop, its items; written once
 
 
 class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +126,10 @@ class Journal(Protocol):
 
     def source(self, digest: str) -> FlowSource | None:
         """The document that runs with this digest are pinned to."""
+        ...
+
+    def kept_items(self, run_id: int, address: str) -> Sequence[Any]:
+        """The items of a run's loop, as they were kept. Raises JournalError when there are none."""
         ...
 
     def send_origin(self, send_id: int) -> SendOrigin | None:

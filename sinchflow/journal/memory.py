@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Quarantined, SendOrigin, Snapshot
 from sinchflow.model.event import Event
@@ -33,6 +34,7 @@ class MemoryJournal:
         self._calls: list[Call] = []
         self._sources: dict[str, FlowSource] = {}
         self._quarantine: list[Quarantined] = []
+        self._kept: dict[tuple[int, str], tuple[Any, ...]] = {}
 
     def new_id(self) -> int:
         """See `Journal.new_id`."""
@@ -59,6 +61,7 @@ class MemoryJournal:
         self._calls.extend(changes.calls)
         self._sources.update((source.digest, source) for source in changes.sources)
         self._quarantine.extend(changes.quarantined)
+        self._kept.update(((run, address), items) for run, address, items in changes.kept)
         self._call_soon(done, None)
 
     def load(self, since: datetime) -> Snapshot:
@@ -90,6 +93,10 @@ class MemoryJournal:
     def source(self, digest: str) -> FlowSource | None:
         """See `Journal.source`."""
         return self._sources.get(digest)
+
+    def kept_items(self, run_id: int, address: str) -> Sequence[Any]:
+        """See `Journal.kept_items`."""
+        return self._kept[run_id, address]
 
     def send_origin(self, send_id: int) -> SendOrigin | None:
         """See `Journal.send_origin`."""

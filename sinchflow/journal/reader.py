@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
-from sinchflow.errors import CannotStart
+from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.journal import FlowSource, SendOrigin, Snapshot
 from sinchflow.journal.writer import explain
@@ -83,6 +84,14 @@ class Reader:
             return None
         digest, name, file, line, language, source = found[0]
         return FlowSource(digest=digest, name=name, file=file, line=line, language=language, source=source)
+
+    def kept_items(self, run_id: int, address: str) -> Sequence[Any]:
+        """See `Journal.kept_items`."""
+        found = self._rows("SELECT items FROM kept WHERE run = ? AND address = ?", run_id, address)
+        if not found:
+            raise JournalError(f"the items of the loop at {address} of run {run_id} are not in the journal")
+        items: list[Any] = msgspec.json.decode(found[0][0])
+        return items
 
     def send_origin(self, send_id: int) -> SendOrigin | None:
         """See `Journal.send_origin`."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -30,7 +31,7 @@ from sinchflow.model.send import SendSummary
 #: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
 APPLICATION_ID = 0x534E4348
 #: The schema that this release writes.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Longer than any throttle's window.
 _CALLS_KEPT = timedelta(days=7)
 #: Journals of before 0.2 do not say when they were begun: not later than their first event.
@@ -118,6 +119,10 @@ class SqliteJournal:
     def source(self, digest: str) -> FlowSource | None:
         """See `Journal.source`."""
         return self._reader.source(digest)
+
+    def kept_items(self, run_id: int, address: str) -> Sequence[Any]:
+        """See `Journal.kept_items`."""
+        return self._reader.kept_items(run_id, address)
 
     def send_origin(self, send_id: int) -> SendOrigin | None:
         """See `Journal.send_origin`."""

@@ -71,10 +71,12 @@ _INSERT_CALL = Statement("INSERT INTO call (id, account, started_at) VALUES {}",
 _INSERT_SOURCE = Statement(
     "INSERT INTO flow_source (digest, name, file, line, language, source) VALUES {} ON CONFLICT DO NOTHING", 6
 )
+_INSERT_KEPT = Statement("INSERT OR REPLACE INTO kept (run, address, items) VALUES {}", 3)
 _INSERT_QUARANTINE = Statement("INSERT INTO quarantine (id, received_at, path, reason, body) VALUES {}", 5)
 #: The order of execution: what refers to a row comes after it.
 _ORDER = (
     _INSERT_SOURCE, _UPSERT_RUN, _INSERT_SEND, _UPDATE_SEND, _INSERT_CALL, _DELETE_UNROUTED, _INSERT_QUARANTINE,
+    _INSERT_KEPT,
 )  # fmt: skip
 #: Statements by id in which only the last of several rows counts.
 _LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND})
@@ -273,6 +275,7 @@ def _add(statements: dict[Statement, list[tuple[Any, ...]]], changes: Changes) -
         (_INSERT_SEND, [rows.send_row(send) for send in changes.new_sends]),
         (_UPDATE_SEND, [rows.send_update(send) for send in changes.sends]),
         (_INSERT_CALL, [rows.call_row(call) for call in changes.calls]),
+        (_INSERT_KEPT, [(run, address, msgspec.json.encode(items).decode()) for run, address, items in changes.kept]),
         (
             _INSERT_QUARANTINE,
             [(it.id, rows.to_ms(it.received_at), it.path, it.reason, it.body) for it in changes.quarantined],

@@ -8,6 +8,7 @@ performed that is not stored.
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import structlog
 
@@ -26,7 +27,7 @@ _RETRY_EVERY = timedelta(seconds=1)
 class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
-    __slots__ = ("calls", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "thens")
+    __slots__ = ("calls", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "thens")
 
     def __init__(self) -> None:
         self.routed: list[int] = []
@@ -36,6 +37,7 @@ class _Unit:
         self.calls: list[Call] = []
         self.sources: list[FlowSource] = []
         self.quarantined: list[Quarantined] = []
+        self.kept: list[tuple[int, str, tuple[Any, ...]]] = []
         self.thens: list[Callable[[], None]] = []
 
     def changes(self) -> Changes:
@@ -47,6 +49,7 @@ class _Unit:
             calls=tuple(self.calls),
             sources=tuple(self.sources),
             quarantined=tuple(self.quarantined),
+            kept=tuple(self.kept),
         )
 
 

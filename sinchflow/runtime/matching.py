@@ -28,8 +28,8 @@ class Matching:
         self._stats = stats
         self._catalog = catalog
 
-    def matches(self, event: Event) -> Sequence[Match]:
-        """The flows that the event starts, in order."""
+    def matches(self, event: Event, is_wanted: Callable[[], bool] = lambda: False) -> Sequence[Match]:
+        """The flows that the event starts, in order. is_wanted: see `Router.route`."""
         catalog = self._catalog()
         if event.kind == "manual":
             flow = catalog.flows.get(event.fields.get("flow", ""))
@@ -38,7 +38,12 @@ class Matching:
             self._stats.ignored += 1
             return ()
         routed = catalog.router.route(
-            event, self.facts(event.contact), self._clock.now(), catalog.templates, lambda: self._sent_by(event)
+            event,
+            self.facts(event.contact),
+            self._clock.now(),
+            catalog.templates,
+            lambda: self._sent_by(event),
+            is_wanted,
         )
         for problem in routed.problems:
             self._stats.routing_problems += 1

@@ -47,7 +47,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 99")
-    assert "written by a newer sinchflow (schema 99, this one knows 1)" in opening(tmp_path)
+    assert "written by a newer sinchflow (schema 99, this one knows 2)" in opening(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def test_url_call_that_was_cut_off_is_repeated_only_where_that_is_safe(
             async with house.at_work():
                 await house.text_in("x")
                 await eventually(lambda: url.requests)
-                house.daemon.worker._calls._tasks.copy().pop().cancel()  # as the end of the process does
+                house.daemon.worker._runs._calls._tasks.copy().pop().cancel()  # as the end of the process does
             async with house.at_work():
                 await eventually(lambda: house.daemon.worker.open_runs == 0)
                 ended = house.daemon.stats.runs_ended

@@ -1,0 +1,447 @@
+"""The open runs in memory: carries each on with its outcomes, stores what the engine decided, and then performs it.
+
+Theory of operation
+-------------------
+The engine decides, the journal remembers, and in between a run exists in memory as an `Active`: while a unit of it is
+being stored, further outcomes wait in its inbox, so that the outcomes of one run are applied one at a time. Only when
+the unit is on disk are its commands performed: sends go to their account's outbox, calls and questions get a task each,
+waits and timers are set. A run that begins another stores it in the same unit.
+
+A run is at work while one of its commands is on its way (`moving`); while all that it waits for is a time, a person or
+somebody's decision, it is at rest, and its contact's next event may be routed.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from sinchflow.engine import interpreter
+from sinchflow.engine.conversation import Answers
+from sinchflow.engine.cursors import timeout_command
+from sinchflow.journal.journal import Journal, Snapshot
+from sinchflow.model.command import (
+    AskProvider,
+    Attempt,
+    AwaitReceipt,
+    AwaitReply,
+    CallUrl,
+    Command,
+    Failed,
+    LogLine,
+    Outcome,
+    RunEnded,
+    SendMessage,
+    Skipped,
+    Sleep,
+    StartRun,
+    Woken,
+)
+from sinchflow.model.event import Event
+from sinchflow.model.flow import Flow, WaitForReply
+from sinchflow.model.run import Cursor, Run, Transition
+from sinchflow.model.send import Send
+from sinchflow.runtime.accounts import Accounts
+from sinchflow.runtime.active import Active, Pace
+from sinchflow.runtime.allowances import Allowances
+from sinchflow.runtime.attempted import Attempted
+from sinchflow.runtime.calls import Calls
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.lanes import Lanes
+from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.questions import ask_provider
+from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.waits import Waits
+
+log = structlog.get_logger("sinchflow")
+
+
+class Runs:
+    """See the module's text. All methods are called on the loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        commits: Commits,
+        clock: Clock,
+        stats: Stats,
+        loop: asyncio.AbstractEventLoop,
+        catalog: Callable[[], Catalog],
+        dialler: Dialler,
+        matching: Matching,
+        lanes: Lanes,
+        has_room: Callable[[], None],
+    ) -> None:
+        """has_room: told whenever a run comes to rest."""
+        self._journal = journal
+        self._commits = commits
+        self._clock = clock
+        self._stats = stats
+        self._catalog = catalog
+        self._matching = matching
+        self._pace = Pace(lanes, has_room)
+        self._accounts: Accounts | None = None
+        self._calls = Calls(
+            loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: catalog().secrets, ask=self._ask,
+            holder=self,
+        )  # fmt: skip
+        self.allowances = Allowances()
+        self.waits = Waits()
+        self._active: dict[int, Active] = {}
+        self._parents: dict[str, int] = {}  # runs that wait for another one, by the command that began it
+        self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
+        self._stored_sources: set[str] = set()
+        #: called with each run that has ended
+        self.on_end: list[Callable[[Run], None]] = []
+
+    def __len__(self) -> int:
+        return len(self._active)
+
+    @property
+    def at_work(self) -> int:
+        """Runs that are not at rest."""
+        return self._pace.at_work
+
+    def connect(self, accounts: Accounts) -> None:
+        """Where sends and questions go from now on."""
+        self._accounts = accounts
+
+    async def stop(self, grace: timedelta) -> None:
+        """Wait for calls under way, at most `grace`; the rest goes on at the next start."""
+        await self._calls.stop(grace)
+
+    # --- taking up what a former process left ---------------------------------------------------------------------
+
+    def resume(self, snapshot: Snapshot) -> None:
+        """Open runs and their commands."""
+        self.allowances.restore(snapshot)
+        sends: dict[int, list[Send]] = {}
+        for send in snapshot.sends:
+            sends.setdefault(send.run, []).append(send)
+        for run in snapshot.runs:
+            flow = self._catalog().flow(run.digest)
+            if flow is None:  # cannot happen with a journal of ours: a run's document is stored with it
+                log.error("run cannot go on: its flow's document is not in the journal", run=run.id, flow=run.flow)
+                continue
+            active = self._active[run.id] = Active(run, flow, None)
+            if run.parent is not None:
+                self._parents.setdefault(run.parent, 0)
+        for run in snapshot.runs:
+            if run.id not in self._active:
+                continue
+            active = self._active[run.id]
+            if active.flow.timeout is not None:
+                sleep = Sleep(id=timeout_command(run.id), until=run.started_at + active.flow.timeout)
+                self._perform(active, sleep)
+            for cursor in run.cursors:
+                self._resume_cursor(active, cursor)
+            for send in sends.get(run.id, ()):
+                if _is_awaited(run, send.command.id):
+                    self._resume_send(active, send)
+            self._pace.update(active)
+
+    def _resume_cursor(self, active: Active, cursor: Cursor) -> None:
+        done = {outcome.command for outcome in cursor.outcomes}
+        for command in cursor.commands:
+            if command.id in done or isinstance(command, SendMessage):
+                continue
+            if isinstance(command, CallUrl | AskProvider):
+                attempt = cursor.attempts.get(command.id, Attempt())
+                if attempt.due is None:
+                    active.moving.add(command.id)
+                self._calls.resume(active.run.id, command, attempt)
+            elif isinstance(command, StartRun):
+                self._parents[command.id] = active.run.id
+                active.moving.add(command.id)
+            else:
+                self._perform(active, command)
+
+    def _resume_send(self, active: Active, send: Send) -> None:
+        if send.call is None:
+            active.moving.add(send.command.id)
+            self._outbox(send.command.account).put(send)
+        elif send.state == "sending":
+            reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
+            self._stats.sends["held"] += 1
+            self._commits.unit.sends.append(replace(send, state="held", reason=reason))
+            self._commits.flush_soon()
+
+    # --- beginning ------------------------------------------------------------------------------------------------
+
+    def begin(self, flow: Flow, transition: Transition, event: Event | None, now: datetime) -> None:
+        """A new run, within the unit that is being gathered."""
+        self._stats.runs_started += 1
+        if flow.digest not in self._stored_sources:
+            self._stored_sources.add(flow.digest)
+            self._commits.unit.sources.append(self._catalog().source(flow))
+        active = self._active[transition.run.id] = Active(transition.run, flow, event)
+        self._go_on(active, transition, now)
+
+    def _begin_other(self, parent: Active, run: Run, command: StartRun, now: datetime) -> Outcome | None:
+        """Begin the flow that a run asks for, in the same unit; the outcome, unless the run waits for its end."""
+        catalog = self._catalog()
+        flow = catalog.flows.get(command.flow)
+        if flow is None or not flow.enabled:
+            words = f'there is no flow "{command.flow}" (any more)' if flow is None else f'flow "{flow.name}" is off'
+            return Failed(command=command.id, kind="flow", message=words)
+        event = self._event_of(parent)
+        facts = self._matching.facts(command.contact)
+        transition = interpreter.start(
+            flow, self._journal.new_id(), replace(event, contact=None), {}, facts, now, catalog.templates,
+            inputs=command.inputs, contact=command.contact, depth=run.depth + 1,
+            parent_command=command.id if command.wait else None,
+        )  # fmt: skip
+        if command.wait:
+            self._parents[command.id] = run.id
+            parent.moving.add(command.id)
+        self.begin(flow, transition, event, now)
+        return None if command.wait else RunEnded(command=command.id, run=transition.run.id)
+
+    # --- outcomes -------------------------------------------------------------------------------------------------
+
+    def settle(self, settled: Sequence[Settled]) -> None:
+        """Store what became of sends, and let their runs go on."""
+        unit = self._commits.unit
+        for send, outcome in settled:
+            if outcome is not None or send.state == "held":
+                self._stats.sends[send.state] += 1
+            active = self._active.get(send.run)
+            if active is None or outcome is None:
+                unit.sends.append(send)
+                if active is not None and send.state == "held":
+                    active.moving.discard(send.command.id)
+                    self._pace.update(active)
+            else:
+                self._come_back(active, outcome, send)
+        self._commits.flush_soon()
+
+    def called(self, run_id: int, outcome: Outcome) -> None:
+        """See `HoldsRuns.called`; also for outcomes of waits."""
+        if (active := self._active.get(run_id)) is not None:
+            self._come_back(active, outcome, None)
+
+    def answers(self, run_id: int, wait: AwaitReply) -> Answers | None:
+        """What the wait wants to hear; None when the run does not wait (any more)."""
+        active = self._active.get(run_id)
+        if active is None or not _is_awaited(active.run, wait.id):
+            return None
+        action = interpreter.step_of(active.flow, wait.id).action
+        return Answers(action) if isinstance(action, WaitForReply) else None
+
+    def _come_back(self, active: Active, outcome: Outcome, send: Send | None) -> None:
+        """An outcome for a run: advance it, or keep the outcome until its last step is stored."""
+        active.inbox.append((outcome, send))
+        if not active.is_storing:
+            self._drain(active)
+
+    def _drain(self, active: Active) -> None:
+        """All outcomes that have gathered, in order, as one step of the run."""
+        now, run = self._clock.now(), active.run
+        commands: list[Command] = []
+        kept: dict[str, tuple[Any, ...]] = {}
+        while active.inbox:
+            outcome, send = active.inbox.popleft()
+            active.moving.discard(outcome.command)
+            if send is not None:
+                self._commits.unit.sends.append(send)
+            transition = self._advance(active, run, outcome, now)
+            if transition is not None:
+                run = transition.run
+                commands.extend(transition.commands)
+                kept |= transition.kept
+        self._go_on(active, Transition(run=run, commands=tuple(commands), kept=kept), now)
+        self._commits.flush_soon()
+
+    def _advance(self, active: Active, run: Run, outcome: Outcome, now: datetime) -> Transition | None:
+        """The engine's answer, or None after an error of ours: the run stays where it was, all others go on."""
+        try:
+            event, facts = self._event_of(active), self._matching.facts(run.contact)
+            templates = self._catalog().templates
+            return interpreter.advance(active.flow, run, event, outcome, facts, now, templates, self._kept(run))
+        except Exception:
+            self._stats.internal_errors += 1
+            log.exception("internal error; the run stays where it was", run=run.id, flow=run.flow)
+            return None
+
+    def _event_of(self, active: Active) -> Event:
+        if active.event is None:
+            active.event = self._journal.event(active.run.event_id)
+        if active.event is None:
+            raise LookupError(f"event {active.run.event_id} is not in the journal")
+        return active.event
+
+    def _kept(self, run: Run) -> Callable[[str], Sequence[Any]]:
+        return lambda address: self._journal.kept_items(run.id, address)
+
+    # --- storing and performing -----------------------------------------------------------------------------------
+
+    def _go_on(self, active: Active, transition: Transition, now: datetime) -> None:
+        """Pass its sends through the gate, and store the run's new state with its intents; perform after that."""
+        to_do: list[Send | Command] = []
+        commands, run, kept = deque(transition.commands), transition.run, dict(transition.kept)
+        unit = self._commits.unit
+        is_alone = len(transition.commands) == 1  # one of several would travel alone, the others in a second call
+        while commands:
+            command = commands.popleft()
+            outcome: Outcome | None = None
+            if isinstance(command, SendMessage):
+                outcome = self._intend(active, run, command, to_do, now, is_alone=is_alone)
+            elif isinstance(command, StartRun):
+                outcome = self._begin_other(active, run, command, now)
+            else:
+                if isinstance(command, CallUrl | AskProvider):
+                    active.moving.add(command.id)
+                to_do.append(command)
+            following = None if outcome is None else self._advance(active, run, outcome, now)
+            if following is not None:
+                run = following.run
+                kept |= following.kept
+                commands.extend(following.commands)
+        self._forget_waits(active.run, run)
+        active.run = run
+        active.is_storing = True
+        unit.runs.append(run)
+        unit.kept.extend((run.id, address, items) for address, items in kept.items())
+        unit.thens.append(lambda: self._stored(active, to_do))
+        self._pace.update(active)
+        if run.is_final and run.parent is not None:
+            self._tell_parent(run)
+        self._commits.flush_soon()
+
+    def _intend(
+        self, active: Active, run: Run, command: SendMessage, to_do: list[Send | Command], now: datetime, *,
+        is_alone: bool,
+    ) -> Outcome | None:  # fmt: skip
+        """Store a message as an intent, or as refused by policy: then that is its outcome."""
+        send = Send(id=self._journal.new_id(), run=run.id, command=command, state="queued", created_at=now)
+        refusal = self.allowances.refusal(self._catalog().project.policy, command.to, now)
+        if refusal is not None:
+            self._stats.sends["skipped"] += 1
+            self._commits.unit.new_sends.append(replace(send, state="skipped", reason=refusal))
+            return Skipped(command=command.id, to=command.to, reason=refusal)
+        active.moving.add(command.id)
+        if not (is_alone and command.to not in self._storing_to and self._outbox(command.account).begin_now(send)):
+            self._commits.unit.new_sends.append(send)
+            to_do.append(send)
+            self._storing_to[command.to] += 1
+        return None
+
+    def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
+        """The run's state is on disk: perform what it asked for."""
+        active.is_storing = False
+        for each in to_do:
+            if isinstance(each, Send):
+                self._storing_to[each.command.to] -= 1
+                if not self._storing_to[each.command.to]:
+                    del self._storing_to[each.command.to]
+                self._outbox(each.command.account).put(each)
+            else:
+                self._perform(active, each)
+        if active.inbox:
+            self._drain(active)
+        elif active.run.is_final:
+            self._end(active)
+        else:
+            self._pace.update(active)
+
+    def _perform(self, active: Active, command: Command) -> None:
+        run_id = active.run.id
+        match command:
+            case CallUrl() | AskProvider():
+                self._calls.call(run_id, command, Attempt())
+            case LogLine(text=text):
+                log.info(text, run=run_id, flow=active.run.flow)
+            case Sleep(until=until):
+                self._wake_at(run_id, command.id, until)
+            case AwaitReply() | AwaitReceipt() if _is_awaited(active.run, command.id):
+                self.waits.add(run_id, command)
+                if command.until is not None:
+                    self._wake_at(run_id, command.id, command.until)
+
+    def _wake_at(self, run_id: int, command_id: str, until: datetime) -> None:
+        self._clock.call_at(until, lambda: self.called(run_id, Woken(command=command_id)))
+
+    def _forget_waits(self, before: Run, after: Run) -> None:
+        """Waits that the run has given up are open no more."""
+        if any(cursor.commands for cursor in before.cursors):
+            still = {command.id for cursor in after.cursors for command in cursor.commands}
+            for cursor in before.cursors:
+                for command in cursor.commands:
+                    if isinstance(command, AwaitReply | AwaitReceipt) and command.id not in still:
+                        self.waits.remove(command)
+
+    def _tell_parent(self, run: Run) -> None:
+        """The run that waits for this one goes on, in the same unit where it can."""
+        assert run.parent is not None
+        parent = self._active.get(self._parents.pop(run.parent, 0))
+        if parent is not None:
+            ended = RunEnded(
+                command=run.parent, run=run.id, status=run.status, reason=run.reason, outputs=run.outputs_given
+            )
+            self._come_back(parent, ended, None)
+
+    def _end(self, active: Active) -> None:
+        run = active.run
+        del self._active[run.id]
+        self._stats.runs_ended[run.status] += 1
+        if run.status == "failed":
+            log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)
+        active.moving.clear()
+        self._pace.update(active)
+        for tell in self.on_end:
+            tell(run)
+
+    def _outbox(self, account: str) -> Outbox:
+        assert self._accounts is not None  # connected before anything is taken up
+        return self._accounts.outbox(account)
+
+    async def _ask(self, command: AskProvider) -> Attempted:
+        assert self._accounts is not None
+        source_number = self._catalog().facts.source_numbers.get(command.account)
+        return await ask_provider(self._accounts.questions(command.account), command, source_number)
+
+    # --- calls that are tried again -------------------------------------------------------------------------------
+
+    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
+        """See `HoldsRuns.backs_off`."""
+        if (active := self._active.get(run_id)) is None:
+            return
+        self._keep_attempt(active, command, attempt)
+        self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
+        active.moving.discard(command.id)
+        self._pace.update(active)
+
+    def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
+        """See `HoldsRuns.begins`."""
+        if (active := self._active.get(run_id)) is None:
+            return
+        active.moving.add(command.id)
+        self._pace.update(active)
+        self._keep_attempt(active, command, attempt)
+        self._commits.unit.thens.append(then)
+
+    def _keep_attempt(self, active: Active, command: CallUrl | AskProvider, attempt: Attempt) -> None:
+        """Store with the run how far the performing of its call has come."""
+        cursors = tuple(
+            replace(cursor, attempts={**cursor.attempts, command.id: attempt})
+            if any(each.id == command.id for each in cursor.commands)
+            else cursor
+            for cursor in active.run.cursors
+        )
+        active.run = replace(active.run, cursors=cursors)
+        self._commits.unit.runs.append(active.run)
+        self._commits.flush_soon()
+
+
+def _is_awaited(run: Run, command_id: str) -> bool:
+    """Whether the run still waits for this command's outcome."""
+    return interpreter.awaits(run, command_id)
