@@ -4,6 +4,7 @@ GSM 7-bit default alphabet and its extension table: 3GPP TS 23.038, 6.2.1. Lengt
 them for the header that joins parts). A text with any other character is sent as UCS-2, in units of 16 bits.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 Encoding = Literal["GSM-7", "UCS-2"]
@@ -37,22 +38,29 @@ def encoding_of(text: str) -> Encoding:
 def units_of(text: str, encoding: Encoding) -> int:
     """What the text costs: septets, or 16-bit units."""
     if encoding == "GSM-7":
-        return len(text) + sum(character in EXTENSION for character in text)
-    return len(text) + sum(character > "\uffff" for character in text)
+        return len(text) if EXTENSION.isdisjoint(text) else len(text) + sum(map(EXTENSION.__contains__, text))
+    return len(text.encode("utf-16-be", "surrogatepass")) // 2
 
 
 def split(text: str) -> tuple[str, ...]:
     """The texts of the parts; joined, they are the text. No escape and no surrogate pair is torn: such a part is one
     unit shorter. An empty text is one empty part."""
     encoding = encoding_of(text)
-    if units_of(text, encoding) <= ALONE[encoding]:
+    units = units_of(text, encoding)
+    if units <= ALONE[encoding]:
         return (text,)
-    parts: list[str] = []
-    begin = filled = 0
-    for place, character in enumerate(text):
-        units = units_of(character, encoding)
-        if filled + units > JOINED[encoding]:
-            parts.append(text[begin:place])
-            begin, filled = place, 0
-        filled += units
-    return (*parts, text[begin:])
+    most = JOINED[encoding]
+    if units == len(text):
+        return tuple(text[begin : begin + most] for begin in range(0, len(text), most))
+    return tuple(_cut(text, encoding, most))
+
+
+def _cut(text: str, encoding: Encoding, most: int) -> Iterator[str]:
+    """Parts of a text in which some characters cost two units."""
+    begin = 0
+    while begin < len(text):
+        end = min(begin + most, len(text))
+        while (over := units_of(text[begin:end], encoding) - most) > 0:
+            end -= (over + 1) // 2  # no more than must go: a character costs two at most
+        yield text[begin:end]
+        begin = end
