@@ -34,6 +34,22 @@ def settle_inputs(
     return values
 
 
+def fault_of(flow: Flow, given: Mapping[str, Any], facts: Facts) -> str | None:
+    """Why a flow cannot be begun with these inputs, or None; what its templates make of the rest shows in the run."""
+    if unknown := sorted(given.keys() - flow.inputs.keys()):
+        return f'flow "{flow.name}" has no input "{unknown[0]}"; it has: {", ".join(flow.inputs) or "none"}'
+    for name, wanted in flow.inputs.items():
+        if given.get(name) is None:
+            if wanted.is_required:
+                return f'input "{name}" of flow "{flow.name}" is missing'
+            continue
+        try:
+            convert(wanted.type, given[name], facts)
+        except ValueError as error:
+            return f'input "{name}": {error}'
+    return None
+
+
 def _written(
     wanted: Input, name: str, given: Mapping[str, Any] | None, scope: Mapping[str, Any], templates: Templates
 ) -> Any:

@@ -15,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sinchflow.engine.inputs import fault_of
 from sinchflow.errors import SinchflowError
 from sinchflow.journal.journal import Journal
+from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Manual
 from sinchflow.model.send import SendState
 from sinchflow.runtime.metrics import Metrics
@@ -99,13 +101,18 @@ class Admin:
             return _error(409, f'flow "{name}" is switched off: `enabled: false` in {flow.origin}')
         if not any(isinstance(trigger, Manual) for trigger in flow.triggers):
             return _error(409, f'flow "{name}" cannot be started by hand: add `manual` to its `on:` in {flow.origin}')
+        inputs = _inputs(await request.body())
+        if isinstance(inputs, str):
+            return _error(400, inputs)
+        if fault := fault_of(flow, inputs, self._worker.catalog.facts):
+            return _error(400, fault)
         answer: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
 
         def started(result: int | Exception) -> None:
             if not answer.cancelled():
                 answer.set_result(result)
 
-        self._worker.start(flow, started)
+        self._worker.start(flow, inputs, started)
         result = await answer
         if isinstance(result, Exception):
             return _error(409 if isinstance(result, SinchflowError) else 503, str(result))
@@ -123,6 +130,20 @@ class Admin:
     async def _reload_now(self, _request: Request) -> Response:
         refused = await self._reload()
         return _json(200, {"reloaded": True}) if refused is None else _error(409, refused)
+
+
+def _inputs(body: bytes) -> dict[str, Any] | str:
+    """The inputs of a start, `{"inputs": {…}}`; an empty body is none. A text says what is wrong."""
+    if not body.strip():
+        return {}
+    try:
+        asked = msgspec.json.decode(body, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return "the body is no JSON object"
+    inputs = asked.get("inputs") or {}
+    if not isinstance(inputs, dict) or asked.keys() - {"inputs"}:
+        return 'the body is {"inputs": {"name": value}}'
+    return {str(name): clean_data(value) for name, value in inputs.items()}
 
 
 def _json(status: int, content: Any) -> Response:

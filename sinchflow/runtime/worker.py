@@ -129,12 +129,12 @@ class Worker:
         """Route a stored event when its turn has come."""
         self._backlog.take(event)
 
-    def start(self, flow: Flow, then: Callable[[int | Exception], None]) -> None:
+    def start(self, flow: Flow, inputs: dict[str, Any], then: Callable[[int | Exception], None]) -> None:
         """Start a flow by hand. `then` gets the run's id once it is stored, or why there is none."""
         event_id = self._journal.new_id()
         event = Event(
             id=event_id, kind="manual", key=f"{self._journal.identity}-{event_id}", received_at=self._clock.now(),
-            fields={"flow": flow.name},
+            fields={"flow": flow.name, "inputs": inputs},
         )  # fmt: skip
 
         def accepted(result: bool | Exception) -> None:
@@ -220,9 +220,11 @@ class Worker:
         started: list[tuple[Flow, Transition]] = []
         for match in matches:
             run_id = self._journal.new_id()
+            facts, templates = self._matching.facts(event.contact), self.catalog.templates
             transition = interpreter.start(
-                match.flow, run_id, event, match.match, self._matching.facts(event.contact), now, self.catalog.templates
-            )
+                match.flow, run_id, event, match.match, facts, now, templates,
+                inputs=event.fields.get("inputs", {}) if event.kind == "manual" else None,
+            )  # fmt: skip
             if self._runs.allowances.admit_run(match.flow, transition.run, now):
                 started.append((match.flow, transition))
             else:
