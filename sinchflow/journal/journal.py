@@ -15,6 +15,8 @@ What a crash leaves behind, and what `load` gives the next start to work with:
 - after the routing commit: the runs it started are open; their sends are `queued`, with no call.
 - after a call's commit: the sends carry the call's id and are `sending`. Whether the provider got them is not known.
 - after the outcome's commit: sends are settled and the run has advanced in the same unit.
+- while somebody is being forgotten: all of it is done or nothing, up to the last step, in which the bytes go out of the
+  files; the journal's user asks for it again.
 
 Ids come from `new_id`: one ascending sequence over events, runs, sends and calls, so that an id names one thing.
 """
@@ -25,6 +27,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
@@ -51,6 +54,14 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """The last tick that a schedule has had. trigger: its index among the flow's triggers."""
+
+    flow: str
+    trigger: int
+    at: datetime
+
+
 class Changes(msgspec.Struct, kw_only=True):
     """The consequences of one decision, stored together or not at all.
 
@@ -65,6 +76,9 @@ class Changes(msgspec.Struct, kw_only=True):
     sources: tuple[FlowSource, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
     kept: tuple[tuple[int, str, tuple[Any, ...]], ...] = ()  #: run, address of a loop, its items; written once
+    contacts: tuple[ContactChange, ...] = ()
+    suppressions: tuple[Suppression | Lifted, ...] = ()  #: in order; one that is there already stays as it is
+    ticks: tuple[Tick, ...] = ()
 
 
 class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,10 +100,26 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     send_times: tuple[tuple[str, datetime], ...]  #: recipient, when
 
 
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a person: how many events, runs and sends were emptied or had the number taken out of them.
+
+    left: ids of open runs, open sends and their events that are about others and name the number. They are as they
+    were, because they could not go on without; once they have ended, forgetting the person again takes it out.
+    """
+
+    events: int = 0
+    runs: int = 0
+    sends: int = 0
+    quarantined: int = 0
+    left: tuple[int, ...] = ()
+
+
 #: Called with None when durable, else with the reason why the unit was not stored.
 Done = Callable[[Exception | None], None]
 #: Called with True for a new event, False for a repeat, or the reason why it was not stored.
 Accepted = Callable[[bool | Exception], None]
+#: Called with what was done once nothing of it is in the files any more, or with the reason why it may still be.
+ForgetDone = Callable[[Forgotten | Exception], None]
 
 
 class Journal(Protocol):
@@ -138,6 +168,42 @@ class Journal(Protocol):
 
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
         """The newest sends in one of these states (all when empty), newest first."""
+        ...
+
+    def contact(self, number: str) -> Contact | None:
+        """One person, by primary key; None when nothing is known. Callers keep what they ask for often."""
+        ...
+
+    def contacts(self, limit: int, after: str = "") -> Sequence[Contact]:
+        """People in order of their numbers, those above `after`."""
+        ...
+
+    def suppressed(self) -> Sequence[Suppression]:
+        """Everybody to whom nothing is sent, in order of number; somebody forgotten by pseudonym."""
+        ...
+
+    def pseudonym(self, number: str) -> str:
+        """The name under which the suppression of this person is kept after they were forgotten. Costs 2 µs."""
+        ...
+
+    def ticks(self) -> Sequence[Tick]:
+        """The last tick of each schedule."""
+        ...
+
+    def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
+        """The newest runs of a person, newest first."""
+        ...
+
+    def forget(self, number: str, done: ForgetDone) -> None:
+        """Take a person out of everything stored, and the bytes out of the files. May be asked for again.
+
+        Events, runs and sends of the person stay as rows, emptied, under a random name instead of the number; repeats
+        of their events stay known. Of what is about others the number alone is taken out, written with `+`, `00` or
+        neither; other spellings are found only in what is the person's own. What flows remember is deleted. Somebody
+        suppressed stays so, under a pseudonym: whoever has the file and tries all numbers there are can find it out.
+        Flow documents are not touched. The caller ends the person's open runs first: one that is still open is stored
+        as cancelled, its sends as skipped, and whatever is committed about them later stands in the files again.
+        """
         ...
 
     def close(self) -> None:

@@ -2,9 +2,27 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, Quarantined, SendOrigin, Snapshot
+from msgspec.structs import replace
+
+from sinchflow.errors import JournalError
+from sinchflow.journal import rows
+from sinchflow.journal.journal import (
+    Accepted,
+    Changes,
+    Done,
+    FlowSource,
+    ForgetDone,
+    Forgotten,
+    Quarantined,
+    SendOrigin,
+    Snapshot,
+    Tick,
+)
+from sinchflow.journal.person import Left, Person
+from sinchflow.model import codec
+from sinchflow.model.contact import Contact, Lifted, Suppression, changed
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
@@ -27,13 +45,16 @@ class MemoryJournal:
         self._call_soon = call_soon
         self._last_id = 0
         self._events: dict[int, Event] = {}
-        self._keys: set[tuple[str, str, str]] = set()
+        self._keys: set[bytes] = set()
         self._unrouted: dict[int, None] = {}
         self._runs: dict[int, Run] = {}
         self._sends: dict[int, Send] = {}
         self._calls: list[Call] = []
         self._sources: dict[str, FlowSource] = {}
         self._quarantine: list[Quarantined] = []
+        self._contacts: dict[str, Contact] = {}
+        self._suppressed: dict[str, Suppression] = {}
+        self._ticks: dict[tuple[str, int], Tick] = {}
         self._kept: dict[tuple[int, str], tuple[Any, ...]] = {}
 
     def new_id(self) -> int:
@@ -43,7 +64,7 @@ class MemoryJournal:
 
     def accept(self, event: Event, done: Accepted) -> None:
         """See `Journal.accept`."""
-        key = (event.account, event.kind, event.key)
+        key = rows.event_key(event)
         is_new = key not in self._keys
         if is_new:
             self._keys.add(key)
@@ -61,6 +82,16 @@ class MemoryJournal:
         self._calls.extend(changes.calls)
         self._sources.update((source.digest, source) for source in changes.sources)
         self._quarantine.extend(changes.quarantined)
+        self._ticks.update(((tick.flow, tick.trigger), tick) for tick in changes.ticks)
+        for change in changes.contacts:
+            plain = replace(change, values=codec.decode_data(codec.encode_data(change.values)))
+            self._contacts[change.number] = changed(self._contacts.get(change.number), plain)
+        for it in changes.suppressions:
+            if isinstance(it, Lifted):
+                self._suppressed.pop(it.number, None)
+                self._suppressed.pop(self.pseudonym(it.number), None)
+            else:
+                self._suppressed.setdefault(it.number, it)
         self._kept.update(((run, address), items) for run, address, items in changes.kept)
         self._call_soon(done, None)
 
@@ -96,7 +127,10 @@ class MemoryJournal:
 
     def kept_items(self, run_id: int, address: str) -> Sequence[Any]:
         """See `Journal.kept_items`."""
-        return self._kept[run_id, address]
+        items = self._kept.get((run_id, address))
+        if items is None:
+            raise JournalError(f"the items of the loop at {address} of run {run_id} are not in the journal")
+        return items
 
     def send_origin(self, send_id: int) -> SendOrigin | None:
         """See `Journal.send_origin`."""
@@ -112,8 +146,84 @@ class MemoryJournal:
         chosen = [send for _, send in sorted(self._sends.items(), reverse=True) if not wanted or send.state in wanted]
         return [summary(send) for send in chosen[:limit]]
 
+    def contact(self, number: str) -> Contact | None:
+        """See `Journal.contact`."""
+        return self._contacts.get(number)
+
+    def contacts(self, limit: int, after: str = "") -> Sequence[Contact]:
+        """See `Journal.contacts`."""
+        return [self._contacts[number] for number in sorted(self._contacts) if number > after][:limit]
+
+    def suppressed(self) -> Sequence[Suppression]:
+        """See `Journal.suppressed`."""
+        return [it for _, it in sorted(self._suppressed.items())]
+
+    def pseudonym(self, number: str) -> str:
+        """See `Journal.pseudonym`."""
+        return rows.pseudonym(number, b"memory")
+
+    def ticks(self) -> Sequence[Tick]:
+        """See `Journal.ticks`."""
+        return [tick for _, tick in sorted(self._ticks.items())]
+
+    def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
+        """See `Journal.runs_of`."""
+        return [run for _, run in sorted(self._runs.items(), reverse=True) if run.contact == contact][:limit]
+
+    def forget(self, number: str, done: ForgetDone) -> None:
+        """See `Journal.forget`."""
+        person, left = Person(number), set[int]()
+        open_runs = {run.id: run for run in self._runs.values() if not run.is_final}
+        own_runs = {run.id: run for run in self._runs.values() if run.contact == number}
+        began_own = {run.event_id for run in own_runs.values()}
+        needed = {run.event_id for run in open_runs.values() if run.id not in own_runs} | set(self._unrouted)
+
+        events, sends, runs = dict[int, Event](), dict[int, Send](), dict[int, Run]()
+        for event in self._events.values():
+            is_needed = event.id in needed
+            after = person.event_after(event, began_own_run=event.id in began_own, is_needed=is_needed)
+            _sort(event.id, after, events, left)
+        for send in self._sends.values():
+            is_of_own_run = send.run in own_runs
+            is_needed = send.is_open and not is_of_own_run and send.run in open_runs
+            _sort(send.id, person.send_after(send, is_of_own_run=is_of_own_run, is_needed=is_needed), sends, left)
+        for run in self._runs.values():
+            _sort(run.id, person.run_after(run), runs, left)
+        self._kept = {
+            place: items if place[0] in open_runs else tuple(person.blotted(items))
+            for place, items in self._kept.items()
+            if place[0] not in own_runs
+        }
+        self._events |= events
+        self._sends |= sends
+        self._runs |= runs
+        named = [it for it in self._quarantine if person.is_named_in(it.body)]
+        self._quarantine = [replace(it, body=b"", reason="forgotten") if it in named else it for it in self._quarantine]
+        self._contacts.pop(number, None)
+        self._contacts = {
+            other: replace(contact, values=person.blotted(contact.values)) for other, contact in self._contacts.items()
+        }
+        if (suppression := self._suppressed.pop(number, None)) is not None:
+            pseudonym = self.pseudonym(number)
+            self._suppressed.setdefault(pseudonym, replace(suppression, number=pseudonym, reason=""))
+        forgotten = Forgotten(
+            events=len(events), runs=len(runs), sends=len(sends), quarantined=len(named), left=tuple(sorted(left))
+        )
+        self._call_soon(done, forgotten)
+
     def close(self) -> None:
         """See `Journal.close`."""
+
+
+_Record = TypeVar("_Record", Event, Run, Send)
+
+
+def _sort(record_id: int, after: _Record | Left | None, changed_: dict[int, _Record], left: set[int]) -> None:
+    """Put what a record becomes where it belongs."""
+    if after == "left":
+        left.add(record_id)
+    elif after is not None:
+        changed_[record_id] = after
 
 
 def summary(send: Send) -> SendSummary:

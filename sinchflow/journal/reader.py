@@ -10,10 +10,12 @@ import msgspec
 
 from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
-from sinchflow.journal.journal import FlowSource, SendOrigin, Snapshot
-from sinchflow.journal.writer import explain
+from sinchflow.journal.explain import explain
+from sinchflow.journal.journal import FlowSource, SendOrigin, Snapshot, Tick
 from sinchflow.model import codec
+from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
+from sinchflow.model.run import Run
 from sinchflow.model.send import Call, SendSummary
 
 
@@ -115,6 +117,35 @@ class Reader:
             limit,
         )
         return [rows.summary(row) for row in asked]
+
+    def contact(self, number: str) -> Contact | None:
+        """See `Journal.contact`."""
+        found = self._rows(f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE number = ?", number)  # noqa: S608
+        return rows.contact_from(found[0]) if found else None
+
+    def contacts(self, limit: int, after: str = "") -> Sequence[Contact]:
+        """See `Journal.contacts`."""
+        asked = self._rows(
+            f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE number > ? ORDER BY number LIMIT ?",  # noqa: S608
+            after,
+            limit,
+        )
+        return [rows.contact_from(row) for row in asked]
+
+    def suppressed(self) -> Sequence[Suppression]:
+        """See `Journal.suppressed`."""
+        asked = self._rows(f"SELECT {rows.SUPPRESSION_COLUMNS} FROM suppression ORDER BY number")  # noqa: S608
+        return [rows.suppression_from(row) for row in asked]
+
+    def ticks(self) -> Sequence[Tick]:
+        """See `Journal.ticks`."""
+        asked = self._rows('SELECT flow, "trigger", at FROM tick ORDER BY flow, "trigger"')
+        return [Tick(flow=flow, trigger=trigger, at=rows.from_ms(at)) for flow, trigger, at in asked]
+
+    def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
+        """See `Journal.runs_of`."""
+        asked = self._rows("SELECT data FROM run WHERE contact = ? ORDER BY id DESC LIMIT ?", contact, limit)
+        return [codec.decode_run(data) for (data,) in asked]
 
     def last_id(self) -> int:
         """The highest id in any table, 0 when all are empty."""

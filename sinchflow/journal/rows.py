@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sinchflow.model import codec
+from sinchflow.model.contact import PSEUDONYM_MARK, Contact, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
@@ -13,6 +14,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 SEND_COLUMNS = "id, run, state, created_at, attempt, due, call, message_id, reason, data"
+CONTACT_COLUMNS = "number, data, language, timezone, last_inbound_at, updated_at"
+SUPPRESSION_COLUMNS = "number, since, source, reason"
 SUMMARY_COLUMNS = "id, state, run, recipient, data, message_id, reason"
 
 
@@ -30,6 +33,11 @@ def event_key(event: Event) -> bytes:
     """What tells an event from every other: 16 bytes over account, kind and the provider's id."""
     identity = f"{event.account}\0{event.kind}\0{event.key}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(identity, digest_size=16).digest()
+
+
+def pseudonym(number: str, salt: bytes) -> str:
+    """What stands for a forgotten number: the same for the same number, and of no use without the salt."""
+    return PSEUDONYM_MARK + hashlib.blake2b(number.encode(), key=salt, digest_size=16).hexdigest()
 
 
 def event_row(event: Event, key: bytes) -> tuple[Any, ...]:
@@ -87,3 +95,36 @@ def summary(row: Any) -> SendSummary:
     send_id, state, run, to, data, message_id, reason = row
     content = str(codec.decode_send(data).body.get("content", ""))
     return SendSummary(id=send_id, state=state, run=run, to=to, message=content, message_id=message_id, reason=reason)
+
+
+def contact_row(contact: Contact) -> tuple[Any, ...]:
+    """`CONTACT_COLUMNS`."""
+    inbound = contact.last_inbound_at
+    return (
+        contact.number, codec.encode_data(contact.values).decode() if contact.values else None, contact.language,
+        contact.timezone, to_ms(inbound) if inbound else None, to_ms(contact.updated_at),
+    )  # fmt: skip
+
+
+def contact_from(row: Any) -> Contact:
+    """A person from `CONTACT_COLUMNS`."""
+    number, data, language, timezone, inbound, updated_at = row
+    return Contact(
+        number=number,
+        updated_at=from_ms(updated_at),
+        values=codec.decode_data(data) if data else {},
+        language=language,
+        timezone=timezone,
+        last_inbound_at=None if inbound is None else from_ms(inbound),
+    )
+
+
+def suppression_row(suppression: Suppression) -> tuple[Any, ...]:
+    """`SUPPRESSION_COLUMNS`."""
+    return suppression.number, to_ms(suppression.since), suppression.source, suppression.reason
+
+
+def suppression_from(row: Any) -> Suppression:
+    """A suppression from `SUPPRESSION_COLUMNS`."""
+    number, since, source, reason = row
+    return Suppression(number=number, since=from_ms(since), source=source, reason=reason)

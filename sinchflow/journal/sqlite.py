@@ -19,13 +19,27 @@ from typing import Any
 import apsw
 import msgspec
 
-from sinchflow.errors import CannotStart, Unstorable
+from sinchflow.errors import CannotStart, JournalError, Unstorable
 from sinchflow.journal import rows
-from sinchflow.journal.journal import Accepted, Changes, Done, FlowSource, SendOrigin, Snapshot
+from sinchflow.journal.explain import explain
+from sinchflow.journal.forget import Erasure, Search
+from sinchflow.journal.journal import (
+    Accepted,
+    Changes,
+    Done,
+    FlowSource,
+    ForgetDone,
+    SendOrigin,
+    Snapshot,
+    Tick,
+)
+from sinchflow.journal.person import Person
 from sinchflow.journal.reader import open_reader
 from sinchflow.journal.recent import Recent
-from sinchflow.journal.writer import Unit, Writer, explain
+from sinchflow.journal.writer import Unit, Writer
+from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
+from sinchflow.model.run import Run
 from sinchflow.model.send import SendSummary
 
 #: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
@@ -59,14 +73,19 @@ class SqliteJournal:
             self.born_at = rows.from_ms(int(self._reader.meta("born_at") or 0))
             self._last_id = self._reader.last_id()
             seen_to = int(self._reader.meta("seen_to") or 0)
+            self._salt = bytes.fromhex(self._reader.meta("salt") or "")
             keys = self._reader.keys_after(seen_to)
         except BaseException:
             self._lock.release()
             raise
         self._recent = Recent(keys)
-        self._writer = Writer(connection, loop, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget)
+        self._writer = Writer(
+            connection, loop, salt=self._salt, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget
+        )
         self._loop = loop
         self._gathered: list[Unit] = []
+        self._searches: list[Search] = []
+        self._is_closed = False
         self._writer.start()
 
     def new_id(self) -> int:
@@ -132,8 +151,66 @@ class SqliteJournal:
         """See `Journal.sends`."""
         return self._reader.sends(states, limit)
 
+    def contact(self, number: str) -> Contact | None:
+        """See `Journal.contact`."""
+        return self._reader.contact(number)
+
+    def contacts(self, limit: int, after: str = "") -> Sequence[Contact]:
+        """See `Journal.contacts`."""
+        return self._reader.contacts(limit, after)
+
+    def suppressed(self) -> Sequence[Suppression]:
+        """See `Journal.suppressed`."""
+        return self._reader.suppressed()
+
+    def pseudonym(self, number: str) -> str:
+        """See `Journal.pseudonym`."""
+        return rows.pseudonym(number, self._salt)
+
+    def ticks(self) -> Sequence[Tick]:
+        """See `Journal.ticks`."""
+        return self._reader.ticks()
+
+    def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
+        """See `Journal.runs_of`."""
+        return self._reader.runs_of(contact, limit)
+
+    def forget(self, number: str, done: ForgetDone) -> None:
+        """See `Journal.forget`."""
+        upto = self._last_id
+
+        def found(search: Search, result: Erasure | Exception) -> None:
+            self._searches.remove(search)
+            if self._is_closed and not isinstance(result, Exception):
+                result = JournalError("the journal was closed before anything was forgotten: ask again")
+            if isinstance(result, Exception):
+                done(result)
+            else:
+                self._gathered.append((result, done))
+                self._hand_over()
+
+        def told(result: Erasure | Exception) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits for an answer any more
+                self._loop.call_soon_threadsafe(found, search, result)
+
+        def search_now(error: Exception | None) -> None:
+            """All that was handed in before is on disk."""
+            if error is None and self._is_closed:
+                error = JournalError("the journal was closed before anything was forgotten: ask again")
+            if error is not None:
+                done(error)
+                return
+            self._searches.append(search)
+            search.start()
+
+        search = Search(self.path, Person(number), upto, told)
+        self.commit(Changes(), search_now)
+
     def close(self) -> None:
         """See `Journal.close`."""
+        self._is_closed = True
+        for search in self._searches:
+            search.stop()
         self._hand_over()
         self._writer.stop()
         self._reader.close()
@@ -148,6 +225,7 @@ def _open(path: Path) -> apsw.Connection:
         _refuse_foreign(connection, path)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
+        connection.pragma("secure_delete", True)  # forgetting somebody: no former version stays in the file
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)
         _upgrade(connection)

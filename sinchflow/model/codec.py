@@ -15,6 +15,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_run = msgspec.json.Decoder(Run).decode
 _decode_send = msgspec.json.Decoder(SendMessage).decode
+_decode_data = msgspec.json.Decoder().decode
 
 
 def encode(record: Event | Run | SendMessage) -> bytes:
@@ -35,6 +36,16 @@ def decode_run(data: bytes | str) -> Run:
 def decode_send(data: bytes | str) -> SendMessage:
     """A send's command from what `encode` gave. Raises msgspec.DecodeError when it is not one."""
     return _decode_send(data)
+
+
+def encode_data(data: Any) -> bytes:
+    """JSON-like data as UTF-8 JSON."""
+    return _encode(data)
+
+
+def decode_data(data: bytes | str) -> Any:
+    """The data from what `encode_data` gave."""
+    return _decode_data(data)
 
 
 def to_plain(value: Any) -> Any:

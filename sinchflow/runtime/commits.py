@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 
 from sinchflow.errors import Unstorable
-from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined
+from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined, Tick
+from sinchflow.model.contact import ContactChange, Lifted, Suppression
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
@@ -27,7 +28,10 @@ _RETRY_EVERY = timedelta(seconds=1)
 class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
-    __slots__ = ("calls", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "thens")
+    __slots__ = (
+        "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "suppressions",
+        "thens", "ticks",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.routed: list[int] = []
@@ -38,6 +42,9 @@ class _Unit:
         self.sources: list[FlowSource] = []
         self.quarantined: list[Quarantined] = []
         self.kept: list[tuple[int, str, tuple[Any, ...]]] = []
+        self.contacts: list[ContactChange] = []
+        self.suppressions: list[Suppression | Lifted] = []
+        self.ticks: list[Tick] = []
         self.thens: list[Callable[[], None]] = []
 
     def changes(self) -> Changes:
@@ -49,6 +56,9 @@ class _Unit:
             calls=tuple(self.calls),
             sources=tuple(self.sources),
             quarantined=tuple(self.quarantined),
+            contacts=tuple(self.contacts),
+            suppressions=tuple(self.suppressions),
+            ticks=tuple(self.ticks),
             kept=tuple(self.kept),
         )
 

@@ -10,16 +10,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined
+from sinchflow.errors import JournalError
+from sinchflow.journal.journal import Changes, FlowSource, Forgotten, Journal, Quarantined, Tick
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.model.command import SendMessage
+from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send
 
 NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+ANNA, BERT = "+61491570156", "+61491570999"
 
 
 class Store:
@@ -232,6 +235,117 @@ def test_a_flow_source_is_found_by_its_digest(store: Store) -> None:
             await wait(journal.commit, Changes(sources=(source,)))
             assert journal.source("d1") == source
             assert journal.source("d2") is None
+
+    asyncio.run(scenario())
+
+
+def test_items_of_a_loop_are_kept_beside_the_run(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            await wait(journal.commit, Changes(kept=((7, "2", ("a", {"b": 1})), (7, "3", (None,)))))
+        async with store.open() as journal:
+            assert list(journal.kept_items(7, "2")) == ["a", {"b": 1}]
+            assert list(journal.kept_items(7, "3")) == [None]
+            with pytest.raises(JournalError, match="loop at 2 of run 8"):
+                journal.kept_items(8, "2")
+
+    asyncio.run(scenario())
+
+
+def test_what_is_remembered_of_a_person_is_merged_by_name(store: Store) -> None:
+    later = NOW + timedelta(minutes=5)
+    changes = (
+        ContactChange(number=ANNA, at=NOW, values={"first_name": "Anna", "visit": {"day": 1, "room": None}}),
+        ContactChange(number=ANNA, at=NOW, last_inbound_at=NOW),
+        ContactChange(number=ANNA, at=NOW, values={"pet": "cat"}, language="de", timezone="Europe/Berlin"),
+        ContactChange(number=ANNA, at=later, values={"visit": {"hour": 2}, "pet": None}, timezone=None),
+        ContactChange(number=ANNA, at=NOW, last_inbound_at=NOW - timedelta(hours=1)),
+    )
+    expected = Contact(
+        number=ANNA, updated_at=later, values={"first_name": "Anna", "visit": {"hour": 2}}, language="de",
+        last_inbound_at=NOW,
+    )  # fmt: skip
+
+    async def scenario(together: bool) -> None:
+        async with store.open() as journal:
+            assert journal.contact(ANNA) is None
+            if together:
+                await wait(journal.commit, Changes(contacts=changes))
+            else:
+                for change in changes:
+                    await wait(journal.commit, Changes(contacts=(change,)))
+            assert journal.contact(ANNA) == expected
+            assert isinstance(await wait(journal.forget, ANNA), Forgotten)
+
+    asyncio.run(scenario(together=True))
+    asyncio.run(scenario(together=False))
+
+
+def test_people_are_listed_in_portions_by_number(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            numbers = [f"+6149157{n:04}" for n in range(7)]
+            touches = tuple(ContactChange(number=number, at=NOW, last_inbound_at=NOW) for number in reversed(numbers))
+            await wait(journal.commit, Changes(contacts=touches))
+        async with store.open() as journal:
+            first = journal.contacts(3)
+            rest = journal.contacts(100, after=first[-1].number)
+            assert [each.number for each in (*first, *rest)] == numbers
+            assert first[0] == Contact(number=numbers[0], updated_at=NOW, last_inbound_at=NOW)
+
+    asyncio.run(scenario())
+
+
+def test_suppression_stays_as_it_was_first_until_it_is_lifted(store: Store) -> None:
+    stop = Suppression(number=ANNA, since=NOW, source="keyword", reason="STOP")
+    again = Suppression(number=ANNA, since=NOW + timedelta(hours=1), source="provider")
+    other = Suppression(number=BERT, since=NOW, source="step")
+
+    async def scenario() -> None:
+        async with store.open() as journal:
+            await asyncio.gather(
+                wait(journal.commit, Changes(suppressions=(stop, other))),
+                wait(journal.commit, Changes(suppressions=(again,))),
+            )
+        async with store.open() as journal:
+            assert list(journal.suppressed()) == [stop, other]
+            await asyncio.gather(
+                wait(journal.commit, Changes(suppressions=(Lifted(number=ANNA), again))),
+                wait(journal.commit, Changes(suppressions=(Lifted(number=BERT),))),
+            )
+        async with store.open() as journal:
+            assert list(journal.suppressed()) == [again]
+
+    asyncio.run(scenario())
+
+
+def test_the_last_tick_of_each_schedule_is_known(store: Store) -> None:
+    later = NOW + timedelta(hours=1)
+
+    async def scenario() -> None:
+        async with store.open() as journal:
+            ticks = (
+                Tick(flow="b", trigger=1, at=NOW),
+                Tick(flow="a", trigger=0, at=NOW),
+                Tick(flow="b", trigger=1, at=later),
+            )
+            await wait(journal.commit, Changes(ticks=ticks))
+            await wait(journal.commit, Changes(ticks=(Tick(flow="a", trigger=0, at=later),)))
+        async with store.open() as journal:
+            assert list(journal.ticks()) == [Tick(flow="a", trigger=0, at=later), Tick(flow="b", trigger=1, at=later)]
+
+    asyncio.run(scenario())
+
+
+def test_runs_of_a_person_come_newest_first_and_a_cancelled_one_is_over(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            ids = [journal.new_id() for _ in range(4)]
+            runs = (run(ids[0], status="cancelled"), run(ids[1]), run(ids[2], contact=BERT), run(ids[3], contact=None))
+            await wait(journal.commit, Changes(runs=runs))
+            assert list(journal.runs_of(ANNA, 10)) == [runs[1], runs[0]]
+            assert list(journal.runs_of(ANNA, 1)) == [runs[1]]
+            assert journal.load(EPOCH).runs == (runs[1], runs[2], runs[3])
 
     asyncio.run(scenario())
 
