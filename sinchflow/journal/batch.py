@@ -45,6 +45,7 @@ _UPSERT_RUN = Statement(
     "ON CONFLICT (id) DO UPDATE SET status = excluded.status, data = excluded.data",
     7,
 )
+_FILE_RUN = Statement("INSERT OR IGNORE INTO run_of (contact, run) VALUES {}", 2)
 _INSERT_SEND = Statement(
     "INSERT INTO send (id, run, recipient, account, created_at, state, is_open, attempt, due, call, message_id, "
     "reason, data) VALUES {}",
@@ -153,8 +154,13 @@ class Batch:
                 inserted.setdefault(it.number, rows.suppression_row(it))
         self._rows[_INSERT_SUPPRESSION] = list(inserted.values())
 
-    def execute(self, connection: apsw.Connection) -> None:
-        """All of it, within the caller's transaction."""
+    @property
+    def runs(self) -> int:
+        """How many rows of runs there are, new and changed."""
+        return len(self._rows.get(_UPSERT_RUN, ()))
+
+    def execute(self, connection: apsw.Connection, filed_to: int) -> None:
+        """All of it, within the caller's transaction. filed_to: see the table `run_of`."""
         if self._contacts:
             self._change_contacts(connection)
         for statement in _ORDER:
@@ -163,6 +169,8 @@ class Batch:
                 if statement in _LAST_COUNTS:
                     rows_ = list({row[0]: row for row in rows_}.values())
                 statement.execute(connection, rows_)
+        late = [(row[3], row[0]) for row in self._rows.get(_UPSERT_RUN, ()) if row[0] <= filed_to and row[3]]
+        _FILE_RUN.execute(connection, late)  # those that are filed already cost a look-up
         if _INSERT_QUARANTINE in self._rows:
             connection.execute(_TRIM_QUARANTINE, (_QUARANTINE_LIMIT,))
 

@@ -2,7 +2,7 @@
 
 Events have no index by person: it would cost every event as much as storing it. So the search reads the whole journal,
 by ranges of ids and beside everybody else, and notes rows. The writer then looks only at these rows, at what belongs to
-the person by `run.contact`, and at rows that came meanwhile.
+the person by `run_of`, and at rows that came meanwhile.
 """
 
 import threading
@@ -24,17 +24,26 @@ _RANGE = 20_000
 #: An id is given out shortly before its row is handed in: so many before the last one are looked at again.
 _MARGIN = 1_000
 
-_OWN_RUNS = "SELECT id FROM run WHERE contact = :number"
+_OWN_RUNS = (
+    "SELECT run FROM run_of WHERE contact = :number UNION SELECT id FROM run "
+    "WHERE id > (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'filed_to') AND contact = :number"
+)
+_OWN = "SELECT value FROM json_each(:own)"
 _WHERE = {
     "event": "instr(data, :digits)",
     "run": "contact IS NOT :number AND instr(data, :digits)",
-    "send": f"recipient = :number OR instr(data, :digits) OR instr(reason, :digits) OR run IN ({_OWN_RUNS})",
+    "send": f"recipient = :number OR instr(data, :digits) OR instr(reason, :digits) OR run IN ({_OWN})",
     "quarantine": "instr(body, CAST(:digits AS BLOB))",
 }
-_OWN_EVENTS = "SELECT data ->> '$.event_id' FROM run WHERE contact = :number AND id > :low AND id <= :high"
+_OWN_EVENTS = f"SELECT data ->> '$.event_id' FROM run WHERE id IN ({_OWN})"  # noqa: S608
 _KEPT = "SELECT run, address FROM kept WHERE run > :low AND run <= :high AND instr(items, :digits)"
 _NEEDED = "SELECT data ->> '$.event_id' FROM run WHERE status = 'running' AND contact IS NOT :number AND id > :least"
 _CONTACTS = "SELECT number FROM contact WHERE number <> :number AND instr(data, :digits)"
+
+
+def own_runs(connection: apsw.Connection, person: Person) -> list[int]:
+    """The ids of the person's runs."""
+    return [run_id for (run_id,) in connection.execute(_OWN_RUNS, {"number": person.number})]
 
 
 class Found:
@@ -50,7 +59,12 @@ class Found:
         self, connection: apsw.Connection, person: Person, low: int, high: int, is_stopped: Callable[[], bool]
     ) -> None:
         """Add what stands in rows with ids above `low` up to `high`, and in what is remembered of others."""
-        values: dict[str, Any] = {"number": person.number, "digits": person.digits}
+        own = own_runs(connection, person)
+        values: dict[str, Any] = {
+            "number": person.number,
+            "digits": person.digits,
+            "own": codec.encode_data(own).decode(),
+        }
         for start in range(low, high, _RANGE):
             if is_stopped():
                 return
@@ -58,10 +72,10 @@ class Found:
             for table, where in _WHERE.items():
                 question = f"SELECT id FROM {table} WHERE id > :low AND id <= :high AND ({where})"  # noqa: S608
                 self.ids[table].update(row_id for (row_id,) in connection.execute(question, values))
-            self.ids["event"].update(event_id for (event_id,) in connection.execute(_OWN_EVENTS, values))
             self.kept.update(connection.execute(_KEPT, values))
         self.contacts.update(number for (number,) in connection.execute(_CONTACTS, values))
         events = self.ids["event"]
+        events.update(event_id for (event_id,) in connection.execute(_OWN_EVENTS, values))
         if events:
             needed = connection.execute(_NEEDED, {**values, "least": min(events)})
             self.needed |= {event_id for (event_id,) in needed if event_id in events}
@@ -118,7 +132,8 @@ class Erasure:
         self._left.clear()
         last_id = max(self._execute(f"SELECT coalesce(max(id), 0) FROM {table}").get for table in _WHERE)  # noqa: S608
         self._found.search(connection, self._person, self._seen_to, last_id, lambda: False)
-        self._own = {run_id for (run_id,) in self._execute(_OWN_RUNS, self._values)}
+        self._own = set(own_runs(connection, self._person))
+        self._values["own"] = codec.encode_data(sorted(self._own)).decode()
         events, sends = self._events(), self._sends()
         self._kept()
         runs = self._runs()
@@ -135,7 +150,7 @@ class Erasure:
     def _events(self) -> int:
         """Before the runs: by them it is known what is the person's."""
         count = 0
-        own = {row[0] for row in self._execute(_OWN_EVENTS, {**self._values, "low": 0, "high": 1 << 62})}
+        own = {event_id for (event_id,) in self._execute(_OWN_EVENTS, self._values)}
         for event_id, data in self._rows("event", "id, data", self._found.ids["event"] | own):
             after = self._person.event_after(
                 codec.decode_event(data),
@@ -172,7 +187,7 @@ class Erasure:
 
     def _kept(self) -> None:
         """Before the runs, which say whose items these are."""
-        self._execute(f"DELETE FROM kept WHERE run IN ({_OWN_RUNS})", self._values)  # noqa: S608
+        self._execute(f"DELETE FROM kept WHERE run IN ({_OWN})", self._values)  # noqa: S608
         for place in sorted(self._found.kept):
             for (items,) in self._execute("SELECT items FROM kept WHERE run = ? AND address = ?", place).fetchall():
                 after = None if self._is_open(place[0]) else self._person.blotted_text(str(items))
@@ -189,6 +204,7 @@ class Erasure:
                 changes = (after.contact, after.status, codec.encode(after).decode())
                 self._execute("UPDATE run SET contact = ?, status = ?, data = ? WHERE id = ?", (*changes, run_id))
                 count += 1
+        self._execute("UPDATE run_of SET contact = ? WHERE contact = ?", (self._person.marker, self._person.number))
         return count
 
     def _quarantine(self) -> int:

@@ -191,7 +191,7 @@ class Journal(Protocol):
         ...
 
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
-        """The newest runs of a person, newest first."""
+        """The newest runs of a person, newest first. Takes milliseconds: for people, not for every event."""
         ...
 
     def forget(self, number: str, done: ForgetDone) -> None:

@@ -144,7 +144,13 @@ class Reader:
 
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""
-        asked = self._rows("SELECT data FROM run WHERE contact = ? ORDER BY id DESC LIMIT ?", contact, limit)
+        asked = self._rows(
+            "SELECT data FROM run WHERE id IN (SELECT run FROM run_of WHERE contact = ?1 "
+            "UNION SELECT id FROM run WHERE id > ?2 AND contact = ?1) ORDER BY id DESC LIMIT ?3",
+            contact,
+            int(self.meta("filed_to") or 0),
+            limit,
+        )
         return [codec.decode_run(data) for (data,) in asked]
 
     def last_id(self) -> int:

@@ -80,8 +80,9 @@ class SqliteJournal:
             raise
         self._recent = Recent(keys)
         self._writer = Writer(
-            connection, loop, salt=self._salt, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget
-        )
+            connection, loop, salt=self._salt, filed_to=int(self._reader.meta("filed_to") or 0), seen_to=seen_to,
+            unmoved=len(keys), moved=self._recent.forget,
+        )  # fmt: skip
         self._loop = loop
         self._gathered: list[Unit] = []
         self._searches: list[Search] = []

@@ -28,6 +28,12 @@ _KNOWN_KEYS = "SELECT key FROM seen WHERE key IN (VALUES {})"
 _NEXT_KEYS = "SELECT id, key FROM event WHERE id > ? ORDER BY id LIMIT ?"
 _MOVE_KEYS = "INSERT OR IGNORE INTO seen SELECT key FROM event WHERE id > ? AND id <= ? ORDER BY key"
 _NOTE_MOVED = "INSERT INTO meta VALUES ('seen_to', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+_NEXT_RUNS = "SELECT id FROM run WHERE id > ? ORDER BY id LIMIT ?"
+_FILE_RUNS = (
+    "INSERT OR IGNORE INTO run_of SELECT contact, id FROM run "
+    "WHERE id > ? AND id <= ? AND contact IS NOT NULL ORDER BY contact, id"
+)
+_NOTE_FILED = "INSERT INTO meta VALUES ('filed_to', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 #: Keys moved to `seen` at a time: few when idle, so that the next event hardly waits, many when memory asks for it.
 _MOVE_IDLE = 200
 _MOVE_BUSY = 10_000
@@ -60,16 +66,21 @@ class Writer(threading.Thread):
         loop: asyncio.AbstractEventLoop,
         *,
         salt: bytes,
+        filed_to: int,
         seen_to: int,
         unmoved: int,
         moved: Callable[[list[bytes]], None],
     ) -> None:
-        """salt: for pseudonyms. seen_to: events up to this id have their keys in `seen`. unmoved: how many have
-        not. moved: told of moves."""
+        """salt: for pseudonyms. filed_to: see `run_of`. seen_to: events up to this id have their keys in `seen`.
+
+        unmoved: how many have not. moved: told of moves.
+        """
         super().__init__(name="journal-writer", daemon=True)
         self._connection = connection
         self._loop = loop
         self._salt = salt
+        self._filed_to = filed_to
+        self._unfiled = _KEYS_IDLE  # how many there are is not known before the first look
         self._seen_to = seen_to
         self._unmoved = unmoved
         self._moved = moved
@@ -107,6 +118,7 @@ class Writer(threading.Thread):
             if group:
                 self._report(self._write(group))
             self._move_keys_if_due()
+            self._file_runs_if_due()
             self._checkpoint_if_due()
         self._connection.close()
 
@@ -139,7 +151,7 @@ class Writer(threading.Thread):
         try:
             execute("BEGIN IMMEDIATE")
             results += self._insert_events(events)
-            batch.execute(self._connection)
+            batch.execute(self._connection, self._filed_to)
             execute("COMMIT")
         except apsw.Error as error:
             if self._connection.in_transaction:
@@ -147,6 +159,7 @@ class Writer(threading.Thread):
             reason = explain(error, self._connection.filename)
             return [(done, reason) for _, done in group]
         self._unmoved += len(events)
+        self._unfiled += batch.runs
         results += [(done, self._erase(erasure)) for erasure, done in erasures]
         return results
 
@@ -206,6 +219,26 @@ class Writer(threading.Thread):
             self._seen_to = last
             self._unmoved -= len(portion)
             self._report([(self._moved, [key for _, key in portion])])
+
+    def _file_runs_if_due(self) -> None:
+        """File runs under their contacts, as keys are moved to `seen`."""
+        while self._unfiled >= _KEYS_BUSY or (self._unfiled >= _KEYS_IDLE and self._units.empty()):
+            size = _MOVE_BUSY if self._unfiled >= _KEYS_BUSY else _MOVE_IDLE
+            execute = self._connection.execute
+            try:
+                portion = [run_id for (run_id,) in execute(_NEXT_RUNS, (self._filed_to, size))]
+                if not portion:
+                    self._unfiled = 0
+                    return
+                execute("BEGIN IMMEDIATE")
+                execute(_FILE_RUNS, (self._filed_to, portion[-1]))
+                execute(_NOTE_FILED, (str(portion[-1]),))
+                execute("COMMIT")
+            except apsw.Error:  # nothing is lost: they are found in `run`, and the next group reports what is wrong
+                if self._connection.in_transaction:
+                    execute("ROLLBACK")
+                return
+            self._filed_to = portion[-1]
 
     def _note_log_size(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
