@@ -56,6 +56,7 @@ def send_commands(action: SendSms, step: Step, caller: Caller, scope: Mapping[st
             body={**body, "destination_number": to},
             retry=step.retry,
             expires_after=step.timeout,
+            is_urgent=action.urgent,
         )
         for position, to in enumerate(recipients)
     )

@@ -208,15 +208,15 @@ def rounded(value: Any, precision: int = 0, method: str = "common") -> float:
 @jinja2.pass_context
 def local(context: Context, value: Any, form: str = "%Y-%m-%d %H:%M") -> str:
     """A time (or ISO 8601 text) in the project's time zone, in the given strftime form."""
-    return _time(value, ZoneInfo(context[TIMEZONE])).strftime(form)
+    return time_in(value, ZoneInfo(context[TIMEZONE])).strftime(form)
 
 
 def timestamp(value: Any) -> int:
     """Seconds since 1970 of a time or ISO 8601 text (UTC where it has no offset)."""
-    return int(_time(value, UTC).timestamp())
+    return int(time_in(value, UTC).timestamp())
 
 
-def _time(value: Any, zone: tzinfo) -> datetime:
+def time_in(value: Any, zone: tzinfo) -> datetime:
     """The time in `zone`. A text without an offset is read as a time of that zone."""
     if isinstance(value, str):
         try:

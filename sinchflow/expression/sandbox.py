@@ -1,8 +1,8 @@
 """The language of templates and conditions: Jinja, cut down to what cannot do harm.
 
-Names, items, operators, `if`, `for`, and the filters and tests listed here; no macros, imports or method calls, and
-the only function is `now()`. On mappings `a.b` means the item. Work is bounded by counting, never by a clock, so that a
-template fails its step at the same point every time.
+Names, items, operators, `if`, `for`, and the filters and tests listed here; no macros, imports or method calls but a
+calendar's two, and the only function is `now()`. On mappings `a.b` means the item. Work is bounded by counting, never
+by a clock, so that a template fails its step at the same point every time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +16,8 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from sinchflow.expression import filters
+from sinchflow.expression.calendars import METHODS, OpenHours
+from sinchflow.expression.lists import ListData
 
 #: Rounds of all loops of one rendering together.
 MOST_ROUNDS = 10_000
@@ -30,10 +32,13 @@ _DEEPEST_BLOCK = 10
 ROUNDS = "__rounds"
 
 FUNCTIONS = frozenset({"now"})
+#: The one name whose items can be asked something.
+_CALENDARS = "calendars"
 #: Filters that only `_checked` puts into a tree.
 _COUNTED, _TEXT = "__counted", "__text"
 _DATETIME_PARTS = frozenset({"year", "month", "day", "hour", "minute", "second"})
 _LOOP_PARTS = frozenset({"index", "index0", "first", "last", "length"})
+_ROWS = (list, tuple, str, ListData)  #: what has items by number
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.List, nodes.Tuple, nodes.Dict,
@@ -124,22 +129,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if depth > _DEEPEST or blocks > _DEEPEST_BLOCK:
                 raise NotAllowed("this is nested too deeply; split it with `set` steps", node.lineno)
             _check(node)
+        _check_calendars(tree)
         for loop in list(tree.find_all(nodes.For)):
             loop.iter = _filtered(cast(nodes.Expr, loop.iter), _COUNTED)
         for concat in list(tree.find_all(nodes.Concat)):
             concat.nodes = [_filtered(each, _TEXT) for each in concat.nodes]
+        for call in list(tree.find_all(nodes.Call)):
+            if _calendars_of(call) is not None and not call.args:  # .is_open() is .is_open(now())
+                now = nodes.Name("now", "load", lineno=call.lineno)
+                call.args = [nodes.Call(now, [], [], None, None, lineno=call.lineno)]
         tree.set_environment(self)
         return tree
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """The item of a mapping, a part of a time, a loop's state; anything else is undefined."""
+        """The item of a mapping, a part of a time, a loop's state, a calendar's question; else undefined."""
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """As `getattr`; also items of lists and texts by number."""
         if isinstance(obj, jinja2.Undefined):
             return obj  # the first name that is missing is the one to speak of
-        if isinstance(argument, slice) and not isinstance(obj, (list, tuple, str)):
+        if isinstance(argument, slice) and not isinstance(obj, _ROWS):
             return self.undefined("it is none" if obj is None else f"{filters.kind(obj)} has no parts to cut out")
         if isinstance(obj, Mapping):
             try:
@@ -152,7 +162,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj.isoweekday()
         if isinstance(obj, LoopContext) and argument in _LOOP_PARTS:
             return getattr(obj, argument)
-        if isinstance(obj, (list, tuple, str)) and isinstance(argument, (int, slice)):
+        if isinstance(obj, OpenHours) and argument in METHODS:
+            return getattr(obj, argument)
+        if isinstance(obj, _ROWS) and isinstance(argument, (int, slice)):
             try:
                 return obj[argument]
             except IndexError:
@@ -199,6 +211,12 @@ def _check(node: nodes.Node) -> None:
         if isinstance(called, nodes.Name) and called.name in FUNCTIONS and not (node.args or node.kwargs):
             return
         name = getattr(called, "name", None) or getattr(called, "attr", "…")
+        if _calendars_of(node) is not None:
+            if len(node.args) <= 1 and not (node.kwargs or node.dyn_args or node.dyn_kwargs):
+                return
+            raise NotAllowed(f"`{name}(…)` takes one time, for example {name}(now())", line)
+        if name in METHODS:
+            raise NotAllowed(f"only calendars are asked `{name}(…)`: calendars.NAME.{name}(now())", line)
         hint = f": use the filter, `| {name}`" if name in filters.NAMES else ""
         raise NotAllowed(f"`{name}(…)` cannot be called; the only function is now(){hint}", line)
     if type(node) in _WORDS:
@@ -220,6 +238,25 @@ def _check(node: nodes.Node) -> None:
                 raise NotAllowed(f'"{key}" is given twice', line)
     if isinstance(node, nodes.For) and node.recursive:
         raise NotAllowed("loops are not recursive", line)
+
+
+def _calendars_of(call: nodes.Call) -> nodes.Name | None:
+    """The name `calendars` in `calendars.NAME.is_open(…)` and `calendars[NAME].next_open(…)`; None in other calls."""
+    called = call.node
+    if isinstance(called, nodes.Getattr) and called.attr in METHODS:
+        calendar = called.node
+        if isinstance(calendar, (nodes.Getattr, nodes.Getitem)) and isinstance(calendar.node, nodes.Name):
+            return calendar.node if calendar.node.name == _CALENDARS else None
+    return None
+
+
+def _check_calendars(tree: nodes.Node) -> None:
+    """Calendars stand nowhere but in a call: a condition with one alone, or with a question not asked, always holds."""
+    asked = {id(_calendars_of(call)) for call in tree.find_all(nodes.Call)}
+    for name in tree.find_all(nodes.Name):
+        if name.name == _CALENDARS and id(name) not in asked:
+            message = "a calendar is asked is_open or next_open, with parentheses: calendars.NAME.is_open(now())"
+            raise NotAllowed(message, name.lineno)
 
 
 def _as_text(value: Any) -> str:

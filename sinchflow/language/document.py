@@ -34,10 +34,10 @@ _BARE_MARKER = re.compile(r"(---|\.\.\.)[ \t]*(#.*)?\s*\Z")
 _NOTHING = re.compile(r"(?:[ \t]*(?:#[^\r\n]*|%YAML 1\.2[ \t]*)?(?:\r\n|\r|\n|\Z))*\Z")
 
 
-def decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
+def decode(data: bytes, file: str, most: int = MAX_BYTES) -> tuple[str, list[Diagnostic]]:
     """The file's text without a byte order mark; findings instead when it is too large or not clean UTF-8."""
-    if len(data) > MAX_BYTES:
-        message = f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+    if len(data) > most:
+        message = f"the file has over {most:,} bytes; no more are read"
         return "", [finding(Origin(file, 1, 1), "file-size", message, "split it into several files")]
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "", [finding(Origin(file, 1, 1), "encoding", "the file is UTF-16, not UTF-8", "save it as UTF-8")]

@@ -52,13 +52,13 @@ def named_files(root: Path, paths: Sequence[Path]) -> Iterator[Path | tuple[Path
             yield whole
 
 
-def read_file(path: Path) -> bytes | str:
+def read_file(path: Path, most: int = MAX_BYTES) -> bytes | str:
     """The file's bytes, one more than is allowed at most; or why it cannot be read."""
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return "is not a regular file"
-            return file.read(MAX_BYTES + 1)
+            return file.read(most + 1)
     except OSError as error:
         return _reason(error)
 

@@ -25,6 +25,7 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, tag="send", omit_de
     body: dict[str, Any]
     retry: Retry | None = None
     expires_after: timedelta | None = None
+    is_urgent: bool = False  #: not held by quiet hours
 
 
 class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaults=True):

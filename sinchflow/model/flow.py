@@ -49,6 +49,16 @@ Value = None | bool | int | float | Text | tuple["Value", ...] | dict[str, "Valu
 # --- triggers -------------------------------------------------------------------------------------------------------
 
 
+class ListName(msgspec.Struct, frozen=True):
+    """`{list: NAME}` in a filter: any number of one of the project's lists."""
+
+    name: str
+
+
+#: A number, a glob (`+614*`), or a list of numbers.
+NumberFilter = str | ListName
+
+
 class InboundSms(msgspec.Struct, frozen=True, kw_only=True):
     """Someone texted us. A filter is a tuple of alternatives, empty when not given; several filters mean all of."""
 
@@ -58,8 +68,8 @@ class InboundSms(msgspec.Struct, frozen=True, kw_only=True):
     contains: tuple[str, ...] = ()  #: whole words or phrases, in order
     starts_with: tuple[str, ...] = ()
     regex: tuple[str, ...] = ()  #: RE2, searched; named groups go to `match`
-    from_: tuple[str, ...] = ()  #: numbers or globs (`+614*`), of the customer
-    to: tuple[str, ...] = ()  #: numbers or globs, ours
+    from_: tuple[NumberFilter, ...] = ()  #: numbers or globs (`+614*`), of the customer
+    to: tuple[NumberFilter, ...] = ()  #: numbers or globs, ours
     type: tuple[str, ...] = ()  #: SMS, MMS, …
     metadata: dict[str, tuple[str, ...]] = {}
 
@@ -75,8 +85,8 @@ class DeliveryReceipt(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     status: tuple[str, ...] = ()
     status_code: tuple[str, ...] = ()
-    from_: tuple[str, ...] = ()  #: our number
-    to: tuple[str, ...] = ()  #: the recipient's number
+    from_: tuple[NumberFilter, ...] = ()  #: our number
+    to: tuple[NumberFilter, ...] = ()  #: the recipient's number
     metadata: dict[str, tuple[str, ...]] = {}
     flow: tuple[str, ...] = ()  #: names of flows of ours, one of which sent the message
 
@@ -85,8 +95,8 @@ class OptOut(msgspec.Struct, frozen=True, kw_only=True):
     """Someone asked the provider for no more messages. Filters as in `InboundSms`."""
 
     origin: Origin
-    from_: tuple[str, ...] = ()  #: the customer's number
-    to: tuple[str, ...] = ()  #: our number
+    from_: tuple[NumberFilter, ...] = ()  #: the customer's number
+    to: tuple[NumberFilter, ...] = ()  #: our number
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):

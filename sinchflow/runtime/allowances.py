@@ -1,24 +1,36 @@
-"""What a contact has had lately: runs against a flow's throttle, messages against policy's brake.
+"""What a contact, a run and a flow have had lately: what throttle and policy are decided on.
 
 Counts in memory, rebuilt from the journal at start; the verdicts are `policy`'s.
 """
 
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 from sinchflow.journal.journal import Snapshot
+from sinchflow.model.command import SendMessage
 from sinchflow.model.flow import Flow
-from sinchflow.model.project import Policy
+from sinchflow.model.project import Policy, Project
 from sinchflow.model.run import Run
-from sinchflow.policy.gate import Allowed, Ask, gate
+from sinchflow.policy.countries import country_of
+from sinchflow.policy.gate import GRACE, Allowed, Ask, Deferred, Refused, gate
+from sinchflow.policy.quiet_hours import zone_name
 from sinchflow.runtime.counts import RecentCounts
+
+Verdict = Allowed | Deferred | Refused
+
+_DAY = timedelta(days=1)
 
 
 class Allowances:
-    """Asking is using: what is let through is counted."""
+    """Asking is using: what is let through, or put off, is counted."""
 
     def __init__(self) -> None:
         self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
         self._messages: RecentCounts[str] = RecentCounts()
+        self._by_flow: RecentCounts[str] = RecentCounts()
+        self._of_day: RecentCounts[str] = RecentCounts()
+        self._inbound: RecentCounts[str] = RecentCounts()
+        self._by_run: Counter[int] = Counter()
 
     def restore(self, snapshot: Snapshot) -> None:
         """Count what a former process let through."""
@@ -26,6 +38,9 @@ class Allowances:
             self._starts.note((flow_name, account, contact), when)
         for recipient, when in snapshot.send_times:
             self._messages.note(recipient, when)
+            self._of_day.note("", when)
+        for send in snapshot.sends:
+            self._by_run[send.run] += 1
 
     def admit_run(self, flow: Flow, run: Run, now: datetime) -> bool:
         """Whether the flow's throttle lets this run start."""
@@ -38,14 +53,56 @@ class Allowances:
         self._starts.note(key, now)
         return True
 
-    def refusal(self, policy: Policy, recipient: str, now: datetime) -> str | None:
-        """Why policy refuses a message to this number now; None when it may go."""
-        brake = policy.max_sends_per_contact
-        if brake is None:
-            return None
-        sent = self._messages.within(recipient, brake.per, now)
-        verdict = gate(policy, Ask(recipient=recipient, now=now, sent_to_contact=sent))
-        if not isinstance(verdict, Allowed):
-            return verdict.reason
-        self._messages.note(recipient, now)
-        return None
+    def heard_from(self, policy: Policy, contact: str, now: datetime) -> None:
+        """The person has texted us: for a while an answer may come at any hour."""
+        if policy.quiet_hours is not None:
+            self._inbound.note(contact, now)
+
+    def ask(self, project: Project, run: Run, command: SendMessage, now: datetime) -> Verdict:
+        """Whether policy lets this message leave now, later or not at all."""
+        policy = project.policy
+        brake, budget, day = policy.max_sends_per_contact, policy.max_sends_per_flow, policy.max_sends_per_day
+        ask = Ask(
+            recipient=command.to,
+            now=now,
+            country=country_of(command.to) if policy.allowed_countries else None,
+            timezone=zone_name(None, project.timezone),
+            is_staff=command.to in policy.staff,
+            is_urgent=command.is_urgent,
+            last_inbound_at=self._last_inbound(command.to, now),
+            sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
+            sent_by_run=self._by_run[run.id],
+            sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, now),
+            sent_today=0 if day is None else self._of_day.within("", _DAY, now),
+        )
+        verdict = gate(policy, ask)
+        if not isinstance(verdict, Refused):
+            if brake is not None:
+                self._messages.note(command.to, now)
+            if budget is not None:
+                self._by_flow.note(run.flow, now)
+            if day is not None:
+                self._of_day.note("", now)
+            self._by_run[run.id] += 1
+        return verdict
+
+    def ask_again(self, project: Project, command: SendMessage, now: datetime) -> Verdict:
+        """The same for a message that was put off: it was counted then."""
+        ask = Ask(
+            recipient=command.to,
+            now=now,
+            country=country_of(command.to) if project.policy.allowed_countries else None,
+            timezone=zone_name(None, project.timezone),
+            is_staff=command.to in project.policy.staff,
+            is_urgent=command.is_urgent,
+            last_inbound_at=self._last_inbound(command.to, now),
+        )
+        return gate(project.policy, ask)
+
+    def forget_run(self, run_id: int) -> None:
+        """The run has ended."""
+        self._by_run.pop(run_id, None)
+
+    def _last_inbound(self, contact: str, now: datetime) -> datetime | None:
+        """A time within the grace where there was one; the gate asks for no more."""
+        return now if self._inbound.within(contact, GRACE, now) else None

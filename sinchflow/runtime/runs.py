@@ -12,7 +12,7 @@ somebody's decision, it is at rest, and its contact's next event may be routed.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,7 +36,6 @@ from sinchflow.model.command import (
     Outcome,
     RunEnded,
     SendMessage,
-    Skipped,
     Sleep,
     StartRun,
     Woken,
@@ -47,16 +46,16 @@ from sinchflow.model.run import Cursor, Run, Transition
 from sinchflow.model.send import Send
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.active import Active, Pace
-from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.intents import Intents
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
-from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.outbox import Settled
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
@@ -94,11 +93,14 @@ class Runs:
             loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: catalog().secrets, ask=self._ask,
             holder=self,
         )  # fmt: skip
-        self.allowances = Allowances()
+        self._intents = Intents(
+            journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: catalog().project,
+            settle=self.settle,
+        )  # fmt: skip
+        self.allowances = self._intents.allowances
         self.waits = Waits()
         self._active: dict[int, Active] = {}
         self._parents: dict[str, int] = {}  # runs that wait for another one, by the command that began it
-        self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self._stored_sources: set[str] = set()
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
@@ -114,6 +116,7 @@ class Runs:
     def connect(self, accounts: Accounts) -> None:
         """Where sends and questions go from now on."""
         self._accounts = accounts
+        self._intents.connect(accounts)
 
     async def stop(self, grace: timedelta) -> None:
         """Wait for calls under way, at most `grace`; the rest goes on at the next start."""
@@ -167,8 +170,9 @@ class Runs:
 
     def _resume_send(self, active: Active, send: Send) -> None:
         if send.call is None:
-            active.moving.add(send.command.id)
-            self._outbox(send.command.account).put(send)
+            if send.state != "deferred":
+                active.moving.add(send.command.id)
+            self._intents.resume(send)
         elif send.state == "sending":
             reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
             self._stats.sends["held"] += 1
@@ -294,7 +298,13 @@ class Runs:
             command = commands.popleft()
             outcome: Outcome | None = None
             if isinstance(command, SendMessage):
-                outcome = self._intend(active, run, command, to_do, now, is_alone=is_alone)
+                intended = self._intents.intend(run, command, is_alone=is_alone)
+                if isinstance(intended, Send):
+                    to_do.append(intended)
+                elif intended is not None:
+                    outcome = intended
+                if outcome is None and not (isinstance(intended, Send) and intended.state == "deferred"):
+                    active.moving.add(command.id)
             elif isinstance(command, StartRun):
                 outcome = self._begin_other(active, run, command, now)
             else:
@@ -317,33 +327,12 @@ class Runs:
             self._tell_parent(run)
         self._commits.flush_soon()
 
-    def _intend(
-        self, active: Active, run: Run, command: SendMessage, to_do: list[Send | Command], now: datetime, *,
-        is_alone: bool,
-    ) -> Outcome | None:  # fmt: skip
-        """Store a message as an intent, or as refused by policy: then that is its outcome."""
-        send = Send(id=self._journal.new_id(), run=run.id, command=command, state="queued", created_at=now)
-        refusal = self.allowances.refusal(self._catalog().project.policy, command.to, now)
-        if refusal is not None:
-            self._stats.sends["skipped"] += 1
-            self._commits.unit.new_sends.append(replace(send, state="skipped", reason=refusal))
-            return Skipped(command=command.id, to=command.to, reason=refusal)
-        active.moving.add(command.id)
-        if not (is_alone and command.to not in self._storing_to and self._outbox(command.account).begin_now(send)):
-            self._commits.unit.new_sends.append(send)
-            to_do.append(send)
-            self._storing_to[command.to] += 1
-        return None
-
     def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
         """The run's state is on disk: perform what it asked for."""
         active.is_storing = False
         for each in to_do:
             if isinstance(each, Send):
-                self._storing_to[each.command.to] -= 1
-                if not self._storing_to[each.command.to]:
-                    del self._storing_to[each.command.to]
-                self._outbox(each.command.account).put(each)
+                self._intents.take(each)
             else:
                 self._perform(active, each)
         if active.inbox:
@@ -396,13 +385,10 @@ class Runs:
         if run.status == "failed":
             log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)
         active.moving.clear()
+        self.allowances.forget_run(run.id)
         self._pace.update(active)
         for tell in self.on_end:
             tell(run)
-
-    def _outbox(self, account: str) -> Outbox:
-        assert self._accounts is not None  # connected before anything is taken up
-        return self._accounts.outbox(account)
 
     async def _ask(self, command: AskProvider) -> Attempted:
         assert self._accounts is not None

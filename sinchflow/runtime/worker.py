@@ -177,6 +177,8 @@ class Worker:
 
     def _route(self, event: Event) -> None:
         """Waits that want it, else flows; a receipt goes to both."""
+        if event.kind == "inbound_sms" and event.contact is not None:
+            self._runs.allowances.heard_from(self.catalog.project.policy, event.contact, self._clock.now())
         if event.kind == "delivery_receipt":
             for run_id, wait in self._runs.waits.for_receipt(event):
                 self._runs.called(run_id, ReceiptCame(command=wait.id, fields=event.fields))

@@ -10,7 +10,7 @@ from sinchflow.language.build import flow_from_source
 from sinchflow.model.command import Sent
 from sinchflow.model.event import Event
 from sinchflow.model.message import MESSAGE_FIELDS
-from sinchflow.model.run import Facts, Run
+from sinchflow.model.run import Facts
 
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 TEMPLATES = Templates()
