@@ -9,28 +9,35 @@ from datetime import timedelta
 from pathlib import PurePath
 from typing import Any, cast
 
+from sinchflow.language.build_triggers import build_triggers, inbound_sms
 from sinchflow.language.document import compose, documents
-from sinchflow.language.duration import parse_duration
+from sinchflow.language.languages import is_wording
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, items_of
+from sinchflow.language.spellings import duration, word, words
 from sinchflow.model.flow import (
     Action,
     BasicAuth,
     BearerAuth,
     Branch,
     CancelMessage,
+    Category,
     Choose,
+    Concurrency,
     Condition,
-    DeliveryReceipt,
+    Delay,
     Fail,
     Flow,
+    ForEach,
     GetMessageStatus,
     GetSenderIds,
     Http,
-    InboundSms,
+    Input,
     Log,
-    Manual,
-    OptOut,
+    Otherwise,
+    Parallel,
+    Remember,
     Retry,
+    RunFlow,
     SendSms,
     SetOptOut,
     SetVars,
@@ -38,8 +45,11 @@ from sinchflow.model.flow import (
     Stop,
     Text,
     Throttle,
-    Trigger,
     Value,
+    WaitForReceipt,
+    WaitForReply,
+    Wording,
+    Words,
 )
 
 
@@ -83,6 +93,21 @@ class _Builder:
             "http": lambda node, _: self._http(_mapping(node)),
             "set": lambda node, _: SetVars(values=self._values(node)),
             "choose": self._choose,
+            "wait_for_reply": lambda node, _: self._wait_for_reply(_mapping(node)),
+            "wait_for_receipt": lambda node, _: WaitForReceipt(
+                message_id=self._text(_mapping(node).get("message_id")),
+                status=words(_mapping(node).get("status")),
+                timeout=duration(_mapping(node).get("timeout")),
+            ),
+            "delay": lambda node, _: self._delay(node),
+            "remember": lambda node, _: Remember(values=self._values(node)),
+            "for_each": lambda node, address: self._for_each(_mapping(node), address),
+            "parallel": lambda node, address: Parallel(
+                branches=tuple(
+                    self._steps(steps, f"{address}.parallel.{at}.") for at, steps in enumerate(items_of(node))
+                )
+            ),
+            "run_flow": lambda node, _: self._run_flow(node),
             "log": lambda node, _: Log(text=self._text(node)),
             "stop": lambda node, _: Stop(text=self._text(node)),
             "fail": lambda node, _: Fail(text=self._text(node)),
@@ -90,13 +115,13 @@ class _Builder:
 
     def flow(self) -> Flow:
         root = _mapping(self._document.root)
-        throttle = root.get("throttle")
+        throttle, concurrency = root.get("throttle"), root.get("concurrency")
         name = root.entry("name")
         return Flow(
             name=word(name[1]) if name else default_name(self._document.file),
             digest=self._document.digest,
             origin=self._document.origin_of(name[1] if name else root),
-            triggers=tuple(self._triggers(root)),
+            triggers=tuple(build_triggers(self._document, root.get("on"))),
             steps=self._steps(root.get("steps"), ""),
             description=_word_or_none(root.get("description")),
             enabled=_plain(root.get("enabled"), True),
@@ -106,53 +131,40 @@ class _Builder:
             contact=self._text_or_none(root.get("contact")),
             account=_word_or_none(root.get("account")),
             condition=self._condition(root.get("if")),
-            throttle=Throttle(max=_plain(_mapping(throttle).get("max"), 1), per=duration(_mapping(throttle).get("per")))
-            if throttle
-            else None,
+            throttle=self._throttle(_mapping(throttle)) if throttle else None,
+            inputs=self._inputs(root.get("inputs")),
+            outputs=self._values(root.get("outputs")),
+            concurrency=self._concurrency(_mapping(concurrency)) if concurrency else None,
+            timeout=duration(root.get("timeout")) if root.get("timeout") else None,
+            on_error=self._steps(root.get("on_error"), "on_error."),
+            on_change=cast(Any, _word_or_none(root.get("on_change")) or "finish"),
         )
 
-    # --- triggers
+    def _throttle(self, given: Mapping) -> Throttle:
+        return Throttle(
+            max=_plain(given.get("max"), 1),
+            per=duration(given.get("per")),
+            otherwise=self._steps(given.get("otherwise"), "otherwise."),
+        )
 
-    def _triggers(self, root: Mapping) -> list[Trigger]:
-        triggers: list[Trigger] = []
-        for item in items_of(root.get("on")):
-            if isinstance(item, Mapping):
-                triggers += [self._trigger(kind, one) for kind, value in item.entries for one in _filter_sets(value)]
-            else:
-                triggers.append(self._trigger(cast(Scalar, item), item))
-        return triggers
+    def _concurrency(self, given: Mapping) -> Concurrency:
+        return Concurrency(
+            mode=cast(Any, _word_or_none(given.get("mode"))),
+            key=self._text_or_none(given.get("key")),
+            max=_plain(given.get("max"), 10),
+        )
 
-    def _trigger(self, kind: Scalar, filters: Node) -> Trigger:
-        origin = self._document.origin_of(kind)
-        given = filters if isinstance(filters, Mapping) else Mapping((), kind.start, kind.end)
-        match kind.text:
-            case "inbound_sms":
-                return InboundSms(
-                    origin=origin,
-                    keyword=words(given.get("keyword")),
-                    exact=words(given.get("exact")),
-                    contains=words(given.get("contains")),
-                    starts_with=words(given.get("starts_with")),
-                    regex=words(given.get("regex")),
-                    from_=words(given.get("from")),
-                    to=words(given.get("to")),
-                    type=words(given.get("type")),
-                    metadata=_filters_by_key(given.get("metadata")),
-                )
-            case "delivery_receipt":
-                return DeliveryReceipt(
-                    origin=origin,
-                    status=words(given.get("status")),
-                    status_code=words(given.get("status_code")),
-                    from_=words(given.get("from")),
-                    to=words(given.get("to")),
-                    metadata=_filters_by_key(given.get("metadata")),
-                    flow=words(given.get("flow")),
-                )
-            case "opt_out":
-                return OptOut(origin=origin, from_=words(given.get("from")), to=words(given.get("to")))
-            case _:
-                return Manual(origin=origin)
+    def _inputs(self, node: Node | None) -> dict[str, Input]:
+        return {key.text: self._input(_mapping(value)) for key, value in _mapping(node).entries} if node else {}
+
+    def _input(self, given: Mapping) -> Input:
+        return Input(
+            type=cast(Any, _word_or_none(given.get("type")) or "string"),
+            value=self._value(given.get("value")),
+            has_value=given.entry("value") is not None,
+            default=self._value(given.get("default")),
+            is_required=given.entry("default") is None,
+        )
 
     # --- steps
 
@@ -160,16 +172,35 @@ class _Builder:
         return tuple(self._step(_mapping(item), f"{prefix}{at}") for at, item in enumerate(items_of(node)))
 
     def _step(self, node: Mapping, address: str) -> Step:
+        if node.entry("then"):
+            return self._if_then(node, address)
         key, value = next(pair for pair in node.entries if pair[0].text in self._actions)
+        return self._around(node, key, address, self._actions[key.text](value, address), node.get("if"))
+
+    def _if_then(self, node: Mapping, address: str) -> Step:
+        """A step with `if`, `then` and perhaps `else`: a choice of one branch."""
+        otherwise = node.get("else")
+        arms = [(self._condition(node.get("if")), node.get("then")), *([(None, otherwise)] if otherwise else [])]
+        choice = Choose(
+            branches=tuple(
+                Branch(condition=condition, steps=self._steps(steps, f"{address}.choose.{at}."))
+                for at, (condition, steps) in enumerate(arms)
+            )
+        )
+        key = node.by_name["then"][0]
+        return self._around(node, key, address, choice, None)
+
+    def _around(self, node: Mapping, key: Scalar, address: str, action: Action, condition: Node | None) -> Step:
+        """The step with what stands around its action."""
         name = node.get("name")
         on_error = node.get("on_error")
         return Step(
             address=address,
             origin=self._document.origin_of(key),
-            action=self._actions[key.text](value, address),
+            action=action,
             id=_word_or_none(node.get("id")),
             name=word(name) if name else None,
-            condition=self._condition(node.get("if")),
+            condition=self._condition(condition),
             timeout=duration(node.get("timeout")) if node.get("timeout") else None,
             retry=_retry(_mapping(node.get("retry"))) if node.get("retry") else None,
             on_error="continue"
@@ -191,12 +222,12 @@ class _Builder:
         )
 
     def _send(self, node: Node, *, is_reply: bool) -> SendSms:
-        if isinstance(node, Scalar):
-            return SendSms(to=None, message=self._text(node))
         given = _mapping(node)
+        if isinstance(node, Scalar) or (is_reply and is_wording(given)):
+            return SendSms(to=None, message=self._words(node))
         return SendSms(
             to=None if is_reply else self._texts(given.get("to")),
-            message=self._text(given.get("message")),
+            message=self._words(given.get("message")),
             source_number=self._text_or_none(given.get("source_number")),
             source_number_type=cast(Any, _word_or_none(given.get("source_number_type"))),
             delivery_report=_plain(given.get("delivery_report"), True),
@@ -208,6 +239,60 @@ class _Builder:
             scheduled=self._text_or_none(given.get("scheduled")),
             message_expiry_timestamp=self._text_or_none(given.get("message_expiry_timestamp")),
             account=_account(given),
+            urgent=_plain(given.get("urgent"), False),
+        )
+
+    def _wait_for_reply(self, given: Mapping) -> WaitForReply:
+        otherwise = given.get("otherwise")
+        categories = given.get("categories")
+        return WaitForReply(
+            timeout=duration(given.get("timeout")),
+            from_=self._text_or_none(given.get("from")),
+            categories=tuple(
+                Category(
+                    name=key.text,
+                    filters=inbound_sms(self._document.origin_of(key), _mapping(filters)),
+                    answer=words(_mapping(filters).get("answer")),
+                )
+                for key, filters in (_mapping(categories).entries if categories else ())
+            ),
+            otherwise=Otherwise(
+                reply=self._words(_mapping(otherwise).get("reply")),
+                attempts=_plain(_mapping(otherwise).get("attempts"), 2),
+            )
+            if otherwise
+            else None,
+        )
+
+    def _delay(self, node: Node) -> Delay:
+        if isinstance(node, Scalar):
+            return Delay(duration=duration(node))
+        given = _mapping(node)
+        return Delay(
+            until=self._text(given.get("until")),
+            before=duration(given.get("before")) if given.get("before") else timedelta(),
+            after=duration(given.get("after")) if given.get("after") else timedelta(),
+            if_past=cast(Any, _word_or_none(given.get("if_past")) or "continue"),
+        )
+
+    def _for_each(self, given: Mapping, address: str) -> ForEach:
+        return ForEach(
+            items=self._value(given.get("items")),
+            as_=_word_or_none(given.get("as")) or "item",
+            steps=self._steps(given.get("steps"), f"{address}.for_each.0."),
+            parallel=_plain(given.get("parallel"), 1),
+            until=self._condition(given.get("until")),
+            on_item_error=cast(Any, _word_or_none(given.get("on_item_error")) or "stop"),
+        )
+
+    def _run_flow(self, node: Node) -> RunFlow:
+        if isinstance(node, Scalar):
+            return RunFlow(flow=word(node))
+        given = _mapping(node)
+        return RunFlow(
+            flow=word(cast(Node, given.get("flow"))),
+            inputs=self._values(given.get("inputs")),
+            wait=_plain(given.get("wait"), True),
         )
 
     def _set_opt_out(self, node: Node, *, is_opted_out: bool) -> SetOptOut:
@@ -245,6 +330,13 @@ class _Builder:
         scalar = cast(Scalar, node)
         return Text(scalar.text, self._document.origin_of(scalar))
 
+    def _words(self, node: Node | None) -> Words:
+        """A text, or one for each language."""
+        if not isinstance(node, Mapping):
+            return self._text(node)
+        texts = {key.text.lower(): self._text(value) for key, value in node.entries}
+        return Wording(by_language=texts, origin=self._document.origin_of(node))
+
     def _text_or_none(self, node: Node | None) -> Text | None:
         return None if node is None else self._text(node)
 
@@ -279,21 +371,6 @@ class _Builder:
                 return None
 
 
-def word(node: Node) -> str:
-    """A scalar's spelling."""
-    return cast(Scalar, node).text
-
-
-def words(node: Node | None) -> tuple[str, ...]:
-    """The spellings of a list, or of one scalar."""
-    return tuple(word(item) for item in items_of(node))
-
-
-def duration(node: Node | None) -> timedelta:
-    """The duration that a checked scalar spells."""
-    return cast(timedelta, parse_duration(word(cast(Scalar, node))))
-
-
 def _mapping(node: Node | None) -> Mapping:
     return cast(Mapping, node)
 
@@ -315,14 +392,6 @@ def _account(node: Node) -> str | None:
 
 def _plain(node: Node | None, default: Any) -> Any:
     return default if node is None else cast(Scalar, node).value
-
-
-def _filter_sets(node: Node) -> list[Node]:
-    return list(node.items) if isinstance(node, Sequence) else [node]
-
-
-def _filters_by_key(node: Node | None) -> dict[str, tuple[str, ...]]:
-    return {key.text: words(value) for key, value in _mapping(node).entries} if node else {}
 
 
 def _retry(given: Mapping) -> Retry:
