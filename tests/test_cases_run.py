@@ -18,6 +18,7 @@ fails it. `!long N` is a text of N characters that begins with "go". Event and r
 two calls of the engine, and each call is made twice.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,14 @@ CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
 
 
 class CaseLoader(yaml.SafeLoader):
-    """YAML with long texts."""
+    """YAML with long texts, in which only true and false are booleans."""
 
 
+CaseLoader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != "tag:yaml.org,2002:bool"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+CaseLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), "tf")
 CaseLoader.add_constructor("!long", lambda loader, node: "go ".ljust(int(loader.construct_scalar(node)), "x"))
 
 

@@ -132,12 +132,16 @@ class Draft:
     def fail(self, address: str, problem: Problem) -> None:
         """Note why the step failed, as `error` in its loop or in the run."""
         problem = shortened(problem)
+        self.show_error(address, problem)
+        self.record(address, "error", problem.message)
+
+    def show_error(self, address: str, problem: Problem) -> None:
+        """`error` for the step at this address: in its loop or in the run."""
         iteration = innermost(address)
         if iteration is None:
             self.error = problem
         else:
             self.branches[iteration] = replace(self.branches[iteration], error=problem)
-        self.record(address, "error", problem.message)
 
     def sent(self, message_ids: Sequence[str]) -> None:
         """Messages that an answer may name."""

@@ -392,6 +392,8 @@ class Walk:
             self._to_walk = deque(each for each in self._to_walk if not each.startswith(f"{block}."))
         if recovery.item is not None:
             return self._end_branch(recovery.item, problem)
+        if recovery.given_up and isinstance(recovery.at, str):
+            self._draft.show_error(recovery.at, shortened(problem))  # the one who takes it stands outside of the loop
         if recovery.at is not None or recovery.is_end:
             return recovery.at
         return self._fail_run(problem)
