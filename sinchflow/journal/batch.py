@@ -67,6 +67,7 @@ _INSERT_TICK = Statement(
     'INSERT INTO tick (flow, "trigger", at) VALUES {} ON CONFLICT (flow, "trigger") DO UPDATE SET at = excluded.at',
     3,
 )
+_INSERT_ANSWER = Statement("INSERT INTO answer (key, run, reason) VALUES {} ON CONFLICT DO NOTHING", 3)
 #: One row by primary key, because every message that comes in brings one.
 _TOUCH_CONTACT = Statement(
     "INSERT INTO contact (number, last_inbound_at, updated_at) VALUES {} ON CONFLICT (number) DO UPDATE SET "
@@ -84,7 +85,7 @@ _INSERT_SUPPRESSION = Statement(
 #: The order of execution: what refers to a row comes after it.
 _ORDER = (
     _INSERT_SOURCE, _UPSERT_RUN, _INSERT_KEPT, _INSERT_SEND, _UPDATE_SEND, _INSERT_CALL, _DELETE_UNROUTED,
-    _INSERT_QUARANTINE, _INSERT_TICK, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
+    _INSERT_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
 )  # fmt: skip
 #: Statements by id in which only the last of several rows counts.
 _LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND})
@@ -127,6 +128,7 @@ class Batch:
                 ],
             ),
             (_INSERT_TICK, [(it.flow, it.trigger, rows.to_ms(it.at)) for it in changes.ticks]),
+            (_INSERT_ANSWER, [(rows.event_key(it.event), it.run, it.reason) for it in changes.answers]),
             (
                 _INSERT_KEPT,
                 [(run, address, codec.encode_data(items).decode()) for run, address, items in changes.kept],

@@ -62,6 +62,14 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook call began: a run, or none for this reason. event: of kind `webhook`; its key tells repeats."""
+
+    event: Event
+    run: int | None = None
+    reason: str | None = None
+
+
 class Changes(msgspec.Struct, kw_only=True):
     """The consequences of one decision, stored together or not at all.
 
@@ -79,6 +87,7 @@ class Changes(msgspec.Struct, kw_only=True):
     contacts: tuple[ContactChange, ...] = ()
     suppressions: tuple[Suppression | Lifted, ...] = ()  #: in order; one that is there already stays as it is
     ticks: tuple[Tick, ...] = ()
+    answers: tuple[CallAnswer, ...] = ()  #: written once
 
 
 class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +197,10 @@ class Journal(Protocol):
 
     def ticks(self) -> Sequence[Tick]:
         """The last tick of each schedule."""
+        ...
+
+    def answer(self, event: Event) -> CallAnswer | None:
+        """What the first call with this event's account, kind and key was answered; None when nothing is known."""
         ...
 
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:

@@ -10,6 +10,7 @@ from sinchflow.errors import JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.journal import (
     Accepted,
+    CallAnswer,
     Changes,
     Done,
     FlowSource,
@@ -55,6 +56,7 @@ class MemoryJournal:
         self._contacts: dict[str, Contact] = {}
         self._suppressed: dict[str, Suppression] = {}
         self._ticks: dict[tuple[str, int], Tick] = {}
+        self._answers: dict[bytes, CallAnswer] = {}
         self._kept: dict[tuple[int, str], tuple[Any, ...]] = {}
 
     def new_id(self) -> int:
@@ -83,6 +85,8 @@ class MemoryJournal:
         self._sources.update((source.digest, source) for source in changes.sources)
         self._quarantine.extend(changes.quarantined)
         self._ticks.update(((tick.flow, tick.trigger), tick) for tick in changes.ticks)
+        for answer in changes.answers:
+            self._answers.setdefault(rows.event_key(answer.event), answer)
         for change in changes.contacts:
             plain = replace(change, values=codec.decode_data(codec.encode_data(change.values)))
             self._contacts[change.number] = changed(self._contacts.get(change.number), plain)
@@ -165,6 +169,11 @@ class MemoryJournal:
     def ticks(self) -> Sequence[Tick]:
         """See `Journal.ticks`."""
         return [tick for _, tick in sorted(self._ticks.items())]
+
+    def answer(self, event: Event) -> CallAnswer | None:
+        """See `Journal.answer`."""
+        found = self._answers.get(rows.event_key(event))
+        return None if found is None else replace(found, event=event)
 
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""

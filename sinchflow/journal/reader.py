@@ -11,7 +11,7 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.journal import FlowSource, SendOrigin, Snapshot, Tick
+from sinchflow.journal.journal import CallAnswer, FlowSource, SendOrigin, Snapshot, Tick
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
@@ -76,6 +76,11 @@ class Reader:
         """See `Journal.event`."""
         found = self._rows("SELECT data FROM event WHERE id = ?", event_id)
         return codec.decode_event(found[0][0]) if found else None
+
+    def answer(self, event: Event) -> CallAnswer | None:
+        """See `Journal.answer`."""
+        found = self._rows("SELECT run, reason FROM answer WHERE key = ?", rows.event_key(event))
+        return CallAnswer(event=event, run=found[0][0], reason=found[0][1]) if found else None
 
     def source(self, digest: str) -> FlowSource | None:
         """See `Journal.source`."""

@@ -25,6 +25,7 @@ from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure, Search
 from sinchflow.journal.journal import (
     Accepted,
+    CallAnswer,
     Changes,
     Done,
     FlowSource,
@@ -171,6 +172,10 @@ class SqliteJournal:
     def ticks(self) -> Sequence[Tick]:
         """See `Journal.ticks`."""
         return self._reader.ticks()
+
+    def answer(self, event: Event) -> CallAnswer | None:
+        """See `Journal.answer`."""
+        return self._reader.answer(event)
 
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from sinchflow.errors import Unstorable
-from sinchflow.journal.journal import Changes, FlowSource, Journal, Quarantined, Tick
+from sinchflow.journal.journal import CallAnswer, Changes, FlowSource, Journal, Quarantined, Tick
 from sinchflow.model.contact import ContactChange, Lifted, Suppression
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send
@@ -29,7 +29,7 @@ class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
     __slots__ = (
-        "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "suppressions",
+        "answers", "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "suppressions",
         "thens", "ticks",
     )  # fmt: skip
 
@@ -45,6 +45,7 @@ class _Unit:
         self.contacts: list[ContactChange] = []
         self.suppressions: list[Suppression | Lifted] = []
         self.ticks: list[Tick] = []
+        self.answers: list[CallAnswer] = []
         self.thens: list[Callable[[], None]] = []
 
     def changes(self) -> Changes:
@@ -59,6 +60,7 @@ class _Unit:
             contacts=tuple(self.contacts),
             suppressions=tuple(self.suppressions),
             ticks=tuple(self.ticks),
+            answers=tuple(self.answers),
             kept=tuple(self.kept),
         )
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sinchflow.errors import JournalError
-from sinchflow.journal.journal import Changes, FlowSource, Forgotten, Journal, Quarantined, Tick
+from sinchflow.journal.journal import CallAnswer, Changes, FlowSource, Forgotten, Journal, Quarantined, Tick
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.model.command import SendMessage
@@ -333,6 +333,29 @@ def test_the_last_tick_of_each_schedule_is_known(store: Store) -> None:
             await wait(journal.commit, Changes(ticks=(Tick(flow="a", trigger=0, at=later),)))
         async with store.open() as journal:
             assert list(journal.ticks()) == [Tick(flow="a", trigger=0, at=later), Tick(flow="b", trigger=1, at=later)]
+
+    asyncio.run(scenario())
+
+
+def test_the_first_answer_to_a_call_is_known(store: Store) -> None:
+    def call(event_id: int, key: str) -> Event:
+        return Event(id=event_id, kind="webhook", key=key, received_at=NOW)
+
+    async def scenario() -> None:
+        async with store.open() as journal:
+            answers = (
+                CallAnswer(event=call(1, "a"), run=7),
+                CallAnswer(event=call(2, "b"), reason="throttled"),
+                CallAnswer(event=call(3, "a"), run=8),
+            )
+            await wait(journal.commit, Changes(answers=answers))
+        async with store.open() as journal:
+            again = call(9, "a")
+            assert journal.answer(again) == CallAnswer(event=again, run=7)
+            known = journal.answer(call(9, "b"))
+            assert known is not None
+            assert (known.run, known.reason) == (None, "throttled")
+            assert journal.answer(call(9, "c")) is None
 
     asyncio.run(scenario())
 

@@ -26,6 +26,9 @@ CREATE TABLE tick (
   PRIMARY KEY (flow, "trigger")
 ) WITHOUT ROWID;
 
+-- What each webhook call that can be repeated was answered: `key` as in `event`; NULL: it began no run, for `reason`.
+CREATE TABLE answer (key BLOB PRIMARY KEY, run INTEGER, reason TEXT) WITHOUT ROWID;
+
 -- Items of loops that are too many to be kept in the run's own row. Write once.
 CREATE TABLE kept (run INTEGER NOT NULL, address TEXT NOT NULL, items TEXT NOT NULL, PRIMARY KEY (run, address)) WITHOUT ROWID;
 
