@@ -29,8 +29,8 @@ class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
     __slots__ = (
-        "answers", "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources", "suppressions",
-        "thens", "ticks",
+        "answers", "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources",
+        "suppressions", "thens", "ticks",
     )  # fmt: skip
 
     def __init__(self) -> None:
