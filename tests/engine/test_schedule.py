@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sinchflow.engine.schedule import cron_fault, missed_tick, next_tick, ticks_between
+from sinchflow.engine.schedule import missed_tick, next_tick, ticks_between
+from sinchflow.expression.cron import cron_fault
 from sinchflow.model.flow import Schedule
 from sinchflow.model.origin import Origin
 
