@@ -40,4 +40,4 @@ def _captured(
     """What the category's filters captured, or None when one of them does not pass. `answer` is one more of them."""
     if category.answer and (message is None or not any(fits(message.text, answer) for answer in category.answer)):
         return None
-    return filters.passes(event, message)
+    return filters.passes(event, message, {})  # a category asks about the text alone

@@ -10,6 +10,7 @@ from typing import Any
 
 from sinchflow.expression.pattern import (
     NumberPattern,
+    bare_number,
     compile_regex,
     contains,
     first_word,
@@ -20,7 +21,10 @@ from sinchflow.expression.pattern import (
     words,
 )
 from sinchflow.model.event import Event
-from sinchflow.model.flow import DeliveryReceipt, InboundSms, OptOut
+from sinchflow.model.flow import DeliveryReceipt, InboundSms, ListName, NumberFilter, OptOut
+
+#: The project's lists by name, as `Facts.lists` has them when an event is asked about.
+Lists = Mapping[str, Any]
 
 
 class Message:
@@ -91,17 +95,23 @@ class InboundFilter:
         """The customers' numbers, bare, when the trigger names them literally; empty when any may pass."""
         return _literals(self._from)
 
+    @property
+    def contact_lists(self) -> tuple[str, ...]:
+        """The lists that the customer's number must be in, when the trigger asks for nothing else; else empty."""
+        names = tuple(each.name for each in self._from if isinstance(each, ListName))
+        return names if len(names) == len(self._from) else ()
+
     @cached_property
     def _compiled(self) -> list[Any]:
         return [compile_regex(source) for source in self.regexes]
 
-    def passes(self, event: Event, message: Message | None) -> dict[str, Any] | None:
+    def passes(self, event: Event, message: Message | None, lists: Lists) -> dict[str, Any] | None:
         """What was captured (`match` in templates), or None when the event does not pass."""
         if not (
-            _is_one_of(event.contact, self._from)
-            and _is_one_of(event.our_number, self._to)
+            _is_one_of(event.contact, self._from, lists)
+            and _is_one_of(event.our_number, self._to, lists)
             and (not self._types or _word(event, "type").upper() in self._types)
-            and _has_metadata(event, self._metadata)
+            and _has_metadata(event, self._metadata, lists)
         ):
             return None
         captured: dict[str, Any] = {}
@@ -165,14 +175,14 @@ class ReceiptFilter:
         """As `InboundFilter.our_numbers`."""
         return _literals(self._from)
 
-    def passes(self, event: Event) -> bool:
+    def passes(self, event: Event, lists: Lists) -> bool:
         """Whether the event passes."""
         return (
             (not self.statuses or _word(event, "status").lower() in self.statuses)
             and (not self._codes or _word(event, "status_code") in self._codes)
-            and _is_one_of(event.our_number, self._from)
-            and _is_one_of(event.contact, self._to)
-            and _has_metadata(event, self._metadata)
+            and _is_one_of(event.our_number, self._from, lists)
+            and _is_one_of(event.contact, self._to, lists)
+            and _has_metadata(event, self._metadata, lists)
         )
 
 
@@ -183,9 +193,9 @@ class OptOutFilter:
         self._from = _numbers(trigger.from_)
         self._to = _numbers(trigger.to)
 
-    def passes(self, event: Event) -> bool:
+    def passes(self, event: Event, lists: Lists) -> bool:
         """Whether the event passes."""
-        return _is_one_of(event.contact, self._from) and _is_one_of(event.our_number, self._to)
+        return _is_one_of(event.contact, self._from, lists) and _is_one_of(event.our_number, self._to, lists)
 
 
 def _word(event: Event, field: str) -> str:
@@ -194,38 +204,61 @@ def _word(event: Event, field: str) -> str:
     return "" if value is None else str(value)
 
 
-def _numbers(sources: Sequence[str]) -> tuple[NumberPattern, ...]:
-    return tuple(NumberPattern(source) for source in sources)
+_Number = NumberPattern | ListName
 
 
-def _literals(patterns: tuple[NumberPattern, ...]) -> tuple[str, ...]:
-    literals = tuple(each.literal for each in patterns if each.literal is not None)
+def _numbers(sources: Sequence[NumberFilter]) -> tuple[_Number, ...]:
+    return tuple(source if isinstance(source, ListName) else NumberPattern(source) for source in sources)
+
+
+def _literals(patterns: tuple[_Number, ...]) -> tuple[str, ...]:
+    literals = tuple(each.literal for each in patterns if isinstance(each, NumberPattern) and each.literal is not None)
     return literals if len(literals) == len(patterns) else ()
 
 
-def _is_one_of(number: str | None, patterns: tuple[NumberPattern, ...]) -> bool:
-    return not patterns or (number is not None and any(pattern.matches(number) for pattern in patterns))
-
-
-#: A literal, or a glob.
-_Value = str | re.Pattern[str]
-
-
-def _metadata(sources: Mapping[str, Sequence[str]]) -> tuple[tuple[str, tuple[_Value, ...]], ...]:
-    return tuple(
-        (key, tuple(glob(value) if is_glob(value) else value for value in values)) for key, values in sources.items()
+def _is_one_of(number: str | None, patterns: tuple[_Number, ...], lists: Lists) -> bool:
+    return not patterns or (
+        number is not None
+        and any(
+            is_listed(number, pattern.name, lists) if isinstance(pattern, ListName) else pattern.matches(number)
+            for pattern in patterns
+        )
     )
 
 
-def _has_metadata(event: Event, wanted: tuple[tuple[str, tuple[_Value, ...]], ...]) -> bool:
+def is_listed(number: str, name: str, lists: Lists) -> bool:
+    """Whether the list has the number, however it is written; a list that is gone has none."""
+    data = lists.get(name)
+    return data is not None and (number in data or f"+{bare_number(number)}" in data)
+
+
+#: A literal, a glob, or a list of numbers.
+_Value = str | re.Pattern[str] | ListName
+
+
+def _metadata(sources: Mapping[str, Sequence[NumberFilter]]) -> tuple[tuple[str, tuple[_Value, ...]], ...]:
+    return tuple(
+        (key, tuple(glob(value) if isinstance(value, str) and is_glob(value) else value for value in values))
+        for key, values in sources.items()
+    )
+
+
+def _has_metadata(event: Event, wanted: tuple[tuple[str, tuple[_Value, ...]], ...], lists: Lists) -> bool:
     if not wanted:
         return True
     metadata = event.fields.get("metadata") or {}
-    return all(key in metadata and _is_value(metadata[key], patterns) for key, patterns in wanted)
+    return all(key in metadata and _is_value(metadata[key], patterns, lists) for key, patterns in wanted)
 
 
-def _is_value(value: Any, patterns: tuple[_Value, ...]) -> bool:
-    text = None if value is None else str(value)
-    return text is not None and any(
-        text == pattern if isinstance(pattern, str) else pattern.fullmatch(text) is not None for pattern in patterns
-    )
+def _is_value(value: Any, patterns: tuple[_Value, ...], lists: Lists) -> bool:
+    return value is not None and any(_is_meant(str(value), pattern, lists) for pattern in patterns)
+
+
+def _is_meant(text: str, pattern: _Value, lists: Lists) -> bool:
+    match pattern:
+        case str():
+            return text == pattern
+        case ListName():
+            return is_listed(text, pattern.name, lists)
+        case _:
+            return pattern.fullmatch(text) is not None

@@ -7,7 +7,7 @@ for another account.
 
 An index finds the few triggers worth asking: each trigger is filed under our number, if it names one, and there under
 one of its filters, the most telling one (its anchor): the keyword, the whole message, the first word of a phrase, the
-beginning, a regex in a set, or the customer's number. Every candidate is then asked in full, in the order of rank, so
+beginning, a regex in a set, the customer's number, or the list that it must be in. Every candidate is then asked in full, in the order of rank, so
 the index never decides, it only leaves out. Triggers on receipts whose filters differ in `flow` only are asked as one.
 Opt-outs are rare: each is asked of every flow with such a trigger.
 """
@@ -20,7 +20,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
+from sinchflow.engine.caller import ActionError
+from sinchflow.engine.filters import InboundFilter, Lists, Message, OptOutFilter, ReceiptFilter, is_listed
+from sinchflow.engine.inputs import settle_inputs
 from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.scope import event_scope
 from sinchflow.expression.pattern import bare_number
@@ -112,11 +114,19 @@ class Router:
             self._receipts.ask(asking)
         elif event.kind == "opt_out":
             for flow, opt_out in self._opt_outs:
-                if opt_out.passes(event):
+                if opt_out.passes(event, facts.lists):
                     asking.take(flow, {})
         if not (asking.matches or asking.problems):
             return _NOTHING
         return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
+
+
+def route_to(flow: Flow, event: Event, facts: Facts, now: datetime, templates: Templates) -> Routed:
+    """The answer for an event that is for this flow and no other: a tick of its schedule, a call of its webhook."""
+    asking = _Asking(event, facts, now, templates, lambda: None)
+    if flow.enabled:
+        asking.take(flow, {})
+    return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
 
 
 class _Asking:
@@ -132,6 +142,7 @@ class _Asking:
     ) -> None:
         self.event = event
         self.sent_by = cache(sent_by)
+        self.lists = facts.lists
         self._facts = facts
         self._now = now
         self._templates = templates
@@ -159,14 +170,16 @@ class _Asking:
         variables: dict[str, Any] = {}
         scope["vars"] = variables
         try:
+            scope["inputs"] = settle_inputs(flow, None, scope, self._facts, self._templates) if flow.inputs else {}
             for name, value in flow.vars.items():
                 variables[name] = self._templates.data(value, scope)
             return self._templates.holds(flow.condition, scope)
         except ExpressionError as error:
-            self.problems.append(
-                RoutingProblem(flow=flow.name, message=error.message, place=str(error.origin or flow.origin))
-            )
-            return False
+            message, place = error.message, error.origin or flow.origin
+        except ActionError as error:
+            message, place = str(error), flow.origin
+        self.problems.append(RoutingProblem(flow=flow.name, message=message, place=str(place)))
+        return False
 
 
 class _ReceiptGroup:
@@ -186,7 +199,7 @@ class _ReceiptGroup:
 
     def find(self, asking: _Asking) -> Iterable[_Rank]:
         """The triggers that the event passes."""
-        if not self.receipt.passes(asking.event):
+        if not self.receipt.passes(asking.event, asking.lists):
             return ()
         sender = asking.sent_by() if self._by_sender else None
         return [*self._of_any, *self._by_sender.get(sender.flow, ())] if sender else self._of_any
@@ -275,25 +288,28 @@ class _InboundIndex:
 
     def ask(self, asking: _Asking, message: Message | None) -> bool:
         """Ask the candidates in order of rank. Whether one took the message."""
-        for rank in self._candidates(asking.event, message):
+        for rank in self._candidates(asking, message):
             flow, inbound = self._entries[rank]
-            if asking.take(flow, inbound.passes(asking.event, message)) and not flow.goes_on:
+            if asking.take(flow, inbound.passes(asking.event, message, asking.lists)) and not flow.goes_on:
                 return True
         return False
 
-    def _candidates(self, event: Event, message: Message | None) -> list[_Rank]:
-        found = self._for_any.find(event, message)
+    def _candidates(self, asking: _Asking, message: Message | None) -> list[_Rank]:
+        event = asking.event
+        found = self._for_any.find(event, message, asking.lists)
         if self._by_number and event.our_number is not None:
             anchors = self._by_number.get(bare_number(event.our_number))
             if anchors is not None:
-                found |= anchors.find(event, message)
+                found |= anchors.find(event, message, asking.lists)
         return sorted(found)
 
 
 class _Anchors:
     """Ranks of triggers, filed under the most telling of their filters."""
 
-    __slots__ = ("_contacts", "_exact", "_keywords", "_others", "_phrases", "_regex_sets", "_regexes", "_starts")
+    __slots__ = (
+        "_contacts", "_exact", "_keywords", "_lists", "_others", "_phrases", "_regex_sets", "_regexes", "_starts",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._keywords: dict[str, list[_Rank]] = defaultdict(list)
@@ -301,6 +317,7 @@ class _Anchors:
         self._phrases: dict[str, list[_Rank]] = defaultdict(list)
         self._starts: dict[str, list[_Rank]] = defaultdict(list)
         self._contacts: dict[str, list[_Rank]] = defaultdict(list)
+        self._lists: dict[str, list[_Rank]] = defaultdict(list)
         self._regexes: list[tuple[str, _Rank]] = []
         self._regex_sets = RegexSets(())
         self._others: list[_Rank] = []
@@ -319,6 +336,8 @@ class _Anchors:
             self._regexes += [(source, rank) for source in inbound.regexes]
         elif inbound.contacts:
             _file(self._contacts, inbound.contacts, rank)
+        elif inbound.contact_lists:
+            _file(self._lists, inbound.contact_lists, rank)
         else:
             self._others.append(rank)
 
@@ -326,11 +345,14 @@ class _Anchors:
         """Build the sets of regexes."""
         self._regex_sets = RegexSets(self._regexes)
 
-    def find(self, event: Event, message: Message | None) -> set[_Rank]:
+    def find(self, event: Event, message: Message | None, lists: Lists) -> set[_Rank]:
         """The triggers worth asking."""
         found: set[_Rank] = set(self._others)
         if self._contacts and event.contact is not None:
             found.update(self._contacts.get(bare_number(event.contact), ()))
+        for name, ranks in self._lists.items():
+            if event.contact is not None and is_listed(event.contact, name, lists):
+                found.update(ranks)
         if message is not None:
             if self._keywords:
                 found.update(self._keywords.get(message.first[0], ()))

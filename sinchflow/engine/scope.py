@@ -39,6 +39,8 @@ def event_scope(event: Event, match: dict[str, Any], facts: Facts, now: datetime
         "match": match,
         "contact": contact,
         "our_number": event.our_number,
+        "lists": facts.lists,
+        "calendars": facts.calendars,
         "env": facts.env,
         "secrets": _SECRETS,
         "now": lambda: now,

@@ -4,6 +4,7 @@ A `Flow` is built from one YAML document by `language.build` and never stored: t
 source by digest, and a run is pinned to that digest. Templates stay text here; `expression` compiles them lazily.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -71,7 +72,7 @@ class InboundSms(msgspec.Struct, frozen=True, kw_only=True):
     from_: tuple[NumberFilter, ...] = ()  #: numbers or globs (`+614*`), of the customer
     to: tuple[NumberFilter, ...] = ()  #: numbers or globs, ours
     type: tuple[str, ...] = ()  #: SMS, MMS, …
-    metadata: dict[str, tuple[str, ...]] = {}
+    metadata: Mapping[str, tuple[NumberFilter, ...]] = {}  #: values, globs, or a list whose numbers are meant
 
     @property
     def has_text_filter(self) -> bool:
@@ -87,7 +88,7 @@ class DeliveryReceipt(msgspec.Struct, frozen=True, kw_only=True):
     status_code: tuple[str, ...] = ()
     from_: tuple[NumberFilter, ...] = ()  #: our number
     to: tuple[NumberFilter, ...] = ()  #: the recipient's number
-    metadata: dict[str, tuple[str, ...]] = {}
+    metadata: Mapping[str, tuple[NumberFilter, ...]] = {}
     flow: tuple[str, ...] = ()  #: names of flows of ours, one of which sent the message
 
 

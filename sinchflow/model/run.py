@@ -1,5 +1,6 @@
 """A run: one flow at work for one event, as it is stored between two steps."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -130,6 +131,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the engine may look at besides flow, run and event; the project's current settings.
 
     contact: what is known about the contact, at least `number`. env: the names that the project file lists.
+    lists: the project's lists (`expression.lists.ListData`), calendars: its `expression.calendars.OpenHours`; by name.
     """
 
     timezone: str = "UTC"
@@ -138,6 +140,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     source_numbers: dict[str, str] = {}  #: the number or name that each account sends from, by account
     contact: dict[str, Any] = {}
     env: dict[str, str] = {}
+    lists: Mapping[str, Any] = {}
+    calendars: Mapping[str, Any] = {}
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
 from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.routing import Router
+from sinchflow.expression.lists import ListData
 from sinchflow.expression.pattern import compile_regex
 from sinchflow.expression.template import Templates
 from sinchflow.model.event import Event
-from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, OptOut
+from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, ListName, OptOut
 from sinchflow.model.origin import Origin
 from sinchflow.model.run import Facts
 from sinchflow.model.send import SentBy
@@ -23,6 +24,8 @@ ORIGIN = Origin("a.yaml", 1, 1)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEMPLATES = Templates()
 NUMBERS = ["+61491570156", "+61491570157", "+6421555555"]
+LISTS = {"vip": ListData([{"number": NUMBERS[0]}]), "ours": ListData([{"number": each} for each in NUMBERS[1:]])}
+FACTS = Facts(lists=LISTS)
 
 
 def flow(name: str, *triggers, **options) -> Flow:
@@ -42,14 +45,15 @@ def sms(text, contact=NUMBERS[0], our_number=NUMBERS[1], **fields) -> Event:
 
 
 def names(router: Router, event: Event) -> list[str]:
-    return [each.flow.name for each in router.route(event, Facts(), NOW, TEMPLATES).matches]
+    return [each.flow.name for each in router.route(event, FACTS, NOW, TEMPLATES).matches]
 
 
 some = st.lists
 accounts = st.sampled_from([None, None, "default", "nz"])
 words = st.sampled_from(["hours", "open", "yes", "now", "#5", "👍", "Ünï", "a"])
 phrases = st.lists(words, min_size=1, max_size=3).map(" ".join)
-numbers = st.lists(st.sampled_from([*NUMBERS, "+614*", "*7"]), max_size=2).map(tuple)
+in_lists = [ListName("vip"), ListName("ours"), ListName("gone")]
+numbers = st.lists(st.sampled_from([*NUMBERS, "+614*", "*7", *in_lists]), max_size=2).map(tuple)
 inbound = st.builds(
     InboundSms,
     origin=st.just(ORIGIN),
@@ -88,7 +92,7 @@ def asked_one_by_one(flows: list[Flow], event: Event) -> list[str]:
             [trigger] = each.triggers
             if trigger.has_text_filter is not has_text_filter or each.account not in (None, event.account):
                 continue
-            if InboundFilter(trigger).passes(event, message) is not None:
+            if InboundFilter(trigger).passes(event, message, LISTS) is not None:
                 found.append(each.name)
                 if not each.goes_on:
                     return found
@@ -102,7 +106,7 @@ receipts = st.builds(
     from_=numbers,
     to=numbers,
     metadata=st.dictionaries(
-        st.sampled_from(["a", "b"]), some(st.sampled_from(["1", "2", "2*"]), min_size=1, max_size=2).map(tuple)
+        st.sampled_from(["a", "b"]), some(st.sampled_from(["1", "2", "2*", *in_lists]), min_size=1, max_size=2).map(tuple)
     ),
     flow=some(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
 )
@@ -114,7 +118,7 @@ receipt_events = st.builds(
     our_number=st.sampled_from([None, *NUMBERS]),
     account=st.sampled_from(["default", "nz"]),
     status=st.sampled_from([None, "failed", "DELIVERED"]),
-    metadata=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "22", None])),
+    metadata=st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["1", "2", "22", "61491570156", None])),
 )  # fmt: skip
 senders = st.sampled_from([None, *(SentBy(flow=name, step="tell", run=5) for name in ("x", "y", "z"))])
 
@@ -123,7 +127,7 @@ senders = st.sampled_from([None, *(SentBy(flow=name, step="tell", run=5) for nam
 @given(some(st.tuples(receipts, accounts), max_size=6), receipt_events, senders)
 def test_receipts_go_to_every_flow_that_asking_each_finds(given_flows, event, sender):
     flows = [flow(f"f{n}", trigger, account=account) for n, (trigger, account) in enumerate(given_flows)]
-    passing = [each for each in flows if ReceiptFilter(each.triggers[0]).passes(event)]
+    passing = [each for each in flows if ReceiptFilter(each.triggers[0]).passes(event, LISTS)]
     expected = [
         each.name
         for each in passing
@@ -131,7 +135,7 @@ def test_receipts_go_to_every_flow_that_asking_each_finds(given_flows, event, se
         and (not each.triggers[0].flow or (sender is not None and sender.flow in each.triggers[0].flow))
     ]
     asked = []
-    matches = Router(flows).route(event, Facts(), NOW, TEMPLATES, lambda: asked.append(1) or sender).matches
+    matches = Router(flows).route(event, FACTS, NOW, TEMPLATES, lambda: asked.append(1) or sender).matches
     assert [each.flow.name for each in matches] == expected
     about = dict.fromkeys(("flow", "step", "run")) if sender is None else msgspec.to_builtins(sender)
     assert all(each.match == about for each in matches)
@@ -150,7 +154,7 @@ def test_opt_outs_go_to_every_flow_that_asking_each_finds(given_flows, event):
     expected = [
         each.name
         for each in flows
-        if OptOutFilter(each.triggers[0]).passes(event) and each.account in (None, event.account)
+        if OptOutFilter(each.triggers[0]).passes(event, LISTS) and each.account in (None, event.account)
     ]
     assert names(Router(flows), event) == expected
 
@@ -185,6 +189,7 @@ KINDS = {
     "regex": lambda n: InboundSms(origin=ORIGIN, regex=(rf"\bnumber{n}\b",)),
     "same keyword, own number": lambda n: InboundSms(origin=ORIGIN, keyword=("go",), to=(f"+614915{n:05}",)),
     "customers": lambda n: InboundSms(origin=ORIGIN, from_=(f"+614915{n:05}",)),
+    "customers of a list": lambda n: InboundSms(origin=ORIGIN, from_=(ListName("vip"),)),
     "receipts by metadata": lambda n: DeliveryReceipt(origin=ORIGIN, status=("failed",), metadata={"job": (f"j{n}",)}),
     "receipts by number": lambda n: DeliveryReceipt(origin=ORIGIN, from_=(f"+614915{n:05}",)),
     "receipts by sender": lambda n: DeliveryReceipt(origin=ORIGIN, status=("failed",), flow=(f"f{n:05}",)),
