@@ -7,9 +7,9 @@ for another account.
 
 An index finds the few triggers worth asking: each trigger is filed under our number, if it names one, and there under
 one of its filters, the most telling one (its anchor): the keyword, the whole message, the first word of a phrase, the
-beginning, a regex in a set, the customer's number, or the list that it must be in. Every candidate is then asked in full, in the order of rank, so
-the index never decides, it only leaves out. Triggers on receipts whose filters differ in `flow` only are asked as one.
-Opt-outs are rare: each is asked of every flow with such a trigger.
+beginning, a regex in a set, the customer's number, or the list that it must be in. Every candidate is then asked in
+full, in the order of rank, so the index never decides, it only leaves out. Triggers on receipts whose filters differ in
+`flow` only are asked as one. Opt-outs are rare: each is asked of every flow with such a trigger.
 """
 
 from collections import defaultdict

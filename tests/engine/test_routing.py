@@ -106,7 +106,8 @@ receipts = st.builds(
     from_=numbers,
     to=numbers,
     metadata=st.dictionaries(
-        st.sampled_from(["a", "b"]), some(st.sampled_from(["1", "2", "2*", *in_lists]), min_size=1, max_size=2).map(tuple)
+        st.sampled_from(["a", "b"]),
+        some(st.sampled_from(["1", "2", "2*", *in_lists]), min_size=1, max_size=2).map(tuple),
     ),
     flow=some(st.sampled_from(["x", "y"]), max_size=2).map(tuple),
 )
