@@ -98,7 +98,8 @@ def _number(kind: str, value: Any) -> int | float:
         number = float(value)
         whole = int(value) if isinstance(value, int) or number.is_integer() else None
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"a {'number' if kind == 'number' else 'whole number'} is expected, not {_shown(value)}") from None
+        wanted = "number" if kind == "number" else "whole number"
+        raise ValueError(f"a {wanted} is expected, not {_shown(value)}") from None
     if kind == "number":
         return whole if whole is not None else number
     if whole is None:

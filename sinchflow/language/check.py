@@ -184,6 +184,7 @@ class _Check:
                 env=frozenset(given.env) if sound else None,
                 accounts=frozenset(given.all_accounts) if sound else None,
                 country=given.country,
+                language=given.language,
             )
             findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
             self._settings = judged_by

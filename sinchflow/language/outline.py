@@ -19,10 +19,13 @@ from sinchflow.model.origin import Origin
 
 #: Keys of a step that name its action.
 ACTIONS = (
-    "reply", "send_sms", "get_message_status", "get_sender_ids", "cancel_message", "opt_out", "opt_in", "http", "set",
-    "choose", "log", "stop", "fail",
+    "reply", "send_sms", "wait_for_reply", "wait_for_receipt", "http", "choose", "then", "for_each", "parallel",
+    "run_flow", "delay", "set", "remember", "get_message_status", "get_sender_ids", "cancel_message", "opt_out",
+    "opt_in", "log", "stop", "fail",
 )  # fmt: skip
-TRIGGERS = ("inbound_sms", "delivery_receipt", "opt_out", "manual")
+TRIGGERS = ("inbound_sms", "delivery_receipt", "opt_out", "schedule", "webhook", "manual")
+#: Triggers of events that are about nobody by themselves.
+ABOUT_NOBODY = ("schedule", "webhook", "manual")
 #: Actions that ask the provider something, and what their short form stands for; None: a text is no form of it.
 ASKS = {
     "get_message_status": "message_id", "get_sender_ids": None, "cancel_message": "message_id",
@@ -43,10 +46,16 @@ _PLAIN = frozenset(
     {
         "name", "description", "account", "ask.account", "send.account", "http.method", "http.expect",
         "http.follow_redirects", "http.max_bytes", "http.parse", "send.source_number_type",
-        "send.delivery_report", "send.format",
+        "send.delivery_report", "send.format", "send.urgent", "receipt.status", "receipt.timeout", "wait.timeout",
+        "delay", "delay.before", "delay.after", "delay.if_past", "for_each.as", "for_each.parallel",
+        "for_each.on_item_error", "run_flow.flow", "run_flow.wait", "inputs.type", "concurrency.mode",
+        "concurrency.max",
     }
 )  # fmt: skip
-_AROUND = frozenset({"id", "name", "if", "timeout", "retry", "on_error"})
+#: What is rendered of a trigger's settings.
+_RENDERED_TRIGGERS = frozenset({"webhook.token", "webhook.hmac.secret", "webhook.dedupe"})
+_AROUND = frozenset({"id", "name", "if", "timeout", "retry", "on_error", "else"})
+_CONDITIONS = ("if", "flow.if", "for_each.until")
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -62,6 +71,9 @@ class Scope(msgspec.Struct, frozen=True):
     phase: Literal["match", "begin", "step", "project"]
     steps: dict[str, Given] = {}
     vars: frozenset[str] = frozenset()
+    remembered: frozenset[str] = frozenset()  #: what a `remember` before has given the contact
+    items: frozenset[str] = frozenset()  #: names of the items of the loops around
+    has_inputs: bool = False
     conditions: tuple[str, ...] = ()  #: of the branches and steps around
     has_error: bool = False  #: inside of an `on_error`
 
@@ -82,7 +94,7 @@ class TextUse(msgspec.Struct, frozen=True):
     @property
     def is_condition(self) -> bool:
         """Whether it is a bare expression."""
-        return self.place in ("if", "flow.if")
+        return self.place in _CONDITIONS
 
     @property
     def is_rendered(self) -> bool:
@@ -93,9 +105,9 @@ class TextUse(msgspec.Struct, frozen=True):
 
     @property
     def is_filter(self) -> bool:
-        """Whether it belongs to a trigger's filter."""
+        """Whether it belongs to a trigger's filter, or to that of a wait's category."""
         trigger, dot, _ = self.place.partition(".")
-        return bool(dot) and trigger in TRIGGERS
+        return bool(dot) and trigger in (*TRIGGERS, "category") and self.place not in _RENDERED_TRIGGERS
 
     @property
     def is_template(self) -> bool:
@@ -118,6 +130,7 @@ class StepView(msgspec.Struct, frozen=True):
     actions: tuple[tuple[Scalar, Node], ...]
     scope: Scope
     follows: str | None = None  #: `stop` or `fail` when the step before it in its list ends the run
+    is_last: bool = False  #: nothing stands below it in its list
 
     @property
     def action(self) -> str | None:
@@ -150,10 +163,13 @@ class Outline:
         self.triggers: list[TriggerView] = []
         self.steps: list[StepView] = []
         self.texts: list[TextUse] = []
+        self.wordings: list[Mapping] = []  #: texts in several languages
         self.vars: set[str] = set()
+        self.inputs: dict[str, Mapping] = {}  #: what is declared, by name
         self.has_all_triggers = True  #: False when a trigger could not be read
         self.has_all_steps = True  #: False when a step, its id or its action could not be read
         self.has_all_vars = True  #: False when some `vars` or `set` could not be read
+        self.has_all_inputs = True  #: False when `inputs` could not be read
         self._inspector = inspector
 
     @cached_property

@@ -2,9 +2,10 @@
 
 from collections.abc import Container, Iterator
 
-import msgspec
+from msgspec.structs import replace
 
 from sinchflow.language.inspector import Inspector
+from sinchflow.language.languages import is_wording
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, items_of
 from sinchflow.language.outline import (
     ACTIONS,
@@ -18,6 +19,9 @@ from sinchflow.language.outline import (
     TextUse,
     TriggerView,
 )
+
+#: The name of a loop's item where it has none of its own.
+DEFAULT_ITEM = "item"
 
 
 def outline_flow(document: Document, inspector: Inspector) -> Outline:
@@ -63,14 +67,36 @@ class _Walk:
         root = self._outline.root
         self._triggers(root.get("on"))
         match = Scope("match")
-        for key in ("name", "description", "account"):
-            self._text(root.entry(key), key, match)
+        for name in ("name", "description", "account"):
+            self._text(root.entry(name), name, match)
         self._text(root.entry("if"), "flow.if", match)
-        begin = Scope("begin", vars=self._names(root.get("vars"), frozenset()))
-        self._values(root.entry("vars"), "vars", Scope("begin"))
-        self._text(root.entry("contact"), "contact", Scope("match"))
+        self._inputs(root.entry("inputs"))
+        self._text(root.entry("contact"), "contact", Scope("match", has_inputs=True))
+        begin = Scope("begin", has_inputs=True)
+        self._values(root.entry("vars"), "vars", begin)
+        begin = replace(begin, vars=self._names(root.get("vars"), frozenset()))
+        for key, value in _entries(root.get("concurrency")):
+            self._text((key, value), f"concurrency.{key.text}", begin)
+        step = replace(begin, phase="step")
         known: dict[str, Given] = {}
-        self._steps(root.get("steps"), msgspec.structs.replace(begin, phase="step"), known)
+        throttle = root.get("throttle")
+        if isinstance(throttle, Mapping):
+            self._steps(throttle.get("otherwise"), step, {})
+        after = self._steps(root.get("steps"), step, known)
+        self._values(root.entry("outputs"), "outputs", replace(after, steps=dict(known)))
+        recovering: dict[str, Given] = {}
+        _learn(recovering, known)
+        self._steps(root.get("on_error"), replace(after, has_error=True), recovering)
+
+    def _inputs(self, pair: tuple[Scalar, Node] | None) -> None:
+        if pair is not None and not isinstance(pair[1], Mapping):
+            self._outline.has_all_inputs = False
+        for name, declared in _entries(pair[1] if pair else None):
+            given = declared if isinstance(declared, Mapping) else Mapping((), name.start, name.end)
+            for key, value in given.entries:
+                scope = Scope("begin", has_inputs=True)  # those before it are known
+                self._values((key, value), f"inputs.{key.text}", scope)
+            self._outline.inputs[name.text] = given
 
     # --- triggers
 
@@ -93,7 +119,20 @@ class _Walk:
             return
         self._outline.triggers.append(TriggerView(kind.text, kind, filters))
         for key, value in filters.entries if filters else ():
-            self._values((key, value), f"{kind.text}.{key.text}", Scope("match"))
+            self._filter((key, value), f"{kind.text}.{key.text}")
+
+    def _filter(self, pair: tuple[Scalar, Node], place: str) -> None:
+        """One filter of a trigger; of mappings inside it, the place is that of the key: `inbound_sms.from.list`."""
+        key, value = pair
+        for item in items_of(value):
+            if isinstance(item, Mapping) and not place.endswith(".metadata"):
+                for inner in item.entries:
+                    self._filter(inner, f"{place}.{inner[0].text}")
+            elif isinstance(item, Mapping):
+                for inner in item.entries:
+                    self._filter(inner, f"{place.removesuffix('.metadata')}.value")
+            else:
+                self._values((key, item), place, Scope("match"))
 
     # --- steps
 
@@ -103,50 +142,77 @@ class _Walk:
             self._outline.has_all_steps = False
             return scope
         ended: str | None = None
+        last = node.items[-1] if node is not None and node.items else None
         for item in items_of(node):
             if not isinstance(item, Mapping) or not item.entries:
                 self._outline.has_all_steps = False
                 continue
-            scope = self._step(item, msgspec.structs.replace(scope, steps=dict(known)), known, ended)
+            scope = self._step(item, replace(scope, steps=dict(known)), known, ended, item is last)
             ended = ended or _ending(item)
         return scope
 
-    def _step(self, node: Mapping, scope: Scope, known: dict[str, Given], ended: str | None) -> Scope:
+    def _step(self, node: Mapping, scope: Scope, known: dict[str, Given], ended: str | None, is_last: bool) -> Scope:
         actions = tuple(pair for pair in node.entries if pair[0].text in ACTIONS)
-        step = StepView(node, actions, scope, ended)
+        step = StepView(node, actions, scope, ended, is_last)
         self._outline.steps.append(step)
         if step.action is None or step.unknown_keys or (node.entry("id") and step.id is None):
             self._outline.has_all_steps = False
         self._text(node.entry("name"), "name", scope)
         condition = self._text(node.entry("if"), "if", scope)
         inner = _under(scope, condition)
-        after = inner.vars
+        after = scope
         for key, value in actions:
-            after |= self._action(key, value, inner, known)
+            after = _joined(after, self._action(key, value, node, inner, known))
         self._on_error(node.get("on_error"), inner, known)
         if step.id:
             known[step.id.text] = Given(step.action, _certainty(node))
-        return msgspec.structs.replace(scope, vars=after)
+        return after
 
     def _on_error(self, node: Node | None, scope: Scope, known: dict[str, Given]) -> None:
         if isinstance(node, Sequence):
             inner = dict(known)
-            self._steps(node, msgspec.structs.replace(scope, has_error=True), inner)
+            self._steps(node, replace(scope, has_error=True), inner)
             _learn(known, inner)
 
-    def _action(self, key: Scalar, value: Node, scope: Scope, known: dict[str, Given]) -> frozenset[str]:
-        """Note the action's texts; returns the variables it may set."""
+    def _action(self, key: Scalar, value: Node, step: Mapping, scope: Scope, known: dict[str, Given]) -> Scope:
+        """Note the action's texts; returns the scope after it, with the names that it may have given."""
         match key.text:
             case "choose":
                 return self._choose(value, scope, known)
+            case "then":
+                return self._arms([(scope, value), (scope, step.get("else"))], scope, known)
+            case "for_each" if isinstance(value, Mapping):
+                return self._for_each(value, scope, known)
+            case "parallel":
+                return self._parallel(value, step, scope, known)
             case "set":
                 return self._set(value, scope)
+            case "remember":
+                self._values((key, value), "remember", scope)
+                names = frozenset(name.text for name, given in _entries(value) if not _is_null(given))
+                return replace(scope, remembered=scope.remembered | names)
+            case "wait_for_reply" if isinstance(value, Mapping):
+                self._wait_for_reply(value, scope)
+            case "wait_for_receipt" if isinstance(value, Mapping):
+                for inner, node in value.entries:
+                    self._values((inner, node), f"receipt.{inner.text}", scope)
+            case "delay" if isinstance(value, Mapping):
+                for inner, node in value.entries:
+                    self._values((inner, node), f"delay.{inner.text}", scope)
+            case "run_flow":
+                self._text((key, value), "run_flow.flow", scope)
+                for inner, node in _entries(value):
+                    self._values((inner, node), f"run_flow.{inner.text}", scope)
+            case "reply" if isinstance(value, Mapping) and is_wording(value):
+                self._message((key, value), scope)
             case "http" if isinstance(value, Mapping):
                 for inner, node in value.entries:
                     self._values((inner, node), f"http.{inner.text}", scope)
             case "reply" | "send_sms" if isinstance(value, Mapping):
+                self._message(value.entry("message"), scope)
                 for inner, node in value.entries:
-                    self._values((inner, node), "message" if inner.text == "message" else f"send.{inner.text}", scope)
+                    if inner.text != "message":
+                        self._values((inner, node), f"send.{inner.text}", scope)
             case name if name in ASKS and isinstance(value, Mapping):
                 for inner, node in value.entries:
                     self._values((inner, node), f"ask.{inner.text}", scope)
@@ -154,34 +220,77 @@ class _Walk:
                 self._text((key, value), f"ask.{ASKS[name]}", scope)
             case _:
                 self._text((key, value), key.text, scope)
-        return frozenset()
+        return scope
 
-    def _choose(self, value: Node, scope: Scope, known: dict[str, Given]) -> frozenset[str]:
-        names: frozenset[str] = frozenset()
-        learned = dict(known)
+    def _choose(self, value: Node, scope: Scope, known: dict[str, Given]) -> Scope:
+        arms: list[tuple[Scope, Node | None]] = []
         for branch in items_of(value):
             if not isinstance(branch, Mapping):
                 self._outline.has_all_steps = False
                 continue
             condition = self._text(branch.entry("if"), "if", scope)
             arm = _under(scope, condition or Scalar("else", "else", "", 0, 0))
-            for key in ("steps", "else"):
-                inner = dict(known)
-                names |= self._steps(branch.get(key), arm, inner).vars
-                _learn(learned, inner)
-        known.update(learned)
-        return names
+            arms += [(arm, branch.get("steps")), (arm, branch.get("else"))]
+        return self._arms(arms, scope, known)
 
-    def _set(self, value: Node, scope: Scope) -> frozenset[str]:
+    def _arms(self, arms: list[tuple[Scope, Node | None]], scope: Scope, known: dict[str, Given]) -> Scope:
+        """Branches one of which may be taken; after them nothing that they gave is sure."""
+        learned, after = dict(known), scope
+        for arm, steps in arms:
+            inner = dict(known)
+            after = _joined(after, self._steps(steps, arm, inner))
+            _learn(learned, inner)
+        known.update(learned)
+        return after
+
+    def _for_each(self, value: Mapping, scope: Scope, known: dict[str, Given]) -> Scope:
+        """A loop: what its steps give is for the steps of the same item."""
+        self._values(value.entry("items"), "for_each.items", scope)
+        for key in ("as", "parallel", "on_item_error"):
+            self._text(value.entry(key), f"for_each.{key}", scope)
+        name = value.get("as")
+        item = name.text if isinstance(name, Scalar) else DEFAULT_ITEM
+        inner, inside = dict(known), replace(scope, items=scope.items | {item})
+        after = self._steps(value.get("steps"), inside, inner)
+        until = replace(after, steps=dict(inner), items=inside.items)
+        self._text(value.entry("until"), "for_each.until", until)
+        return replace(_joined(scope, after), items=scope.items)
+
+    def _parallel(self, value: Node, step: Mapping, scope: Scope, known: dict[str, Given]) -> Scope:
+        """Branches that are all taken; none of them sees what the others give."""
+        after, learned = scope, dict[str, Given]()
+        for branch in items_of(value):
+            inner = dict(known)
+            after = _joined(after, self._steps(branch, scope, inner))
+            learned |= {name: given for name, given in inner.items() if name not in known}
+        if _certainty(step) == "sure":
+            known.update(learned)
+        else:
+            _learn(known, learned)
+        return after
+
+    def _wait_for_reply(self, value: Mapping, scope: Scope) -> None:
+        self._text(value.entry("from"), "wait.from", scope)
+        for _, filters in _entries(value.get("categories")):
+            for key, node in _entries(filters):
+                self._values((key, node), f"category.{key.text}", scope)
+        otherwise = value.get("otherwise")
+        self._message(otherwise.entry("reply") if isinstance(otherwise, Mapping) else None, scope)
+
+    def _message(self, pair: tuple[Scalar, Node] | None, scope: Scope) -> None:
+        """A text for people, in one language or in several."""
+        if pair is not None and isinstance(pair[1], Mapping) and pair[1].entries:
+            self._outline.wordings.append(pair[1])
+        self._values(pair, "message", scope)
+
+    def _set(self, value: Node, scope: Scope) -> Scope:
         if not isinstance(value, Mapping):
             self._outline.has_all_vars = False
-            return frozenset()
-        names: frozenset[str] = frozenset()
-        for pair in value.entries:
-            self._values(pair, "set", msgspec.structs.replace(scope, vars=scope.vars | names))
-            names |= {pair[0].text}
+        for pair in _entries(value):
+            self._values(pair, "set", scope)
+            scope = replace(scope, vars=scope.vars | {pair[0].text})
             self._outline.vars.add(pair[0].text)
-        return names
+        return scope
 
     # --- texts
 
@@ -214,10 +323,23 @@ class _Walk:
                     self._values(inner, place, scope)
 
 
+def _entries(node: Node | None) -> tuple[tuple[Scalar, Node], ...]:
+    return node.entries if isinstance(node, Mapping) else ()
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _joined(scope: Scope, after: Scope) -> Scope:
+    """The scope, with the names that steps inside may have given."""
+    return replace(scope, vars=scope.vars | after.vars, remembered=scope.remembered | after.remembered)
+
+
 def _under(scope: Scope, condition: Scalar | None) -> Scope:
     if condition is None:
         return scope
-    return msgspec.structs.replace(scope, conditions=(*scope.conditions, condition.text))
+    return replace(scope, conditions=(*scope.conditions, condition.text))
 
 
 def _learn(known: dict[str, Given], inner: dict[str, Given]) -> None:

@@ -16,7 +16,7 @@ KINDS = ["flow", "project"]
 SEEN = {
     "$schema", "$id", "$ref", "title", "description", "default", "definitions", "type", "enum", "pattern", "minLength",
     "maxLength", "minimum", "maximum", "minItems", "minProperties", "maxProperties", "required", "properties",
-    "additionalProperties", "propertyNames", "items", "if", "then",
+    "additionalProperties", "propertyNames", "patternProperties", "items", "maxItems", "if", "then", "else",
 }  # fmt: skip
 
 
@@ -26,9 +26,9 @@ def schemas_in(schema):
     while todo:
         name, item = todo.pop()
         yield name, item
-        for key in ("properties", "definitions"):
+        for key in ("properties", "patternProperties", "definitions"):
             todo += item.get(key, {}).items()
-        todo += [("", item[key]) for key in ("items", "additionalProperties") if isinstance(item.get(key), dict)]
+        todo += [("", item[key]) for key in ("items", "additionalProperties", "else") if isinstance(item.get(key), dict)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

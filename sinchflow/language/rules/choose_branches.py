@@ -1,18 +1,28 @@
-"""Branches of `choose` that are no branches, or come after `else`."""
+"""Branches of `choose` that are no branches, or come after `else`; `then` without `if`, `else` without `then`."""
 
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Mapping, Node, Sequence
-from sinchflow.language.outline import Outline
+from sinchflow.language.outline import Outline, StepView
 from sinchflow.language.rules.rule import Rule, Settings
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for step in outline.steps:
+        yield from _if_then(outline, step)
         for key, node in step.actions:
             if key.text == "choose" and isinstance(node, Sequence):
                 yield from _branches(outline, node.items)
+
+
+def _if_then(outline: Outline, step: StepView) -> Iterator[Diagnostic]:
+    then, otherwise = step.node.entry("then"), step.node.entry("else")
+    if then and not step.node.entry("if"):
+        yield finding(outline.document.origin_of(then[0]), RULE.id, "then needs an if", "add if: with an expression")
+    elif otherwise and not then:
+        hint = "write if:, then: and else: in one step; a choice between several is choose"
+        yield finding(outline.document.origin_of(otherwise[0]), RULE.id, "else needs if and then", hint)
 
 
 def _branches(outline: Outline, branches: tuple[Node, ...]) -> Iterator[Diagnostic]:

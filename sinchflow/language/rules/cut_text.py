@@ -12,7 +12,8 @@ from sinchflow.language.syntax import quoted
 _TEXTS = frozenset(
     {
         "reply", "message", "send.subject", "log", "stop", "fail", "http.body",
-        "inbound_sms.exact", "inbound_sms.contains", "inbound_sms.starts_with", "inbound_sms.regex",
+        "inbound_sms.exact", "inbound_sms.contains", "inbound_sms.starts_with", "inbound_sms.regex", "category.answer",
+        "category.exact", "category.contains", "category.starts_with", "category.regex",
     }
 )  # fmt: skip
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")

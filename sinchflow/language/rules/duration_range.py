@@ -7,7 +7,7 @@ import msgspec
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.duration import LONGEST, parse_duration
-from sinchflow.language.nodes import Mapping, Node, Scalar
+from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
@@ -29,6 +29,8 @@ _RANGES = {
     "per": _SOME,
     "delay": _ANY,
     "max_delay": _ANY,
+    "before": _ANY,
+    "after": _ANY,
     "every": _SELDOM,
     "drift_every": _SELDOM,
     "max_age": _SOME,
@@ -40,15 +42,20 @@ _RANGES = {
         timedelta(seconds=1),
     ),
 }
-_GROUPS = ("throttle", "limits", "retry", "policy", "max_sends_per_contact", "webhooks", "catch_up")
+#: Inside of these a duration of the same name takes something else.
+_OTHER_RANGES = {"schedule": {"every": _Range(timedelta(seconds=1), reason="the shortest is 1s")}}
+_GROUPS = (
+    "throttle", "limits", "retry", "policy", "max_sends_per_contact", "max_sends_per_flow", "webhooks", "catch_up",
+    "wait_for_reply", "wait_for_receipt", "delay", "on", "schedule",
+)  # fmt: skip
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     tops = [outline.root, *outline.accounts.values(), *(step.node for step in outline.steps)]
-    for key, value in (pair for top in tops for pair in _durations(top)):
+    for key, value, ranges in (each for top in tops for each in _durations(top, _RANGES)):
         parsed = parse_duration(value.text)
         where = outline.document.origin_of(value)
-        allowed = _RANGES[key.text]
+        allowed = ranges[key.text]
         if parsed is None and value.text.rstrip("smhd").isdecimal():
             message = f"{key.text} of {value.text} is too long; at most {LONGEST.days}d is allowed"
             yield finding(where, RULE.id, message)
@@ -58,12 +65,13 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             yield finding(where, RULE.id, f"{key.text} cannot be {value.text}", allowed.reason)
 
 
-def _durations(node: Mapping) -> Iterator[tuple[Scalar, Scalar]]:
+def _durations(node: Mapping, ranges: dict[str, _Range]) -> Iterator[tuple[Scalar, Scalar, dict[str, _Range]]]:
     for key, value in node.entries:
-        if key.text in _RANGES and isinstance(value, Scalar) and isinstance(value.value, str):
-            yield key, value
+        if key.text in ranges and isinstance(value, Scalar) and isinstance(value.value, str):
+            yield key, value, ranges
         elif key.text in _GROUPS:
-            yield from _durations(_mapping(value))
+            for inner in items_of(value):
+                yield from _durations(_mapping(inner), ranges | _OTHER_RANGES.get(key.text, {}))
 
 
 def _mapping(node: Node) -> Mapping:

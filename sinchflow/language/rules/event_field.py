@@ -13,14 +13,18 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     kinds = outline.kinds
     if not kinds or not outline.has_all_triggers:
         return
-    everything = sorted({name for kind in kinds for name in EVENT_FIELDS[kind]})
     for text, use in outline.uses("event"):
         if len(use.path) < 2:
             continue
+        # An input's `value` is for events alone; by hand the input itself is given.
+        concerned = [kind for kind in kinds if kind != "manual"] if text.place == "inputs.value" else list(kinds)
+        if not concerned:
+            continue
+        everything = sorted({name for kind in concerned for name in EVENT_FIELDS[kind]})
         field = use.path[1]
-        lacking = [kind for kind in kinds if field not in EVENT_FIELDS[kind]]
-        if len(lacking) == len(kinds):
-            message = f'an event of {" or ".join(kinds)} has no field "{field}"'
+        lacking = [kind for kind in concerned if field not in EVENT_FIELDS[kind]]
+        if len(lacking) == len(concerned):
+            message = f'an event of {" or ".join(concerned)} has no field "{field}"'
             hint = did_you_mean(field, everything, "it has") if everything else "it has none"
             yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
         elif lacking and not use.guarded:

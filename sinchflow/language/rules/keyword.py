@@ -7,13 +7,14 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-_FILTERS = ("keyword", "exact", "contains", "starts_with")
+_FILTERS = ("keyword", "exact", "contains", "starts_with", "answer")
+_OWNERS = ("inbound_sms", "category")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text in outline.texts:
         trigger, _, name = text.place.partition(".")
-        if trigger != "inbound_sms" or name not in _FILTERS or text.is_template:
+        if trigger not in _OWNERS or name not in _FILTERS or text.is_template:
             continue
         where = outline.document.origin_of(text.scalar)
         count = len(list(words(text.scalar.text)))

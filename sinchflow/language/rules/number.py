@@ -22,13 +22,14 @@ _PLACES = {
     "opt_out.from": True,
     "opt_out.to": True,
     "ask.number": False,
+    "wait.from": True,
     "send.to": False,
     "send.source_number": True,
     "source_number": True,
     "contact": False,
 }
 #: Places whose numbers are mended when the flow runs, if they are unmistakable.
-_MENDED = ("send.to", "contact", "ask.number")
+_MENDED = ("send.to", "contact", "ask.number", "wait.from")
 _UNMISTAKABLE = re.compile(r"\+?[\d\s().\-/]{3,40}")
 
 

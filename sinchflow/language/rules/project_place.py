@@ -3,13 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.suggest import nearest
+from sinchflow.language.zones import zone_fault
 
 #: Services whose address nobody has published; they work with `base_url`.
 _UNPUBLISHED = ("one_nz", "grouptext")
@@ -19,7 +18,7 @@ _HOST = re.compile(
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
-    checks = {"timezone": _timezone, "country": _country, "outbound.allow": _address}
+    checks = {"timezone": lambda text: zone_fault(text.scalar.text), "country": _country, "outbound.allow": _address}
     for text in outline.texts:
         check = checks.get(text.place)
         is_judged = isinstance(text.scalar.value, str) and not text.is_template
@@ -40,22 +39,6 @@ def _service(outline: Outline, account: Mapping) -> Iterator[Diagnostic]:
     elif base_url and name and name not in _UNPUBLISHED:
         message = "service and base_url both say where the API is"
         yield finding(outline.document.origin_of(base_url[0]), RULE.id, message, "keep one of them")
-
-
-def _timezone(text: TextUse) -> tuple[str, str]:
-    name = text.scalar.text
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zones = available_timezones()
-        near = next((zone for zone in sorted(zones) if _town(zone) == _town(name)), None) or nearest(name, zones)
-        hint = f'did you mean "{near}"?' if near else "names are like Australia/Melbourne"
-        return f'unknown time zone "{name}"', hint
-    return "", ""
-
-
-def _town(zone: str) -> str:
-    return zone.rpartition("/")[2].replace(" ", "_").casefold()
 
 
 def _country(text: TextUse) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from sinchflow.language.rules.rule import Rule, Settings
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text in outline.texts:
-        if text.place != "inbound_sms.regex":
+        if text.place not in ("inbound_sms.regex", "category.regex"):
             continue
         reason = (regex_fault(text.scalar.text) or "").removesuffix(f": {text.scalar.text}")
         if reason:

@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     env: frozenset[str] | None = frozenset()
     accounts: frozenset[str] | None = frozenset({DEFAULT_ACCOUNT})
     country: str | None = None
+    language: str | None = None
     now: datetime | None = None
 
 

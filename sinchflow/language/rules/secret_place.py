@@ -10,6 +10,7 @@ _ALLOWED = frozenset(
     {
         "http.url", "http.query", "http.headers", "http.auth", "http.body", "http.json", "http.form",
         "credentials.api_key", "credentials.api_secret", "webhooks.token", "webhooks.secret",
+        "webhook.token", "webhook.hmac.secret",
     }
 )  # fmt: skip
 

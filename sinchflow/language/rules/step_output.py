@@ -8,7 +8,8 @@ from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.model.message import MESSAGE_FIELDS
 
-_SENT = ("messages", "message_id", "status", "skipped")
+_SENT = ("messages", "message_id", "status", "sent", "skipped", "not_sent")
+_ROUNDS = ("results", "count", "failed")
 _OPTED = ("number", "opted_out")
 #: What each action gives; the others give nothing.
 OUTPUTS: dict[str, tuple[str, ...]] = {
@@ -19,7 +20,12 @@ OUTPUTS: dict[str, tuple[str, ...]] = {
     "cancel_message": MESSAGE_FIELDS,
     "opt_out": _OPTED,
     "opt_in": _OPTED,
-    "http": ("status", "headers", "json", "text", "duration"),
+    "http": ("status", "headers", "json", "rows", "text", "duration"),
+    "wait_for_reply": ("category", "reply", "match"),
+    "wait_for_receipt": ("status", "receipt"),
+    "for_each": _ROUNDS,
+    "parallel": _ROUNDS,
+    "run_flow": ("outputs", "run", "status"),
 }
 
 

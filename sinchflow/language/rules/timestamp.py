@@ -10,6 +10,7 @@ from sinchflow.language.rules.rule import Rule, Settings
 
 _PLACES = {
     "send.scheduled": "leave scheduled out to send at once, or write a time that is still to come",
+    "delay.until": "the delay would be over at once; write a time that is still to come",
     "send.message_expiry_timestamp": "the message would be discarded at once; write a time that is still to come",
 }
 
@@ -22,10 +23,10 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         time = _time(text.scalar)
         if time is None:
             yield finding(where, RULE.id, f'"{written}" is no ISO 8601 time', "write it like 2026-12-03T10:00+11:00")
-        elif time.tzinfo is None:
+        elif time.tzinfo is None and text.place != "delay.until":
             message = f'"{written}" does not say how far from UTC it is'
             yield finding(where, RULE.id, message, "write it like 2026-12-03T10:00+11:00")
-        elif settings.now is not None and time <= settings.now:
+        elif settings.now is not None and time.tzinfo is not None and time <= settings.now:
             yield finding(where, RULE.id, f'"{written}" is past', _PLACES[text.place])
     for step in outline.steps:
         for key, node in step.actions:

@@ -24,7 +24,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 hint = did_you_mean(use.path[1], fields, "it has")
                 yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
     for text, use in outline.uses("contact"):
-        if len(use.path) > 1 and use.path[1] not in _CONTACT and not use.guarded:
+        if len(use.path) > 1 and use.path[1] not in {*_CONTACT, *text.scope.remembered} and not use.guarded:
             message = f'"{use.path[1]}" is not known of every contact'
             hint = f"say what to use then: contact.{use.path[1]} | default('…')"
             yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)

@@ -12,23 +12,33 @@ _EARLY = ("event", "match", "contact", "our_number", "env", "flow", "now")
 #: What a template may name, by phase. While flows are being chosen there is no run yet.
 NAMES: dict[str, tuple[str, ...]] = {
     "match": _EARLY,
-    "begin": _EARLY,
-    "step": (*_EARLY, "vars", "run", "steps", "secrets", "error"),
+    "begin": (*_EARLY, "inputs"),
+    "step": (*_EARLY, "inputs", "vars", "run", "steps", "secrets", "error"),
     "project": ("secrets", "env"),
 }
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text, inspection in outline.inspections:
-        known = NAMES[text.scope.phase]
+        known = _known(text)
         for use in inspection.uses:
             name = use.path[0]
             if name not in known and name != "secrets":
                 yield finding(outline.at_part(text, use, 0), RULE.id, *_words(text, name, outline))
 
 
+def _known(text: TextUse) -> tuple[str, ...]:
+    """What the text may name: that of its phase, and what is there besides where it stands."""
+    names = NAMES[text.scope.phase]
+    if text.scope.has_inputs and "inputs" not in names:
+        names = (*names, "inputs")
+    if text.place == "concurrency.key":
+        names = (*names, "vars")
+    return (*names, *sorted(text.scope.items))
+
+
 def _words(text: TextUse, name: str, outline: Outline) -> tuple[str, str]:
-    known = NAMES[text.scope.phase]
+    known = _known(text)
     if name in NAMES["step"]:
         place = "sinchflow.yaml" if text.scope.phase == "project" else f"the flow's {text.place.removeprefix('flow.')}"
         return f'"{name}" is not there yet in {place}', f"known here: {', '.join(sorted(known))}"
@@ -44,6 +54,8 @@ def _owner(name: str, text: TextUse, outline: Outline) -> str:
         return "vars"
     if name in text.scope.steps:
         return "steps"
+    if name in outline.inputs:
+        return "inputs"
     return "event" if any(name in EVENT_FIELDS[kind] for kind in outline.kinds) else ""
 
 
