@@ -1,20 +1,21 @@
 """The project file's nodes to the model's `Project`; takes checked nodes and checks nothing itself."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 from sinchflow.language.duration import parse_duration
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
+from sinchflow.language.policy import build_policy
+from sinchflow.language.week import build_calendar
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin
 from sinchflow.model.project import (
     DEFAULT_ACCOUNT,
     Account,
-    Brake,
     CatchUp,
     Credentials,
     Limits,
-    Policy,
     Project,
     Webhooks,
 )
@@ -45,7 +46,10 @@ def build_project(document: Document) -> Project:
         webhooks=_webhooks(document, root.get("webhooks")),
         outbound_allow=_words(_inner(root, "outbound", "allow")),
         env=_words(root.get("env")),
-        policy=_policy(root.get("policy")),
+        language=_word(root.get("language")),
+        lists={name: _word(node) or "" for name, node in _entries(root.get("lists"))},
+        calendars={name: build_calendar(cast(Mapping, node)) for name, node in _entries(root.get("calendars"))},
+        policy=build_policy(document, cast(Mapping | None, root.get("policy"))),
     )
 
 
@@ -116,22 +120,13 @@ def _webhooks(document: Document, node: Node | None) -> Webhooks:
     )
 
 
-def _policy(node: Node | None) -> Policy:
-    brake = cast(Mapping, node).get("max_sends_per_contact") if node else None
-    match brake:
-        case None:
-            return Policy()
-        case Mapping():
-            default = Brake()
-            limit = Brake(max=_value(brake.get("max"), default.max), per=_duration(brake.get("per"), default.per))
-            return Policy(max_sends_per_contact=limit)
-        case _:
-            return Policy(max_sends_per_contact=None)
-
-
 def _inner(root: Mapping, outer: str, key: str) -> Node | None:
     node = root.get(outer)
     return node.get(key) if isinstance(node, Mapping) else None
+
+
+def _entries(node: Node | None) -> Iterator[tuple[str, Node]]:
+    return ((key.text, value) for key, value in (node.entries if isinstance(node, Mapping) else ()))
 
 
 def _word(node: Node | None) -> str | None:

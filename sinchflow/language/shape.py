@@ -22,6 +22,9 @@ Kind = Literal["flow", "project"]
 
 _EXAMPLE = re.compile(r"Example: `([^`\n]+)`")
 _PATTERNS = {
+    "|24:00)$": "a span such as 08:00-18:00",
+    ":[0-5][0-9]$": "a time of day such as 21:00",
+    "(mon|tue": "a weekday or a range of them, such as sat or mon-fri",
     "|h|d)|off)": "a duration such as 30s, 15m or 24h, or off",
     "(ms|s|m|h|d)": "a duration such as 500ms, 30s, 15m, 24h or 2d",
     "^[A-Za-z_]": "a name of letters, digits and underscores that does not begin with a digit",
