@@ -12,7 +12,8 @@ from sinchflow.engine.inputs import settle_inputs
 from sinchflow.engine.numbers import to_e164
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Sleep
-from sinchflow.model.run import Problem
+from sinchflow.model.flow import Flow
+from sinchflow.model.run import Facts, Problem
 
 #: Runs of flows that begin one another.
 MOST_DEPTH = 10
@@ -30,12 +31,7 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
         if draft.run.depth > MOST_DEPTH:
             raise ActionError(f"flows began one another more than {MOST_DEPTH} deep: {flow.name} again")
         draft.inputs = settle_inputs(flow, inputs, draft.scope("0"), draft.facts, templates)
-        if draft.contact is None and flow.contact is not None:
-            value = templates.value(flow.contact, draft.scope("0"))
-            number = None if value is None else to_e164(str(value), draft.facts.country)
-            if number is None:
-                written = "" if value is None else value
-                raise ActionError(f'the flow\'s contact, "{written}", is not a phone number')
+        if draft.contact is None and (number := contact_of(flow, draft.scope("0"), draft.facts, templates)) is not None:
             draft.set_contact(number)
         for name, value in flow.vars.items():
             draft.set_var(name, templates.data(value, draft.scope("0")))
@@ -48,6 +44,18 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
     if flow.timeout is not None:
         draft.commands.append(Sleep(id=timeout_command(draft.run.id), until=draft.now + flow.timeout))
     return True
+
+
+def contact_of(flow: Flow, scope: Mapping[str, Any], facts: Facts, templates: Templates) -> str | None:
+    """Whom the flow's `contact:` names, in E.164; None without one. Raises ActionError or ExpressionError."""
+    if flow.contact is None:
+        return None
+    value = templates.value(flow.contact, scope)
+    number = None if value is None else to_e164(str(value), facts.country)
+    if number is None:
+        written = "" if value is None else value
+        raise ActionError(f'the flow\'s contact, "{written}", is not a phone number')
+    return number
 
 
 def complete(draft: Draft, templates: Templates) -> None:

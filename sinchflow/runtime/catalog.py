@@ -21,6 +21,7 @@ from sinchflow.model.flow import Flow
 from sinchflow.model.project import Project, Webhooks
 from sinchflow.model.run import Facts
 from sinchflow.runtime.connections import Connection, Hooks, Settings
+from sinchflow.runtime.flow_hooks import FlowHooks
 from sinchflow.runtime.guard import Guard
 from sinchflow.runtime.keyring import KEYS_FILE
 from sinchflow.runtime.secrets import Secrets
@@ -80,6 +81,7 @@ class Catalog:
         self.connections = settings.connections() if overrides is None else overrides.connections(self.project)
         self.hooks = settings.hooks() if overrides is None else overrides.hooks
         self.guard = Guard(self.hooks, self.connections, _verifiers(self.project.webhooks, self.connections, keys))
+        self.flow_hooks = FlowHooks(checked.flows, settings.secret)
         self.facts = Facts(
             timezone=checked.project.timezone,
             country=checked.project.country,

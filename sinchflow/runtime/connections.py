@@ -145,6 +145,10 @@ class Settings:
             public_url=public_url or None,
         )
 
+    def secret(self, text: Text, what: str) -> str:
+        """A secret text of a flow's trigger, filled in. Raises CannotStart, also when it is empty."""
+        return self._filled(text, what)
+
     def _filled(self, text: Text, what: str) -> str:
         """The text, which must not be empty: with an empty token, everybody would know it."""
         found = self._text(text)

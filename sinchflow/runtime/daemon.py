@@ -33,6 +33,7 @@ from sinchflow.runtime.clock import SystemClock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.drift import CheckDrift
+from sinchflow.runtime.flow_calls import FlowCalls
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.reload import Loader, Reloader
@@ -146,8 +147,11 @@ class Daemon:
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
         )  # fmt: skip
         ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take
-        )
+            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
+            flow_calls=FlowCalls(
+                journal=journal, clock=clock, stats=stats, starts=worker.starts, catalog=lambda: worker.catalog
+            ),
+        )  # fmt: skip
         self._take_up(snapshot)
         await open_server(undo, ingress, listener)
         await open_server(undo, admin.app, admin_listener)

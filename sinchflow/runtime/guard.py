@@ -22,16 +22,21 @@ SECRET_HEADER = b"x-sinchflow-secret"
 
 
 class Refusal(Exception):
-    """The request is not taken. `status`: of HTTP. `alarm`: for operators, where a push of the provider's is lost."""
+    """The request is not taken. `status`: of HTTP. `alarm`: for operators, where a push of the provider's is lost.
+
+    problems: all that is wrong with the request, where it can be more than one thing.
+    """
 
     def __init__(
-        self, status: int, reason: str, *, headers: tuple[tuple[bytes, bytes], ...] = (), alarm: str | None = None
-    ) -> None:
+        self, status: int, reason: str, *, headers: tuple[tuple[bytes, bytes], ...] = (), alarm: str | None = None,
+        problems: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         super().__init__(reason)
         self.status = status
         self.reason = reason
         self.headers = headers
         self.alarm = alarm
+        self.problems = problems
 
 
 class Door(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from sinchflow.journal.journal import Changes, Journal, Quarantined
 from sinchflow.model.event import Event
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.flow_calls import FlowCalls, is_flow_call
 from sinchflow.runtime.guard import Door, Guard, Refusal
 from sinchflow.runtime.stats import Stats
 from sinchflow.sinch.payload import PayloadError, parse
@@ -41,7 +42,7 @@ class Ingress:
     """The ASGI application of the webhook port.
 
     guard: who may push, as a function because a reload may change it.
-    take: told about each new event once it is stored.
+    take: told about each new event once it is stored. flow_calls: answers calls of flows' own webhooks.
     deadline_s: for the whole of a request's body to arrive.
     """
 
@@ -54,6 +55,7 @@ class Ingress:
         loop: asyncio.AbstractEventLoop,
         guard: Callable[[], Guard],
         take: Callable[[Event], None],
+        flow_calls: FlowCalls | None = None,
         deadline_s: float = 30.0,
     ) -> None:
         self._journal = journal
@@ -62,6 +64,7 @@ class Ingress:
         self._loop = loop
         self._guard = guard
         self._take = take
+        self._flow_calls = flow_calls
         self._deadline_s = deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,12 +78,16 @@ class Ingress:
             self._stats.refused_requests[refusal.status] += 1
             if refusal.alarm is not None:
                 self._alarm(refusal.alarm)
-            await _answer(send, refusal.status, msgspec.json.encode({"error": refusal.reason}), refusal.headers)
+            problems = {"problems": refusal.problems} if refusal.problems else {}
+            content = msgspec.json.encode({"error": refusal.reason, **problems})
+            await _answer(send, refusal.status, content, refusal.headers)
         except _Disconnected:
             return
 
     async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         """Status and body of the answer. Raises Refusal."""
+        if self._flow_calls is not None and is_flow_call(scope["path"]):
+            return await self._flow_calls.answer(scope, lambda: self._read(scope, receive))
         guard = self._guard()
         door = guard.door(scope["path"])
         if scope["method"] == "GET":

@@ -6,7 +6,7 @@ import structlog
 from msgspec.structs import replace
 
 from sinchflow.engine.address import step_at
-from sinchflow.engine.routing import Match
+from sinchflow.engine.routing import Match, Routed, route_to
 from sinchflow.journal.journal import Journal
 from sinchflow.model.event import Event
 from sinchflow.model.run import Facts
@@ -37,14 +37,12 @@ class Matching:
         if event.ignored is not None:
             self._stats.ignored += 1
             return ()
-        routed = catalog.router.route(
-            event,
-            self.facts(event.contact),
-            self._clock.now(),
-            catalog.templates,
-            lambda: self._sent_by(event),
-            is_wanted,
-        )
+        now, facts = self._clock.now(), self.facts(event.contact)
+        if event.kind in ("webhook", "schedule"):
+            flow = catalog.flows.get(event.fields.get("flow", ""))
+            routed = Routed() if flow is None else route_to(flow, event, facts, now, catalog.templates)
+        else:
+            routed = catalog.router.route(event, facts, now, catalog.templates, lambda: self._sent_by(event), is_wanted)
         for problem in routed.problems:
             self._stats.routing_problems += 1
             log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))

@@ -54,6 +54,7 @@ from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.runs import Runs
+from sinchflow.runtime.starts import Started, Starts, kept_answer
 from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
@@ -88,6 +89,7 @@ class Worker:
         self._backlog = Backlog(
             journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.waiting
         )
+        self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
         self.on_end = self._runs.on_end
         self._is_stopping = False
@@ -137,29 +139,17 @@ class Worker:
             fields={"flow": flow.name, "inputs": inputs},
         )  # fmt: skip
 
-        def accepted(result: bool | Exception) -> None:
-            if isinstance(result, Exception):
-                then(result)
-                return
-            self._stats.events["manual"] += 1
-            try:
-                run_ids = self._start_matches(event, self._matching.matches(event))
-            except Exception as error:  # our bug: whoever asked is told; the event stays for the next start
-                self._stats.internal_errors += 1
-                log.exception("internal error while starting by hand", event_id=event_id)
-                then(error)
-                return
-            answer = run_ids[0] if run_ids else SinchflowError(f'flow "{flow.name}" is throttled, or gone by now')
-
-            def stored() -> None:
-                self._backlog.is_routed(event_id)
+        def told(answer: Started | Exception) -> None:
+            if isinstance(answer, Started):
+                then(SinchflowError(f'flow "{flow.name}": {answer.reason}') if answer.run is None else answer.run)
+            else:
                 then(answer)
 
-            self._commits.unit.thens.append(stored)
-            self._commits.flush_soon()
+        self.starts.start(event, told)
 
-        self._backlog.leave_out(event_id)
-        self._journal.accept(event, accepted)
+    def _begin(self, event: Event) -> Started:
+        matches = self._matching.matches(event)
+        return _started(matches, self._start_matches(event, matches))
 
     def _has_room(self) -> None:
         self._backlog.read_soon()
@@ -238,7 +228,9 @@ class Worker:
         self._commits.flush_soon()
         for tell in self.on_routed:
             tell(event, [match.flow.name for match in matches], [flow.name for flow, _ in started])
-        return [transition.run.id for _, transition in started]
+        run_ids = [transition.run.id for _, transition in started]
+        unit.answers.extend(kept_answer(event, _started(matches, run_ids)))
+        return run_ids
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -248,6 +240,13 @@ class Worker:
         self._backlog.stop()
         await self._runs.stop(grace)
         await self._commits.drain()
+
+
+def _started(matches: Sequence[Match], run_ids: Sequence[int]) -> Started:
+    """What the sender of an event that is for one flow is told."""
+    if run_ids:
+        return Started(run=run_ids[0])
+    return Started(reason="throttled" if matches else "its `if` does not hold, or it is gone or switched off by now")
 
 
 def _without_content(attachment: dict[str, Any]) -> dict[str, Any]:
