@@ -20,7 +20,7 @@ from sinchflow.language.outline import Outline
 from sinchflow.language.rules import RULES
 from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.rules.unknown_flow import Reference, flow_references, unknown_flows
+from sinchflow.language.rules.unknown_flow import Callable, Reference, callable_of, flow_references, unknown_flows
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
 from sinchflow.language.walk import outline_flow, outline_project
@@ -64,6 +64,7 @@ class _Result(msgspec.Struct, frozen=True):
     flow: Flow | None
     named: Named | None = None
     references: tuple[Reference, ...] = ()
+    takes: Callable | None = None
 
 
 #: Document by file, digest and line, and the settings that it was judged by.
@@ -107,6 +108,7 @@ class _Check:
         self._root = root
         self._now = now
         self._settings = Settings()
+        self._takes: dict[str, Callable | None] = {}  #: what flows in files that are not to be reported take
         self._has_all_names = True  #: False when the name of some flow could not be read
         self._texts: dict[str, str] = {}
         self._findings: list[Diagnostic] = []
@@ -128,9 +130,9 @@ class _Check:
         own = sorted((result.named for result in self._seen.values() if result.named), key=lambda each: each.place)
         self._findings += duplicate_flows([*others, *own])
         if self._has_all_names:
-            names = {flow.name for flow in (*others, *own)}
+            flows = self._takes | {each.named.name: each.takes for each in self._seen.values() if each.named}
             self._findings += unknown_flows(
-                (each for result in self._seen.values() for each in result.references), names
+                (each for result in self._seen.values() for each in result.references), flows
             )
         return Checked(
             project=project,
@@ -150,7 +152,9 @@ class _Check:
                 for document in self._documents(name, file):
                     compose(document)
                     if isinstance(document.root, Mapping):
-                        found.append(_named(document, document.root))
+                        named = _named(document, document.root)
+                        found.append(named)
+                        self._takes[named.name] = callable_of(outline_flow(document, self._tools.inspector))
                     else:
                         self._has_all_names = False
         return sorted(found, key=lambda each: each.place)
@@ -249,7 +253,8 @@ class _Check:
         outline = outline_flow(document, self._tools.inspector)
         findings += _apply(_FLOW_RULES, outline, msgspec.structs.replace(self._settings, now=self._now))
         flow = None if _has_errors(findings) else build_flow(document)
-        return _Result(tuple(findings), flow, _named(document, document.root), tuple(flow_references(outline)))
+        named, references = _named(document, document.root), tuple(flow_references(outline))
+        return _Result(tuple(findings), flow, named, references, callable_of(outline))
 
 
 def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:

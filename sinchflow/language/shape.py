@@ -32,6 +32,9 @@ _PATTERNS = {
     "(xx|": "a status such as 409 or a class such as 2xx",
     "[a-z][a-z0-9-]": "small letters, digits and hyphens, at most 31, with a letter first",
     "[A-Za-z0-9][A-Za-z0-9._-]": "letters, digits, dots, underscores and hyphens, at most 60",
+    "([a-z]{2}|fil": "a language in two small letters, such as en or pt-BR",
+    "^/[A-Za-z0-9": "a path such as /bookings",
+    "[A-Za-z0-9-]{1,100}": "a header's name of letters, digits and hyphens",
     "[!-~]": "the sub-account's id, in ASCII",
     "[A-Z]{2}": "a country in two capital letters, such as AU",
     "{2}$": "a code of three digits",
@@ -217,6 +220,8 @@ class _Error:
                 return self._at_value("value", f"{label} has {len(given)} characters; at most {value} are allowed")
             case "minItems":
                 return self._at_value("value", f"{label} is an empty list")
+            case "maxItems":
+                return self._at_value("value", f"{label} has {len(given)} items; at most {value} are allowed")
             case "minProperties":
                 return self._at_value("value", f"{label} is an empty mapping")
             case "maxProperties":

@@ -196,8 +196,8 @@ class _Walk:
             case "wait_for_receipt" if isinstance(value, Mapping):
                 for inner, node in value.entries:
                     self._values((inner, node), f"receipt.{inner.text}", scope)
-            case "delay" if isinstance(value, Mapping):
-                for inner, node in value.entries:
+            case "delay":
+                for inner, node in _entries(value):
                     self._values((inner, node), f"delay.{inner.text}", scope)
             case "run_flow":
                 self._text((key, value), "run_flow.flow", scope)

@@ -26,6 +26,7 @@ _PLACES = {
     "send.to": False,
     "send.source_number": True,
     "source_number": True,
+    "policy.staff": False,
     "contact": False,
 }
 #: Places whose numbers are mended when the flow runs, if they are unmistakable.

@@ -10,7 +10,7 @@ from sinchflow.language.rules.rule import Rule, Settings
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for step in outline.steps:
         names = [key.text for key, _ in step.actions]
-        if not names and not step.unknown_keys:
+        if not names and not step.unknown_keys and not step.node.entry("else"):
             where = outline.document.origin_of(step.head)
             yield finding(where, RULE.id, "this step has no action", f"add one of: {', '.join(ACTIONS)}")
         elif len(names) > 1:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.languages import is_language
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
@@ -18,7 +19,13 @@ _HOST = re.compile(
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
-    checks = {"timezone": lambda text: zone_fault(text.scalar.text), "country": _country, "outbound.allow": _address}
+    checks = {
+        "timezone": lambda text: zone_fault(text.scalar.text),
+        "country": _country,
+        "outbound.allow": _address,
+        "policy.allowed_countries": _country,
+        "language": _language,
+    }
     for text in outline.texts:
         check = checks.get(text.place)
         is_judged = isinstance(text.scalar.value, str) and not text.is_template
@@ -49,6 +56,15 @@ def _country(text: TextUse) -> tuple[str, str]:
         return "", ""
     hint = 'did you mean "GB"?' if code == "UK" else "use the two letters of ISO 3166, such as AU"
     return f'unknown country "{code}"', hint
+
+
+def _language(text: TextUse) -> tuple[str, str]:
+    tag = text.scalar.text
+    return (
+        ("", "")
+        if is_language(tag)
+        else (f'there is no language "{tag}"', "use the two letters of ISO 639, such as en or de")
+    )
 
 
 def _address(text: TextUse) -> tuple[str, str]:

@@ -10,7 +10,9 @@ from sinchflow.language.rules.rule import Rule, Settings
 
 
 def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
-    everything = {key.text.lower(): key.text for node in outline.wordings for key, _ in node.entries}
+    everything = {
+        key.text.lower(): key.text for node in outline.wordings for key, _ in node.entries if is_language(key.text)
+    }
     for node in outline.wordings:
         for key, _ in node.entries:
             if not is_language(key.text):

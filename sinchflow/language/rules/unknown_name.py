@@ -8,7 +8,7 @@ from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.model.event import EVENT_FIELDS
 
-_EARLY = ("event", "match", "contact", "our_number", "env", "flow", "now")
+_EARLY = ("event", "match", "contact", "our_number", "lists", "calendars", "env", "flow", "now")
 #: What a template may name, by phase. While flows are being chosen there is no run yet.
 NAMES: dict[str, tuple[str, ...]] = {
     "match": _EARLY,
