@@ -9,6 +9,9 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import MAX_BYTES
 from sinchflow.model.origin import Origin
 
+#: What tells one state of a file from another; None: there is none.
+Stamp = tuple[int, int, int] | None
+
 _ENDINGS = (".yaml", ".yml")
 _TESTS = (".test.yaml", ".test.yml")
 
@@ -61,6 +64,15 @@ def read_file(path: Path, most: int = MAX_BYTES) -> bytes | str:
             return file.read(most + 1)
     except OSError as error:
         return _reason(error)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """The state of the file at this path."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # a zero byte in a path is a ValueError
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def cannot_take(file: str, reason: str) -> Diagnostic:

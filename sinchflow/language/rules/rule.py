@@ -12,8 +12,8 @@ from sinchflow.model.project import DEFAULT_ACCOUNT
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules look at of the project file, and when. Names of things (`env`, `accounts`, `lists`, `calendars`) are None
-    when the file could not be read: they are not judged. `now` is None when times are not judged.
+    """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`) are None when
+    the file could not be read: they are not judged. `now` is None when times are not judged.
     """
 
     env: frozenset[str] | None = frozenset()
