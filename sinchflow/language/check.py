@@ -5,15 +5,17 @@ Keeps what it found out about every document by digest and place, so that a relo
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
 
+from sinchflow.expression.lists import ListData
 from sinchflow.language.build import build_flow, default_name
+from sinchflow.language.data import Data, DataFiles, data_paths
 from sinchflow.language.diagnostic import Diagnostic, finding, in_order
 from sinchflow.language.document import compose, decode, documents
-from sinchflow.language.files import cannot_take, flow_files, named_files, read_file, shown_name
+from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.inspector import Inspector
 from sinchflow.language.nodes import Document, Mapping, Scalar
 from sinchflow.language.outline import Outline
@@ -41,8 +43,10 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found.
 
     flows: those of sound documents, in order of file and line; of the files that `paths` named, or all.
-    sources: by digest. texts: whole content of every file, for `present_text`.
+    sources: by digest. texts: whole content of every YAML file, and of data files with findings, for `present_text`.
     diagnostics: sorted; of the files that `paths` named, or all.
+    lists, closed: what the data files hold, by the names of lists and calendars. data_files: their state before they
+    were read. All three are empty when `paths` name none of them.
     """
 
     project: Project
@@ -50,6 +54,9 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, Source]
     diagnostics: tuple[Diagnostic, ...]
     texts: dict[str, str]
+    lists: dict[str, ListData] = {}
+    closed: dict[str, frozenset[date]] = {}
+    data_files: dict[Path, Stamp] = {}
 
     @property
     def has_errors(self) -> bool:
@@ -78,13 +85,14 @@ class _Tools(msgspec.Struct, frozen=True):
 
     shapes: Shapes
     inspector: Inspector
+    data_files: DataFiles
 
 
 class Checker:
     """Checks projects; the second check of a project costs reading the files and checking what changed."""
 
     def __init__(self) -> None:
-        self._tools = _Tools(Shapes(), Inspector())
+        self._tools = _Tools(Shapes(), Inspector(), DataFiles())
         self._known: _Known = {}
 
     def check(self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None) -> Checked:
@@ -110,6 +118,8 @@ class _Check:
         self._settings = Settings()
         self._takes: dict[str, Callable | None] = {}  #: what flows in files that are not to be reported take
         self._has_all_names = True  #: False when the name of some flow could not be read
+        self._document: Document | None = None  #: the project file's
+        self._data_names: set[str] = set()  #: of data files that are to be reported
         self._texts: dict[str, str] = {}
         self._findings: list[Diagnostic] = []
         self._flows: list[Flow] = []
@@ -117,13 +127,14 @@ class _Check:
 
     def run(self, paths: Sequence[Path]) -> Checked:
         project = self._project()
+        data = self._data_files(project, paths)
         folder = self._root / "flows"
         files = flow_files(folder) if os.path.lexists(folder) else iter(())
         if paths:
-            reported = self._add(named_files(self._root, paths))
+            reported = self._add(named_files(self._root, paths)) | self._data_names
             others = self._names(files)
         else:
-            reported = self._add(files) | {PROJECT_FILE}
+            reported = self._add(files) | {PROJECT_FILE} | self._data_names
             others = []
             self._known.clear()
         self._known.update(self._seen)
@@ -140,7 +151,22 @@ class _Check:
             sources=self._sources,
             diagnostics=in_order(item for item in self._findings if item.file in reported),
             texts=self._texts,
+            lists=data.lists,
+            closed=data.closed,
+            data_files=data.stamps,
         )
+
+    def _data_files(self, project: Project, paths: Sequence[Path]) -> Data:
+        """What the project's data files hold; nothing when other files alone are to be reported."""
+        named = {shown_name(self._root, self._root / path) for path in paths}
+        own = {shown_name(self._root, path) for path in data_paths(self._root, project)}
+        if paths and not named & {PROJECT_FILE, *own}:
+            return Data()
+        data = self._tools.data_files.read(self._root, project, self._document, self._now)
+        self._findings += data.findings
+        self._texts |= data.texts
+        self._data_names = own & named if paths else own
+        return data
 
     def _names(self, files: Iterator[Path | tuple[Path, str]]) -> list[Named]:
         """Only the names of flows in files that are not to be reported."""
@@ -164,7 +190,7 @@ class _Check:
         path = self._root / PROJECT_FILE
         if not os.path.lexists(path):
             return default_project()
-        self._settings = Settings(env=None, accounts=None)
+        self._settings = Settings(env=None, accounts=None, lists=None, calendars=None)
         before = len(self._findings)
         found = list(self._documents(PROJECT_FILE, path))
         for document in found:
@@ -180,6 +206,7 @@ class _Check:
         return self._judge_project(found[0])
 
     def _judge_project(self, document: Document) -> Project:
+        self._document = document
         findings = self._tools.shapes.check(document, "project")
         if isinstance(document.root, Mapping):
             sound = not findings
@@ -187,6 +214,8 @@ class _Check:
             judged_by = Settings(
                 env=frozenset(given.env) if sound else None,
                 accounts=frozenset(given.all_accounts) if sound else None,
+                lists=frozenset(given.lists) if sound else None,
+                calendars=frozenset(given.calendars) if sound else None,
                 country=given.country,
                 language=given.language,
             )
@@ -204,7 +233,7 @@ class _Check:
             if reason:
                 self._has_all_names = False
                 self._findings.append(cannot_take(name, reason))
-            elif name not in self._texts:
+            elif name not in self._texts and name not in self._data_names:
                 self._flow_file(name, path)
         return names
 
