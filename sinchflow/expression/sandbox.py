@@ -215,6 +215,10 @@ def _check(node: nodes.Node) -> None:
             if len(node.args) <= 1 and not (node.kwargs or node.dyn_args or node.dyn_kwargs):
                 return
             raise NotAllowed(f"`{name}(…)` takes one time, for example {name}(now())", line)
+        if isinstance(called, nodes.Getattr) and _calendars_in(called.node):
+            raise NotAllowed(
+                f"a calendar is asked is_open or next_open, not {name}: calendars.NAME.is_open(now())", line
+            )
         if name in METHODS:
             raise NotAllowed(f"only calendars are asked `{name}(…)`: calendars.NAME.{name}(now())", line)
         hint = f": use the filter, `| {name}`" if name in filters.NAMES else ""
@@ -244,9 +248,14 @@ def _calendars_of(call: nodes.Call) -> nodes.Name | None:
     """The name `calendars` in `calendars.NAME.is_open(…)` and `calendars[NAME].next_open(…)`; None in other calls."""
     called = call.node
     if isinstance(called, nodes.Getattr) and called.attr in METHODS:
-        calendar = called.node
-        if isinstance(calendar, (nodes.Getattr, nodes.Getitem)) and isinstance(calendar.node, nodes.Name):
-            return calendar.node if calendar.node.name == _CALENDARS else None
+        return _calendars_in(called.node)
+    return None
+
+
+def _calendars_in(node: nodes.Node) -> nodes.Name | None:
+    """The name `calendars` in `calendars.NAME` and `calendars[NAME]`; None for anything else."""
+    if isinstance(node, (nodes.Getattr, nodes.Getitem)) and isinstance(node.node, nodes.Name):
+        return node.node if node.node.name == _CALENDARS else None
     return None
 
 

@@ -17,7 +17,6 @@ from sinchflow.language.files import Stamp, read_file, shown_name, stamp_of
 from sinchflow.language.lists import MAX_BYTES, read_days, read_list
 from sinchflow.language.nodes import Document, Mapping, Node
 from sinchflow.language.suggest import nearest
-from sinchflow.language.week import closed_file
 from sinchflow.model.origin import Origin
 from sinchflow.model.project import Project
 

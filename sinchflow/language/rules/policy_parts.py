@@ -51,7 +51,7 @@ def _words(outline: Outline, policy: Mapping) -> Iterator[Diagnostic]:
         for keyword in keywords:
             where = outline.document.origin_of(keyword)
             folded = whole(keyword.text)
-            if not keyword.text.strip():
+            if keyword.text.isspace():
                 yield finding(where, RULE.id, "this keyword is empty", "write the word that people send, such as STOP")
             elif is_list and keyword.text == "default":
                 hint = "`default` stands alone; beside words of your own, write those of the defaults that you want"
