@@ -100,6 +100,7 @@ def call_output(outcome: Answered) -> dict[str, Any]:
         "status": outcome.status,
         "headers": outcome.headers,
         "json": outcome.json,
+        "rows": None if outcome.rows is None else list(outcome.rows),
         "text": outcome.text,
         "duration": round(outcome.duration_s, 3),
     }

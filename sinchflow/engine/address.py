@@ -1,7 +1,8 @@
 """Where a step stands in its flow, and which step follows it.
 
 An address is `INDEX`, then any number of `.choose.BRANCH.INDEX`, `.on_error.INDEX`, `.for_each.ITERATION.INDEX` and
-`.parallel.BRANCH.INDEX`; in the flow's own `on_error` it begins with `on_error.`. It is stable for one digest.
+`.parallel.BRANCH.INDEX`; in the flow's own `on_error` it begins with `on_error.`, in
+`throttle.otherwise` with `otherwise.`. It is stable for one digest.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def following(flow: Flow, address: str) -> str | BranchEnd | None:
 def parent(address: str) -> str | None:
     """The step whose block holds this one; None for a step of the flow itself or of its `on_error`."""
     parts = address.split(".")
-    if len(parts) == 1 or parts[-2] == "on_error":
+    if len(parts) == 1 or parts[-2] in ("on_error", "otherwise"):
         return ".".join(parts[:-2]) or None
     return ".".join(parts[:-3])
 
@@ -78,6 +79,8 @@ def _place(flow: Flow, address: str) -> tuple[tuple[Step, ...], int]:
     first = next(parts)
     if first == "on_error":
         siblings, first = flow.on_error, next(parts)
+    elif first == "otherwise" and flow.throttle is not None:
+        siblings, first = flow.throttle.otherwise, next(parts)
     index = int(first)
     for block in parts:
         step = siblings[index]

@@ -10,6 +10,11 @@ def timeout_command(run_id: int) -> str:
     return f"{run_id}:timeout:0"
 
 
+def release_command(run_id: int) -> str:
+    """The id at whose `Woken` a run that is held begins its first step."""
+    return f"{run_id}:release:0"
+
+
 def waits_for(run: Run, cursor: Cursor, outcome: Outcome) -> bool:
     """Whether the outcome is one that the cursor still waits for."""
     if cursor.tally is not None and isinstance(outcome, Sent | Skipped | Failed):

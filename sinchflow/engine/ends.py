@@ -12,8 +12,8 @@ from sinchflow.engine.inputs import settle_inputs
 from sinchflow.engine.numbers import to_e164
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Sleep
-from sinchflow.model.flow import Flow
-from sinchflow.model.run import Facts, Problem
+from sinchflow.model.flow import Concurrency, Flow
+from sinchflow.model.run import Cursor, Facts, Problem
 
 #: Runs of flows that begin one another.
 MOST_DEPTH = 10
@@ -58,10 +58,26 @@ def contact_of(flow: Flow, scope: Mapping[str, Any], facts: Facts, templates: Te
     return number
 
 
+def hold(draft: Draft, concurrency: Concurrency, templates: Templates) -> None:
+    """Halt at the first step, with the key under which runs of the flow count as the same."""
+    key = draft.contact or ""
+    if concurrency.key is not None:
+        try:
+            key = templates.text(concurrency.key, draft.scope("0"))
+        except ExpressionError as error:
+            draft.end("failed", f"concurrency: {error.message}")
+            return
+    draft.run = replace(draft.run, key=key)
+    draft.wait(Cursor(address="0", is_pause=True))
+
+
 def complete(draft: Draft, templates: Templates) -> None:
     """The end of the flow, or of its `on_error`."""
     if draft.handled is not None:
         draft.end("failed", reason_of(draft.handled))
+        return
+    if draft.run.is_otherwise:
+        draft.end("completed")
         return
     try:
         scope = draft.scope("0")

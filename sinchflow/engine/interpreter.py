@@ -24,12 +24,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from sinchflow.engine.address import step_at
-from sinchflow.engine.cursors import timeout_command, waits_for
+from sinchflow.engine.cursors import release_command, timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
-from sinchflow.engine.ends import begin
+from sinchflow.engine.ends import begin, hold
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Failed, Outcome
+from sinchflow.model.command import Failed, Outcome, Woken
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, Step
 from sinchflow.model.run import Facts, Run, Transition
@@ -52,11 +52,14 @@ def start(
     contact: str | None = None,
     depth: int = 0,
     parent_command: str | None = None,
+    is_otherwise: bool = False,
 ) -> Transition:
     """A new run of `flow` for `event`, walked to its first commands or its end.
 
-    inputs: as a person or another flow gave them; None: to be taken from the event. contact: of the run that began this
-    one. depth: of runs above this one. parent_command: the command that waits for this run.
+    A run of a flow with `concurrency` is held at its first step, with its `key`: the caller decides when to `release`
+    it. inputs: as a person or another flow gave them; None: to be taken from the event. contact: of the run that began
+    this one. depth: of runs above this one. parent_command: the command that waits for this run. is_otherwise: take the
+    steps of `throttle.otherwise`.
     """
     run = Run(
         id=run_id,
@@ -70,11 +73,20 @@ def start(
         match=match,
         depth=depth,
         parent=parent_command,
+        is_otherwise=is_otherwise,
     )
     draft = Draft(flow, run, event, facts, now, _nothing_kept)
     if begin(draft, templates, inputs):
-        Walk(draft, templates).walk_from("0" if flow.steps else None)
+        if flow.concurrency is not None and not is_otherwise:
+            hold(draft, flow.concurrency, templates)
+        else:
+            Walk(draft, templates).walk_from("otherwise.0" if is_otherwise else "0")
     return draft.transition()
+
+
+def release(run: Run) -> Woken:
+    """The outcome with which a run that is held begins its first step."""
+    return Woken(command=release_command(run.id))
 
 
 def advance(
@@ -97,7 +109,10 @@ def advance(
     if outcome.command == timeout_command(run.id):
         walk.run_out()
         return walk.transition()
-    cursor = next((each for each in run.cursors if waits_for(run, each, outcome)), None)
+    if outcome.command == release_command(run.id):
+        cursor = next((each for each in run.cursors if each.is_pause and not each.commands), None)
+    else:
+        cursor = next((each for each in run.cursors if waits_for(run, each, outcome)), None)
     if cursor is None:
         return Transition(run=run)
     walk.take_outcome(cursor, outcome)

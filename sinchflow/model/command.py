@@ -41,7 +41,7 @@ class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaul
     expect: tuple[str, ...] = ("2xx",)
     follow_redirects: bool = False
     max_bytes: int = 1_048_576
-    parse: Literal["auto", "json", "text"] = "auto"
+    parse: Literal["auto", "json", "csv", "text"] = "auto"
     timeout: timedelta = timedelta(seconds=30)  #: of one attempt, from the first byte sent to the last received
     retry: Retry | None = None
 
@@ -150,6 +150,7 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True, tag="answered", omit_d
     headers: dict[str, str]  #: lower-case names
     text: str
     json: Any = None
+    rows: tuple[dict[str, str], ...] | None = None  #: of a CSV body that was asked for, by column name
     duration_s: float = 0.0
 
 

@@ -206,7 +206,7 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     expect: tuple[str, ...] = ("2xx",)  #: status codes or classes (`2xx`) that mean success
     follow_redirects: bool = False
     max_bytes: int = 1_048_576  #: of the answer's body; more fails the step
-    parse: Literal["auto", "json", "text"] = "auto"  #: auto: by the answer's Content-Type
+    parse: Literal["auto", "json", "csv", "text"] = "auto"  #: auto: by the answer's Content-Type
 
 
 class BasicAuth(msgspec.Struct, frozen=True, kw_only=True):

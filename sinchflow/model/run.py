@@ -59,7 +59,9 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: dict[str, Attempt] = {}  #: by command id, for commands that are being retried
     tally: Tally | None = None
     tries: int = 0
-    is_pause: bool = False  #: the step has not begun: the run only lets others have their turn
+    #: the step has not begun: the run only lets others have their turn; without a command it is held (see `is_held`)
+    is_pause: bool = False
+    runs: dict[str, int] = {}  #: runs that it waits for, by the command that began each
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,6 +113,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     inputs: dict[str, Any] = {}
     depth: int = 0  #: runs of flows that began one another, above this one
     parent: str | None = None  #: the command of another run that waits for this one
+    key: str | None = None  #: what `concurrency` counts it under; None: the flow has none
+    is_otherwise: bool = False  #: it takes the steps of `throttle.otherwise`
     handled: Problem | None = None  #: why the flow's own `on_error` has its turn: the run ends as failed after it
     message_ids: tuple[str, ...] = ()  #: of the last messages sent, for answers that name one
     outputs_given: dict[str, Any] = {}  #: the flow's `outputs`, once the run has completed
@@ -125,6 +129,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_final(self) -> bool:
         """Whether nothing will happen any more."""
         return self.status != "running"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its first step waits until `concurrency` lets it go."""
+        return any(cursor.is_pause and not cursor.commands for cursor in self.cursors)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sinchflow.model.command import Answered, CallUrl, Failed, Told
 from sinchflow.model.event import clean_data, clean_text
 from sinchflow.runtime.attempted import Attempted
+from sinchflow.runtime.csv_rows import read_rows
 from sinchflow.runtime.outbound import OutboundClient, OutboundRefused
 from sinchflow.runtime.secrets import Secrets, show_references
 
@@ -161,7 +162,13 @@ def _text(response: httpx.Response, body: bytes) -> str:
 
 def _answered(command: CallUrl, target: str, response: httpx.Response, text: str, duration_s: float) -> Attempted:
     parsed = None
-    if command.parse != "text":
+    rows: tuple[dict[str, str], ...] | None = None
+    if command.parse == "csv":
+        try:
+            rows, text = read_rows(text), ""  # the run keeps them once
+        except ValueError as error:
+            return _failed(command, "parse", f"{target}: the answer is not CSV: {error}", response.status_code)
+    elif command.parse != "text":
         is_json = command.parse == "json" or "json" in response.headers.get("content-type", "")
         try:
             parsed = clean_data(msgspec.json.decode(text)) if is_json and (text or command.parse == "json") else None
@@ -170,8 +177,9 @@ def _answered(command: CallUrl, target: str, response: httpx.Response, text: str
                 return _failed(command, "parse", f"{target}: the answer is not JSON: {error}", response.status_code)
     headers = {name.lower(): clean_text(value) for name, value in response.headers.items()}
     outcome = Answered(
-        command=command.id, status=response.status_code, headers=headers, text=text, json=parsed, duration_s=duration_s
-    )
+        command=command.id, status=response.status_code, headers=headers, text=text, json=parsed, rows=rows,
+        duration_s=duration_s,
+    )  # fmt: skip
     return Attempted(outcome=outcome)
 
 
