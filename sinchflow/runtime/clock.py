@@ -9,6 +9,8 @@ from typing import Protocol
 
 #: A wall clock can be set while we sleep; looking at it this often bounds how late a timer can be.
 _LONGEST_SLEEP_S = 20.0
+#: Less is the clock being kept right, which no timer minds.
+_SET_BACK = timedelta(seconds=2)
 
 
 class Clock(Protocol):
@@ -31,6 +33,9 @@ class SystemClock:
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
+        self._latest = self.now()
+        #: called when the wall clock is found to have been set back
+        self.on_set_back: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
         """See `Clock.now`."""
@@ -52,7 +57,11 @@ class SystemClock:
 
     def _wake(self) -> None:
         self._timer = None
-        now = self.now()
+        now, latest = self.now(), self._latest
+        self._latest = now
+        if now < latest - _SET_BACK:
+            for tell in self.on_set_back:
+                tell()
         while self._due and self._due[0][0] <= now:
             _, _, call = heapq.heappop(self._due)
             self._loop.call_soon(call)

@@ -37,6 +37,7 @@ from sinchflow.runtime.flow_calls import FlowCalls
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.reload import Loader, Reloader
+from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.servers import listen, open_server
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.timers import Timers
@@ -163,6 +164,10 @@ class Daemon:
         )  # fmt: skip
         undo.push_async_callback(self._timers.stop)
         self._timers.set(catalog, is_start=True)
+        self._schedules = Schedules(journal=journal, commits=commits, clock=clock, stats=stats, take=worker.take)
+        undo.callback(self._schedules.stop)
+        clock.on_set_back.append(self._schedules.plan_anew)
+        self._schedules.start(catalog)
         self._announce(undo)
         self._is_ready = True
         loop.run_in_executor(None, self._dialler.warm_up)
@@ -187,6 +192,7 @@ class Daemon:
         self._dialler.allow(catalog.project.outbound_allow)
         self._accounts.connect(catalog.connections, anew=True)
         self._timers.set(catalog)
+        self._schedules.set(catalog)
 
     def _gauges(self) -> Gauges:
         return {

@@ -125,7 +125,7 @@ def examine(
             sound[name] = wanted
         except (ActionError, ExpressionError) as error:
             words = getattr(error, "message", str(error))
-            problems.append(words if f'"{name}"' in words else f'input "{name}": {words}')
+            problems.append(words if words.startswith("input ") else f'input "{name}": {words}')
     if not problems:
         scope["inputs"] = settle_inputs(flow, None, scope, facts, templates)
         try:
