@@ -4,7 +4,9 @@ Counts in memory, rebuilt from the journal at start; the verdicts are `policy`'s
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sinchflow.journal.journal import Snapshot
 from sinchflow.model.command import SendMessage
@@ -24,7 +26,9 @@ _DAY = timedelta(days=1)
 class Allowances:
     """Asking is using: what is let through, or put off, is counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, lists: Callable[[], Mapping[str, Any]]) -> None:
+        """lists: the live ones, as `Facts.lists`; `policy.staff` may name one."""
+        self._lists = lists
         self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
         self._messages: RecentCounts[str] = RecentCounts()
         self._by_flow: RecentCounts[str] = RecentCounts()
@@ -67,7 +71,7 @@ class Allowances:
             now=now,
             country=country_of(command.to) if policy.allowed_countries else None,
             timezone=zone_name(None, project.timezone),
-            is_staff=command.to in policy.staff,
+            is_staff=self._is_staff(policy, command.to),
             is_urgent=command.is_urgent,
             last_inbound_at=self._last_inbound(command.to, now),
             sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
@@ -93,7 +97,7 @@ class Allowances:
             now=now,
             country=country_of(command.to) if project.policy.allowed_countries else None,
             timezone=zone_name(None, project.timezone),
-            is_staff=command.to in project.policy.staff,
+            is_staff=self._is_staff(project.policy, command.to),
             is_urgent=command.is_urgent,
             last_inbound_at=self._last_inbound(command.to, now),
         )
@@ -102,6 +106,11 @@ class Allowances:
     def forget_run(self, run_id: int) -> None:
         """The run has ended."""
         self._by_run.pop(run_id, None)
+
+    def _is_staff(self, policy: Policy, number: str) -> bool:
+        return number in policy.staff or (
+            policy.staff_list is not None and number in self._lists().get(policy.staff_list, ())
+        )
 
     def _last_inbound(self, contact: str, now: datetime) -> datetime | None:
         """A time within the grace where there was one; the gate asks for no more."""

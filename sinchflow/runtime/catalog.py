@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine.routing import Router
 from sinchflow.errors import CannotStart
+from sinchflow.expression.calendars import OpenHours
 from sinchflow.expression.template import Templates
 from sinchflow.journal.journal import FlowSource
 from sinchflow.language.build import flow_from_source
@@ -84,11 +85,17 @@ class Catalog:
         self.flow_hooks = FlowHooks(checked.flows, settings.secret)
         self.facts = Facts(
             timezone=checked.project.timezone,
+            language=checked.project.language,
             country=checked.project.country,
             source_numbers={
                 name: each.source_number for name, each in self.connections.items() if each.source_number is not None
             },
             env=settings.env,
+            lists=checked.lists,
+            calendars={
+                name: OpenHours(calendar, checked.project.timezone, checked.closed.get(name, frozenset()))
+                for name, calendar in checked.project.calendars.items()
+            },
         )
         self._by_digest = {flow.digest: flow for flow in checked.flows}
         self._sources = checked.sources

@@ -5,7 +5,8 @@ go is handed to its account's outbox once its intent is on disk.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -28,7 +29,7 @@ class Intents:
 
     def __init__(
         self, *, journal: Journal, commits: Commits, clock: Clock, stats: Stats, project: Callable[[], Project],
-        settle: Callable[[list[Settled]], None],
+        settle: Callable[[list[Settled]], None], lists: Callable[[], Mapping[str, Any]],
     ) -> None:  # fmt: skip
         self._journal = journal
         self._commits = commits
@@ -38,7 +39,7 @@ class Intents:
         self._settle = settle
         self._accounts: Accounts | None = None
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
-        self.allowances = Allowances()
+        self.allowances = Allowances(lists)
 
     def connect(self, accounts: Accounts) -> None:
         """Where messages go from now on."""

@@ -95,7 +95,7 @@ class Runs:
         )  # fmt: skip
         self._intents = Intents(
             journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: catalog().project,
-            settle=self.settle,
+            settle=self.settle, lists=lambda: catalog().facts.lists,
         )  # fmt: skip
         self.allowances = self._intents.allowances
         self.waits = Waits()
