@@ -1,6 +1,8 @@
 """`sinchflow start`: a manual run in a daemon that runs."""
 
 import json
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +12,23 @@ from sinchflow.cli.invocation import data_folder_of
 from sinchflow.errors import CannotStart, UsageError
 
 
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 def start(
     context: typer.Context,
     flow: Annotated[str, typer.Argument(metavar="FLOW", help="The flow's name; it must have the trigger `manual`.")],
     inputs: Annotated[
         list[str] | None, typer.Option("--input", metavar="NAME=VALUE", help="One of the flow's inputs; repeatable.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: count what would be sent to whom.")
+    ] = False,
+    output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
     ] = None,
@@ -25,12 +38,16 @@ def start(
     The flow needs the trigger `manual` (`on: manual`). The run is stored before this command returns; what its steps
     do is seen in the daemon's log and in `sinchflow sends list`.
 
+    With --dry-run nothing is started or sent. The flow is played in the daemon's memory up to where only the world
+    knows how it goes on (a call's answer, a reply, a delay), and messages, parts, opt-outs and bad numbers are counted.
+
     A value that begins with [ or { is read as JSON, for inputs that are lists or mappings.
 
     \b
     Examples:
       sinchflow start weekly-reminder
       sinchflow start outage --input region=north --input 'numbers=["+61491570156"]'
+      sinchflow start outage --input region=north --dry-run
     """
     from urllib.parse import quote
 
@@ -44,10 +61,43 @@ def start(
     if daemon is None:
         raise missing
     try:
-        answer = admin.ask(daemon, "POST", f"/api/flows/{quote(flow, safe='')}/start", {"inputs": given})
+        what = "dry-run" if dry_run else "start"
+        answer = admin.ask(daemon, "POST", f"/api/flows/{quote(flow, safe='')}/{what}", {"inputs": given})
     except ConnectionError as error:
         raise missing from error
-    print(f"started {flow} (run {answer['run']})")
+    if output is Format.JSON:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    elif dry_run:
+        print("\n".join(_report(answer)))
+    else:
+        print(f"started {flow} (run {answer['run']})")
+
+
+def _report(found: dict[str, Any]) -> Iterator[str]:
+    """What a dry run found, for people."""
+    yield (
+        f"{found['flow']} would send {_count(found['messages'], 'message')} ({_count(found['parts'], 'part')}) "
+        f"to {_count(found['recipients'], 'recipient')}; nothing was sent"
+    )
+    for sample in found["samples"]:
+        yield f"  to {sample['to']} ({_count(sample['parts'], 'part')}): {sample['message']}"
+    if found["deferred"]:
+        yield f"of these would wait: {found['deferred']}"
+    for reason, count in found["skipped"].items():
+        yield f"would not be sent: {count}: {reason}"
+    for name, title in (("opted_out", "opted out"), ("bad_numbers", "no phone numbers")):
+        if found[name]:
+            yield f"{title}: {', '.join(found[name])}"
+    for failure, count in found["failures"].items():
+        yield f"would fail{'' if count == 1 else f' {count} times'}: {failure}"
+    for stop, count in found["stops"].items():
+        yield f"not counted is what comes after{'' if count == 1 else f' ({count} times)'}: {stop}"
+    if found["status"] == "failed":
+        yield f"the run would fail: {found['reason']}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _values(written: list[str]) -> dict[str, Any]:

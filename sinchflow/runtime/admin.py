@@ -19,7 +19,7 @@ from sinchflow.engine.inputs import fault_of
 from sinchflow.errors import SinchflowError
 from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
-from sinchflow.model.flow import Manual
+from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
 from sinchflow.runtime.metrics import Metrics
 from sinchflow.runtime.stats import Stats
@@ -62,6 +62,7 @@ class Admin:
                 Route("/ready", self._ready),
                 Route("/metrics", self._show_metrics),
                 Route("/api/flows/{name:path}/start", self._guarded(self._start), methods=["POST"]),
+                Route("/api/flows/{name:path}/dry-run", self._guarded(self._dry_run), methods=["POST"]),
                 Route("/api/sends", self._guarded(self._sends)),
                 Route("/api/reload", self._guarded(self._reload_now), methods=["POST"]),
                 *routes,
@@ -92,6 +93,27 @@ class Admin:
         return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _start(self, request: Request) -> Response:
+        asked = await self._asked(request)
+        if isinstance(asked, Response):
+            return asked
+        answer: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
+
+        def started(result: int | Exception) -> None:
+            if not answer.cancelled():
+                answer.set_result(result)
+
+        self._worker.start(*asked, started)
+        result = await answer
+        if isinstance(result, Exception):
+            return _error(409 if isinstance(result, SinchflowError) else 503, str(result))
+        return _json(202, {"run": result})
+
+    async def _dry_run(self, request: Request) -> Response:
+        asked = await self._asked(request)
+        return asked if isinstance(asked, Response) else _json(200, await self._worker.dry_run(*asked))
+
+    async def _asked(self, request: Request) -> tuple[Flow, dict[str, Any]] | Response:
+        """The flow to be started and its inputs, or why it cannot be."""
         name = request.path_params["name"]
         flow = self._worker.catalog.flows.get(name)
         if flow is None:
@@ -106,17 +128,7 @@ class Admin:
             return _error(400, inputs)
         if fault := fault_of(flow, inputs, self._worker.catalog.facts):
             return _error(400, fault)
-        answer: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
-
-        def started(result: int | Exception) -> None:
-            if not answer.cancelled():
-                answer.set_result(result)
-
-        self._worker.start(flow, inputs, started)
-        result = await answer
-        if isinstance(result, Exception):
-            return _error(409 if isinstance(result, SinchflowError) else 503, str(result))
-        return _json(202, {"run": result})
+        return flow, inputs
 
     async def _sends(self, request: Request) -> Response:
         states = request.query_params.getlist("state")

@@ -44,13 +44,13 @@ from sinchflow.model.command import (
 )
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow
-from sinchflow.model.run import Transition
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.backlog import Backlog
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.dry_run import DryRun, Report
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.runs import Runs
@@ -74,7 +74,7 @@ class Worker:
         catalog: Catalog,
         dialler: Dialler,
     ) -> None:
-        self.catalog = catalog
+        self._catalog = catalog
         self._journal = journal
         self._commits = commits
         self._clock = clock
@@ -95,6 +95,16 @@ class Worker:
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
         self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
+
+    @property
+    def catalog(self) -> Catalog:
+        """The flows and settings that are live."""
+        return self._catalog
+
+    @catalog.setter
+    def catalog(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._runs.cancel_changed()
 
     @property
     def open_runs(self) -> int:
@@ -147,9 +157,18 @@ class Worker:
 
         self.starts.start(event, told)
 
+    async def dry_run(self, flow: Flow, inputs: dict[str, Any]) -> Report:
+        """What a start by hand would send to whom, as far as that can be known."""
+        suppressed = {each.number for each in self._journal.suppressed()}
+        played = DryRun(
+            catalog=self.catalog, facts=self._matching.facts, now=self._clock.now(),
+            is_suppressed=lambda number: number in suppressed or self._journal.pseudonym(number) in suppressed,
+        )  # fmt: skip
+        return await played.play(flow, inputs)
+
     def _begin(self, event: Event) -> Started:
         matches = self._matching.matches(event)
-        return _started(matches, self._start_matches(event, matches))
+        return self._start_matches(event, matches)
 
     def _has_room(self) -> None:
         self._backlog.read_soon()
@@ -206,10 +225,13 @@ class Worker:
         self._runs.called(run_id, replied)
         self._commits.flush_soon()
 
-    def _start_matches(self, event: Event, matches: Sequence[Match]) -> list[int]:
-        """Start the runs of an event; all that follows from it is one unit. Returns their ids."""
+    def _start_matches(self, event: Event, matches: Sequence[Match]) -> Started:
+        """Start the runs of an event; all that follows from it is one unit. What its sender is told."""
         now = self._clock.now()
-        started: list[tuple[Flow, Transition]] = []
+        unit = self._commits.unit
+        unit.routed.append(event.id)
+        started: dict[int, str] = {}
+        refusals: list[str] = []
         for match in matches:
             run_id = self._journal.new_id()
             facts, templates = self._matching.facts(event.contact), self.catalog.templates
@@ -217,20 +239,17 @@ class Worker:
                 match.flow, run_id, event, match.match, facts, now, templates,
                 inputs=event.fields.get("inputs", {}) if event.kind == "manual" else None,
             )  # fmt: skip
-            if self._runs.allowances.admit_run(match.flow, transition.run, now):
-                started.append((match.flow, transition))
+            refusal = self._runs.admit(match.flow, transition, event, now)
+            if refusal is None:
+                started[run_id] = match.flow.name
             else:
-                self._stats.throttled += 1
-        unit = self._commits.unit
-        unit.routed.append(event.id)
-        for flow, transition in started:
-            self._runs.begin(flow, transition, event, now)
+                refusals.append(refusal)
         self._commits.flush_soon()
         for tell in self.on_routed:
-            tell(event, [match.flow.name for match in matches], [flow.name for flow, _ in started])
-        run_ids = [transition.run.id for _, transition in started]
-        unit.answers.extend(kept_answer(event, _started(matches, run_ids)))
-        return run_ids
+            tell(event, [match.flow.name for match in matches], [*started.values()])
+        answer = _started(refusals, [*started])
+        unit.answers.extend(kept_answer(event, answer))
+        return answer
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
@@ -242,11 +261,11 @@ class Worker:
         await self._commits.drain()
 
 
-def _started(matches: Sequence[Match], run_ids: Sequence[int]) -> Started:
+def _started(refusals: Sequence[str], run_ids: Sequence[int]) -> Started:
     """What the sender of an event that is for one flow is told."""
     if run_ids:
         return Started(run=run_ids[0])
-    return Started(reason="throttled" if matches else "its `if` does not hold, or it is gone or switched off by now")
+    return Started(reason=refusals[0] if refusals else "its `if` does not hold, or it is gone or switched off by now")
 
 
 def _without_content(attachment: dict[str, Any]) -> dict[str, Any]:
