@@ -17,7 +17,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.journal.journal import FlowSource
 from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
-from sinchflow.language.files import flow_files
+from sinchflow.language.files import Stamp, flow_files, stamp_of
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.keyring import KEYS_FILE, read_keys
 from sinchflow.runtime.secrets import Secrets
@@ -41,10 +41,12 @@ class Loader:
         self._overrides = overrides
         self._checker = Checker()
         self._seen: tuple[object, ...] = ()
+        self._data: dict[Path, Stamp] = {}
+        self.data_files: frozenset[Path] = frozenset()  #: that the project names, and what they are links to; absolute
 
     def has_news(self) -> bool:
         """Whether a file has changed, come or gone since the last load began."""
-        return _state_of(self._root) != self._seen
+        return _state_of(self._root) != self._seen or any(stamp_of(path) != was for path, was in self._data.items())
 
     def load(self) -> Catalog:
         """The catalog of the files as they are. Raises CannotStart with all findings, or what else is missing."""
@@ -53,7 +55,12 @@ class Loader:
         # A time that a flow names may have gone by since: that must not keep a daemon from starting again.
         now = datetime.now(UTC) if self._seen else None
         self._seen = _state_of(self._root)
+        self._data = {path: stamp_of(path) for path in self._data}
         checked = self._checker.check(self._root, now=now)
+        if checked.data_files or not checked.has_errors:  # a broken project file names none: those of before count on
+            self._data = checked.data_files
+        given = [os.path.abspath(path) for path in self._data]
+        self.data_files = frozenset(map(Path, (*given, *map(os.path.realpath, given))))
         if checked.has_errors:
             raise CannotStart(_findings(checked))
         keys = () if self._overrides is not None else read_keys(self._root)
@@ -62,14 +69,8 @@ class Loader:
 
 def _state_of(root: Path) -> tuple[object, ...]:
     """What tells one state of the project's files from another."""
-    state: list[object] = []
-    for path in (root / "sinchflow.yaml", root / KEYS_FILE, *flow_files(root / "flows")):
-        try:
-            status = os.stat(path) if isinstance(path, Path) else None
-        except OSError:
-            status = None
-        state.append((path, status and (status.st_mtime_ns, status.st_size, status.st_ino)))
-    return tuple(state)
+    paths = (root / "sinchflow.yaml", root / KEYS_FILE, *flow_files(root / "flows"))
+    return tuple((path, stamp_of(path) if isinstance(path, Path) else None) for path in paths)
 
 
 def _findings(checked: Checked) -> str:
@@ -117,13 +118,13 @@ class Reloader:
 
         A watch sees nothing that happened before it began, so the files are compared once each has.
         """
-        flows = self._root / "flows"
-        watching_flows: asyncio.Task[None] | None = None
-        watching_root = asyncio.create_task(self._watch(self._root, recursive=False))
+        watching: dict[Path, asyncio.Task[None]] = {}
         try:
             while True:
-                if (watching_flows is None or watching_flows.done()) and await asyncio.to_thread(flows.is_dir):
-                    watching_flows = asyncio.create_task(self._watch(flows, recursive=True))
+                for folder in await asyncio.to_thread(self._folders):
+                    if folder not in watching or watching[folder].done():
+                        is_flows = folder == self._root / "flows"
+                        watching[folder] = asyncio.create_task(self._watch(folder, recursive=is_flows))
                 await asyncio.sleep(0)  # watches begin in their first step
                 if await asyncio.to_thread(self._loader.has_news):
                     await self.reload()  # one save is often several events, of both watches: they are news once
@@ -131,14 +132,32 @@ class Reloader:
                     await self._changed.wait()
                 self._changed.clear()
         finally:
-            for task in (watching_root, watching_flows):
-                if task is not None:
-                    task.cancel()
+            for task in watching.values():
+                task.cancel()
+
+    def _folders(self) -> list[Path]:
+        """What is to be watched: the project's own folders, and those of data files that lie elsewhere.
+
+        Of a folder that is not there yet, the nearest one around it that is.
+        """
+        known = [self._root, self._root / "flows"]
+        seen = {Path(os.path.abspath(self._root))}
+        for file in sorted(self._loader.data_files):
+            folder = next(each for each in file.parents if each.is_dir())
+            if folder not in seen:
+                seen.add(folder)
+                known.append(folder)
+        return [folder for folder in known if folder.is_dir()]
+
+    def _concerns_us(self, change: Change, name: str) -> bool:
+        """The project's files, and data files with the folders on the way to them, which may come and go."""
+        place = Path(os.path.abspath(name))
+        return _is_ours(change, name) or any(place == file or place in file.parents for file in self._loader.data_files)
 
     async def _watch(self, folder: Path, *, recursive: bool) -> None:
         """Note changes in a folder, also while a reload is under way; ends when the folder is gone."""
         changes = awatch(
-            folder, watch_filter=_concerns_us, recursive=recursive, debounce=_SETTLE_MS, step=_SETTLE_MS // 2
+            folder, watch_filter=self._concerns_us, recursive=recursive, debounce=_SETTLE_MS, step=_SETTLE_MS // 2
         )
         try:
             async for _ in changes:
@@ -149,7 +168,7 @@ class Reloader:
             log.error("folder cannot be watched: reload with SIGHUP", folder=str(folder), reason=str(error))
 
 
-def _concerns_us(_change: Change, name: str) -> bool:
+def _is_ours(_change: Change, name: str) -> bool:
     """The project's files, and folders, which come and go without a change event for each file in them."""
     path = Path(name)
     return path.suffix in _SUFFIXES or path.name in {KEYS_FILE, "flows"} or (not path.suffix and "flows" in path.parts)

@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from sinchflow.errors import CannotStart
+from sinchflow.runtime.reload import Loader
+
 CONTACT = "+61491570156"
 GREET = "name: greet\non: {inbound_sms: {keyword: HI}}\nsteps: [{reply: Hello.}]\n"
 BROKEN = GREET.replace("reply", "replay")
@@ -214,3 +217,82 @@ def test_messages_during_reloads_are_all_answered(play, house, eventually):
         assert len({to for to, _ in house.got()}) == 40
 
     play(scenario)
+
+
+VIPS = """\
+name: vips
+on: {inbound_sms: {keyword: HI, from: {list: vip}}}
+steps:
+  - reply: "You are {{ lists.vip[0].name }}."
+"""
+WITH_LIST = {"country": "AU", "lists": "{vip: data/new/vip.csv}"}
+
+
+def list_file(house, *rows: str) -> None:
+    file = house.root / "data/new/vip.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(("number,name", *rows, "")))
+
+
+@pytest.mark.parametrize("where", ["data/new/vip.csv", "vip.csv", "flows/vip.csv", "../outside/vip.csv"])
+def test_edit_of_a_list_swaps_by_itself_wherever_it_lies(play, house, eventually, where):
+    file = house.root / where
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("number,name\n0491 570 156,Joe\n")
+    house.flow(VIPS)
+
+    async def scenario(house):
+        await says(house, eventually, "You are Joe.")
+        file.write_text("number,name\n0491 570 156,Ann\n")
+        await reloaded(house, eventually)
+        await says(house, eventually, "You are Ann.")
+
+    play(scenario, country="AU", lists=f"{{vip: {where}}}")
+
+
+def test_folder_of_a_list_may_come_later(play, house, eventually):
+    house.flow(GREET)
+
+    async def scenario(house):
+        house.flow(VIPS)
+        house.settings(**WITH_LIST)
+        await reloaded(house, eventually, "refused")
+        assert '"data/new/vip.csv" does not exist' in house.daemon.stats.troubles["reload"]
+        await says(house, eventually, "Hello.")
+        list_file(house, "0491 570 156,Joe")
+        await reloaded(house, eventually)
+        await says(house, eventually, "You are Joe.")
+
+    play(scenario)
+
+
+def test_bad_row_keeps_the_old_list_loudly(play, house, eventually):
+    list_file(house, "0491 570 156,Joe")
+    house.flow(VIPS)
+
+    async def scenario(house):
+        list_file(house, "0491 570 156,Ann", "what,Bob")
+        await reloaded(house, eventually, "refused")
+        assert 'data/new/vip.csv:3:1: "what" is no telephone number' in house.daemon.stats.troubles["reload"]
+        await says(house, eventually, "You are Joe.")
+        list_file(house, "0491 570 156,Ann")
+        await reloaded(house, eventually)
+        await says(house, eventually, "You are Ann.")
+
+    play(scenario, **WITH_LIST)
+
+
+def test_change_of_a_list_is_news_once_also_while_the_settings_are_broken(house):
+    list_file(house, "0491 570 156,Joe")
+    house.settings(**WITH_LIST)
+    loader = Loader(house.root, lambda _: None)
+    loader.load()
+    list_file(house, "0491 570 156,Ann")
+    assert loader.has_news()
+    house.settings(limits="5", **WITH_LIST)
+    list_file(house, "0491 570 156,Anna")
+    with pytest.raises(CannotStart, match="limits"):
+        loader.load()
+    assert not loader.has_news()
+    list_file(house, "0491 570 156,Joanna")
+    assert loader.has_news()
