@@ -23,6 +23,7 @@ from sinchflow.language.rules import RULES
 from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.rules.unknown_flow import Callable, Reference, callable_of, flow_references, unknown_flows
+from sinchflow.language.rules.webhook_path import Address, addresses_of, webhook_paths
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
 from sinchflow.language.walk import outline_flow, outline_project
@@ -72,6 +73,7 @@ class _Result(msgspec.Struct, frozen=True):
     named: Named | None = None
     references: tuple[Reference, ...] = ()
     takes: Callable | None = None
+    addresses: tuple[Address, ...] = ()
 
 
 #: Document by file, digest and line, and the settings that it was judged by.
@@ -117,6 +119,7 @@ class _Check:
         self._now = now
         self._settings = Settings()
         self._takes: dict[str, Callable | None] = {}  #: what flows in files that are not to be reported take
+        self._addresses: list[Address] = []  #: at which they can be called
         self._has_all_names = True  #: False when the name of some flow could not be read
         self._document: Document | None = None  #: the project file's
         self._data_names: set[str] = set()  #: of data files that are to be reported
@@ -140,6 +143,8 @@ class _Check:
         self._known.update(self._seen)
         own = sorted((result.named for result in self._seen.values() if result.named), key=lambda each: each.place)
         self._findings += duplicate_flows([*others, *own])
+        addresses = (address for result in self._seen.values() for address in result.addresses)
+        self._findings += webhook_paths([*self._addresses, *addresses])
         if self._has_all_names:
             flows = self._takes | {each.named.name: each.takes for each in self._seen.values() if each.named}
             self._findings += unknown_flows(
@@ -180,7 +185,9 @@ class _Check:
                     if isinstance(document.root, Mapping):
                         named = _named(document, document.root)
                         found.append(named)
-                        self._takes[named.name] = callable_of(outline_flow(document, self._tools.inspector))
+                        outline = outline_flow(document, self._tools.inspector)
+                        self._takes[named.name] = callable_of(outline)
+                        self._addresses += addresses_of(outline)
                     else:
                         self._has_all_names = False
         return sorted(found, key=lambda each: each.place)
@@ -283,7 +290,7 @@ class _Check:
         findings += _apply(_FLOW_RULES, outline, msgspec.structs.replace(self._settings, now=self._now))
         flow = None if _has_errors(findings) else build_flow(document)
         named, references = _named(document, document.root), tuple(flow_references(outline))
-        return _Result(tuple(findings), flow, named, references, callable_of(outline))
+        return _Result(tuple(findings), flow, named, references, callable_of(outline), tuple(addresses_of(outline)))
 
 
 def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:
