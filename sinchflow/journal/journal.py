@@ -203,6 +203,10 @@ class Journal(Protocol):
         """What the first call with this event's account, kind and key was answered; None when nothing is known."""
         ...
 
+    def run(self, run_id: int) -> Run | None:
+        """One run, open or ended."""
+        ...
+
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """The newest runs of a person, newest first. Takes milliseconds: for people, not for every event."""
         ...

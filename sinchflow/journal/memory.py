@@ -175,6 +175,10 @@ class MemoryJournal:
         found = self._answers.get(rows.event_key(event))
         return None if found is None else replace(found, event=event)
 
+    def run(self, run_id: int) -> Run | None:
+        """See `Journal.run`."""
+        return self._runs.get(run_id)
+
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""
         return [run for _, run in sorted(self._runs.items(), reverse=True) if run.contact == contact][:limit]

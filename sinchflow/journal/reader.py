@@ -147,6 +147,11 @@ class Reader:
         asked = self._rows('SELECT flow, "trigger", at FROM tick ORDER BY flow, "trigger"')
         return [Tick(flow=flow, trigger=trigger, at=rows.from_ms(at)) for flow, trigger, at in asked]
 
+    def run(self, run_id: int) -> Run | None:
+        """See `Journal.run`."""
+        found = self._rows("SELECT data FROM run WHERE id = ?", run_id)
+        return codec.decode_run(found[0][0]) if found else None
+
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""
         asked = self._rows(

@@ -177,6 +177,10 @@ class SqliteJournal:
         """See `Journal.answer`."""
         return self._reader.answer(event)
 
+    def run(self, run_id: int) -> Run | None:
+        """See `Journal.run`."""
+        return self._reader.run(run_id)
+
     def runs_of(self, contact: str, limit: int) -> Sequence[Run]:
         """See `Journal.runs_of`."""
         return self._reader.runs_of(contact, limit)

@@ -12,7 +12,7 @@ import structlog
 
 from sinchflow.journal.journal import Journal
 from sinchflow.model.project import Limits
-from sinchflow.model.send import Call
+from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection, open_client
@@ -50,6 +50,7 @@ class Accounts:
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
+        wants: Callable[[Send], bool],
         calls: Iterable[Call],
     ) -> None:
         """calls: those that the throttles still count, of all accounts."""
@@ -59,6 +60,7 @@ class Accounts:
         self._stats = stats
         self._loop = loop
         self._settle = settle
+        self._wants = wants
         self._accounts: dict[str, _Account] = {}
         self._past: dict[str, list[datetime]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -119,6 +121,7 @@ class Accounts:
         outbox = Outbox(
             account=name, client=client, window=window, journal=self._journal, commits=self._commits,
             clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
+            wants=self._wants,
         )  # fmt: skip
         line = Line(
             account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,

@@ -3,12 +3,21 @@
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from sinchflow.model.command import Outcome
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Run
 from sinchflow.model.send import Send
 from sinchflow.runtime.lanes import Lanes
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """In the place of an outcome: the run is to end."""
+
+    reason: str
+    command: str = ""
 
 
 class Active:
@@ -20,7 +29,7 @@ class Active:
         self.run = run
         self.flow = flow
         self.event = event
-        self.inbox: deque[tuple[Outcome, Send | None]] = deque()
+        self.inbox: deque[tuple[Outcome | Cancelled, Send | None]] = deque()
         self.is_storing = False
         self.is_at_work = False
         self.moving: set[str] = set()

@@ -57,6 +57,16 @@ class Allowances:
         self._starts.note(key, now)
         return True
 
+    def admit_otherwise(self, flow: Flow, run: Run, now: datetime) -> bool:
+        """Whether a match that is throttled gets the steps of `otherwise`: once per contact within the time."""
+        if flow.throttle is None or run.contact is None:
+            return False
+        key = (f"{flow.name}\notherwise", run.account, run.contact)
+        if self._starts.within(key, flow.throttle.per, now):
+            return False
+        self._starts.note(key, now)
+        return True
+
     def heard_from(self, policy: Policy, contact: str, now: datetime) -> None:
         """The person has texted us: for a while an answer may come at any hour."""
         if policy.quiet_hours is not None:

@@ -20,16 +20,17 @@ from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.outbox import Outbox, Settled, withdrawn
 from sinchflow.runtime.stats import Stats
 
 
 class Intents:
-    """See the module's text. settle: told about a deferred message that is refused in the end."""
+    """See the module's text. settle: told about a deferred message that is refused in the end. wants: whether its run
+    does, still."""
 
     def __init__(
         self, *, journal: Journal, commits: Commits, clock: Clock, stats: Stats, project: Callable[[], Project],
-        settle: Callable[[list[Settled]], None], lists: Callable[[], Mapping[str, Any]],
+        settle: Callable[[list[Settled]], None], wants: Callable[[Send], bool], lists: Callable[[], Mapping[str, Any]],
     ) -> None:  # fmt: skip
         self._journal = journal
         self._commits = commits
@@ -37,6 +38,7 @@ class Intents:
         self._stats = stats
         self._project = project
         self._settle = settle
+        self._wants = wants
         self._accounts: Accounts | None = None
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self.allowances = Allowances(lists)
@@ -88,6 +90,9 @@ class Intents:
     def _ask_again(self, send: Send) -> None:
         """The time that policy chose has come."""
         now = self._clock.now()
+        if not self._wants(send):
+            self._settle([withdrawn(send)])
+            return
         verdict = self.allowances.ask_again(self._project(), send.command, now)
         match verdict:
             case Allowed():

@@ -64,7 +64,9 @@ class Outbox:
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
+        wants: Callable[[Send], bool],
     ) -> None:
+        """settle: told what became of sends. wants: whether the run of a send still waits for it to leave."""
         self._account = account
         self._client = client
         self._window = window
@@ -74,6 +76,7 @@ class Outbox:
         self._stats = stats
         self._loop = loop
         self._settle = settle
+        self._wants = wants
         self._queues: dict[str, list[Send]] = {}  # by recipient, oldest first
         self._ready: deque[str] = deque()  # recipients with something queued and nothing in a call
         self._busy: set[str] = set()  # recipients with a message in a call
@@ -196,7 +199,9 @@ class Outbox:
             if opens_at > now:
                 self._wake_at(opens_at)
                 return
-            self._begin(self._parts.popleft() if self._parts else self._take(), now)
+            batch = self._parts.popleft() if self._parts else self._take()
+            if batch:
+                self._begin(batch, now)
 
     def _wake_at(self, when: datetime) -> None:
         if self._wakes_at is None or when < self._wakes_at:
@@ -214,10 +219,16 @@ class Outbox:
         for _ in range(size):
             recipient = self._ready.popleft()
             queue = self._queues[recipient]
-            batch.append(queue.pop(0))
+            send = queue.pop(0)
             if not queue:
                 del self._queues[recipient]
-            self._busy.add(recipient)
+            if self._wants(send):
+                batch.append(send)
+                self._busy.add(recipient)
+                continue
+            if queue:
+                self._ready.append(recipient)
+            self._settle([withdrawn(send)])
         return batch
 
     def _begin(self, batch: list[Send], now: datetime, *, is_new: bool = False) -> None:
@@ -406,6 +417,11 @@ def _expired(send: Send) -> Settled:
     reason = "it could not leave within the step's timeout"
     failed = Failed(command=send.command.id, kind="timeout", message=reason, to=send.command.to)
     return replace(send, state="expired", reason=reason), failed
+
+
+def withdrawn(send: Send) -> Settled:
+    """A message that nobody wants any more: its run was cancelled, or has given up that branch."""
+    return replace(send, state="skipped", due=None, reason="withdrawn: its run went on without it"), None
 
 
 def _refused(send: Send, words: str, status: int | None) -> Settled:

@@ -27,35 +27,33 @@ from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
     Attempt,
-    AwaitReceipt,
     AwaitReply,
     CallUrl,
     Command,
-    Failed,
-    LogLine,
     Outcome,
-    RunEnded,
     SendMessage,
     Sleep,
     StartRun,
-    Woken,
 )
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.run import Cursor, Run, Transition
 from sinchflow.model.send import Send
 from sinchflow.runtime.accounts import Accounts
-from sinchflow.runtime.active import Active, Pace
+from sinchflow.runtime.active import Active, Cancelled, Pace
+from sinchflow.runtime.admission import Admission
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.commands import Commands
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.families import Families
 from sinchflow.runtime.intents import Intents
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
-from sinchflow.runtime.outbox import Settled
+from sinchflow.runtime.outbox import Settled, withdrawn
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
@@ -95,12 +93,21 @@ class Runs:
         )  # fmt: skip
         self._intents = Intents(
             journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: catalog().project,
-            settle=self.settle, lists=lambda: catalog().facts.lists,
+            settle=self.settle, wants=self.wants, lists=lambda: catalog().facts.lists,
         )  # fmt: skip
         self.allowances = self._intents.allowances
         self.waits = Waits()
+        self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
         self._active: dict[int, Active] = {}
-        self._parents: dict[str, int] = {}  # runs that wait for another one, by the command that began it
+        self._admission = Admission(
+            journal=journal, allowances=self.allowances, stats=stats, facts=matching.facts,
+            templates=lambda: catalog().templates, begin=self.begin, cancel=self.cancel,
+        )  # fmt: skip
+        self.admit = self._admission.admit
+        self._families = Families(
+            journal=journal, catalog=catalog, matching=matching, admit=self.admit, tell=self.called
+        )
+        self._ends_on_change: set[int] = set()  # runs whose flow says `on_change: cancel`
         self._stored_sources: set[str] = set()
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
@@ -135,22 +142,23 @@ class Runs:
             if flow is None:  # cannot happen with a journal of ours: a run's document is stored with it
                 log.error("run cannot go on: its flow's document is not in the journal", run=run.id, flow=run.flow)
                 continue
-            active = self._active[run.id] = Active(run, flow, None)
-            if run.parent is not None:
-                self._parents.setdefault(run.parent, 0)
+            self._enter(Active(run, flow, None))
+            self._admission.open_runs.note(run)
         for run in snapshot.runs:
             if run.id not in self._active:
                 continue
             active = self._active[run.id]
             if active.flow.timeout is not None:
                 sleep = Sleep(id=timeout_command(run.id), until=run.started_at + active.flow.timeout)
-                self._perform(active, sleep)
+                self._commands.perform(run, sleep)
             for cursor in run.cursors:
                 self._resume_cursor(active, cursor)
             for send in sends.get(run.id, ()):
-                if _is_awaited(run, send.command.id):
-                    self._resume_send(active, send)
+                self._resume_send(active, send)
             self._pace.update(active)
+        for run_id in self._admission.open_runs.to_release():
+            self.called(run_id, interpreter.release(self._active[run_id].run))
+        self.cancel_changed()
 
     def _resume_cursor(self, active: Active, cursor: Cursor) -> None:
         done = {outcome.command for outcome in cursor.outcomes}
@@ -163,13 +171,15 @@ class Runs:
                     active.moving.add(command.id)
                 self._calls.resume(active.run.id, command, attempt)
             elif isinstance(command, StartRun):
-                self._parents[command.id] = active.run.id
                 active.moving.add(command.id)
+                self._families.resume(active.run, command, cursor.runs.get(command.id))
             else:
-                self._perform(active, command)
+                self._commands.perform(active.run, command)
 
     def _resume_send(self, active: Active, send: Send) -> None:
-        if send.call is None:
+        if send.call is None and not self.wants(send):
+            self.settle([withdrawn(send)])
+        elif send.call is None:
             if send.state != "deferred":
                 active.moving.add(send.command.id)
             self._intents.resume(send)
@@ -187,28 +197,40 @@ class Runs:
         if flow.digest not in self._stored_sources:
             self._stored_sources.add(flow.digest)
             self._commits.unit.sources.append(self._catalog().source(flow))
-        active = self._active[transition.run.id] = Active(transition.run, flow, event)
+        active = self._enter(Active(transition.run, flow, event))
         self._go_on(active, transition, now)
 
-    def _begin_other(self, parent: Active, run: Run, command: StartRun, now: datetime) -> Outcome | None:
-        """Begin the flow that a run asks for, in the same unit; the outcome, unless the run waits for its end."""
-        catalog = self._catalog()
-        flow = catalog.flows.get(command.flow)
-        if flow is None or not flow.enabled:
-            words = f'there is no flow "{command.flow}" (any more)' if flow is None else f'flow "{flow.name}" is off'
-            return Failed(command=command.id, kind="flow", message=words)
-        event = self._event_of(parent)
-        facts = self._matching.facts(command.contact)
-        transition = interpreter.start(
-            flow, self._journal.new_id(), replace(event, contact=None), {}, facts, now, catalog.templates,
-            inputs=command.inputs, contact=command.contact, depth=run.depth + 1,
-            parent_command=command.id if command.wait else None,
-        )  # fmt: skip
-        if command.wait:
-            self._parents[command.id] = run.id
-            parent.moving.add(command.id)
-        self.begin(flow, transition, event, now)
-        return None if command.wait else RunEnded(command=command.id, run=transition.run.id)
+    def _enter(self, active: Active) -> Active:
+        self._active[active.run.id] = active
+        if active.flow.on_change == "cancel":
+            self._ends_on_change.add(active.run.id)
+        return active
+
+    # --- ending from outside --------------------------------------------------------------------------------------
+
+    def cancel(self, run_id: int, reason: str) -> bool:
+        """End the run; what it asked for and has not left yet comes to nothing. False when it is not open."""
+        active = self._active.get(run_id)
+        if active is None or active.run.is_final:
+            return False
+        active.inbox.append((Cancelled(reason), None))
+        if not active.is_storing:
+            self._drain(active)
+        return True
+
+    def cancel_changed(self) -> None:
+        """End the runs that shall not outlive a change of their document."""
+        flows = self._catalog().flows
+        for run_id in sorted(self._ends_on_change):
+            run = self._active[run_id].run
+            flow = flows.get(run.flow)
+            if flow is None or flow.digest != run.digest:
+                self.cancel(run_id, f'flow "{run.flow}" {"is gone" if flow is None else "has changed"}')
+
+    def wants(self, send: Send) -> bool:
+        """Whether the message's run still waits for it to leave."""
+        active = self._active.get(send.run)
+        return active is not None and _is_awaited(active.run, send.command.id)
 
     # --- outcomes -------------------------------------------------------------------------------------------------
 
@@ -216,7 +238,7 @@ class Runs:
         """Store what became of sends, and let their runs go on."""
         unit = self._commits.unit
         for send, outcome in settled:
-            if outcome is not None or send.state == "held":
+            if outcome is not None or send.state in ("held", "skipped"):
                 self._stats.sends[send.state] += 1
             active = self._active.get(send.run)
             if active is None or outcome is None:
@@ -265,9 +287,11 @@ class Runs:
         self._go_on(active, Transition(run=run, commands=tuple(commands), kept=kept), now)
         self._commits.flush_soon()
 
-    def _advance(self, active: Active, run: Run, outcome: Outcome, now: datetime) -> Transition | None:
+    def _advance(self, active: Active, run: Run, outcome: Outcome | Cancelled, now: datetime) -> Transition | None:
         """The engine's answer, or None after an error of ours: the run stays where it was, all others go on."""
         try:
+            if isinstance(outcome, Cancelled):
+                return interpreter.cancel(run, outcome.reason, now)
             event, facts = self._event_of(active), self._matching.facts(run.contact)
             templates = self._catalog().templates
             return interpreter.advance(active.flow, run, event, outcome, facts, now, templates, self._kept(run))
@@ -306,7 +330,12 @@ class Runs:
                 if outcome is None and not (isinstance(intended, Send) and intended.state == "deferred"):
                     active.moving.add(command.id)
             elif isinstance(command, StartRun):
-                outcome = self._begin_other(active, run, command, now)
+                begun = self._families.begin(run, self._event_of(active), command, now)
+                if isinstance(begun, Run):
+                    run = begun
+                    active.moving.add(command.id)
+                else:
+                    outcome = begun
             else:
                 if isinstance(command, CallUrl | AskProvider):
                     active.moving.add(command.id)
@@ -316,7 +345,7 @@ class Runs:
                 run = following.run
                 kept |= following.kept
                 commands.extend(following.commands)
-        self._forget_waits(active.run, run)
+        self._commands.forget_waits(active.run, run)
         active.run = run
         active.is_storing = True
         unit.runs.append(run)
@@ -324,8 +353,17 @@ class Runs:
         unit.thens.append(lambda: self._stored(active, to_do))
         self._pace.update(active)
         if run.is_final and run.parent is not None:
-            self._tell_parent(run)
+            self._families.has_ended(run)
+        if run.key is not None:
+            self._count(run)
         self._commits.flush_soon()
+
+    def _count(self, run: Run) -> None:
+        """Keep `concurrency` in step; the next run with the same key may have its turn now."""
+        if not run.is_final:
+            self._admission.open_runs.note(run)
+        elif (following := self._admission.open_runs.ended(run)) is not None:
+            self.called(following, interpreter.release(self._active[following].run))
 
     def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
         """The run's state is on disk: perform what it asked for."""
@@ -334,7 +372,7 @@ class Runs:
             if isinstance(each, Send):
                 self._intents.take(each)
             else:
-                self._perform(active, each)
+                self._commands.perform(active.run, each)
         if active.inbox:
             self._drain(active)
         elif active.run.is_final:
@@ -342,45 +380,10 @@ class Runs:
         else:
             self._pace.update(active)
 
-    def _perform(self, active: Active, command: Command) -> None:
-        run_id = active.run.id
-        match command:
-            case CallUrl() | AskProvider():
-                self._calls.call(run_id, command, Attempt())
-            case LogLine(text=text):
-                log.info(text, run=run_id, flow=active.run.flow)
-            case Sleep(until=until):
-                self._wake_at(run_id, command.id, until)
-            case AwaitReply() | AwaitReceipt() if _is_awaited(active.run, command.id):
-                self.waits.add(run_id, command)
-                if command.until is not None:
-                    self._wake_at(run_id, command.id, command.until)
-
-    def _wake_at(self, run_id: int, command_id: str, until: datetime) -> None:
-        self._clock.call_at(until, lambda: self.called(run_id, Woken(command=command_id)))
-
-    def _forget_waits(self, before: Run, after: Run) -> None:
-        """Waits that the run has given up are open no more."""
-        if any(cursor.commands for cursor in before.cursors):
-            still = {command.id for cursor in after.cursors for command in cursor.commands}
-            for cursor in before.cursors:
-                for command in cursor.commands:
-                    if isinstance(command, AwaitReply | AwaitReceipt) and command.id not in still:
-                        self.waits.remove(command)
-
-    def _tell_parent(self, run: Run) -> None:
-        """The run that waits for this one goes on, in the same unit where it can."""
-        assert run.parent is not None
-        parent = self._active.get(self._parents.pop(run.parent, 0))
-        if parent is not None:
-            ended = RunEnded(
-                command=run.parent, run=run.id, status=run.status, reason=run.reason, outputs=run.outputs_given
-            )
-            self._come_back(parent, ended, None)
-
     def _end(self, active: Active) -> None:
         run = active.run
         del self._active[run.id]
+        self._ends_on_change.discard(run.id)
         self._stats.runs_ended[run.status] += 1
         if run.status == "failed":
             log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)

@@ -17,6 +17,7 @@ class Stats:
         self.fetched: Counter[str] = Counter()  #: events that polling found and no webhook had brought, by kind
         self.drift: dict[str, int] = {}  #: by account: differences between our webhooks and those at the provider
         self.throttled = 0
+        self.refused = 0  #: matches that `concurrency` did not let begin
         self.routing_problems = 0
         self.runs_started = 0
         self.runs_ended: Counter[str] = Counter()  #: by status

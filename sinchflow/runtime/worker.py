@@ -91,6 +91,7 @@ class Worker:
         )
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
+        self.wants = self._runs.wants
         self.on_end = self._runs.on_end
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
