@@ -24,7 +24,8 @@ def plan(
     """Show how the webhooks at Sinch differ from what the project wants. Changes nothing.
 
     One webhook per kind of event (inbound, receipts, opt-outs) at webhooks.public_url. Ours carry a header with
-    webhooks.name; those of others are shown and never touched.
+    webhooks.name; those of others are shown and never touched. Flows' own webhooks need nothing at Sinch: they are
+    shown with their addresses and a line to try each with.
 
     \b
     Exit codes: 0 looked; 4 Sinch or the network refused.
@@ -37,7 +38,9 @@ def plan(
     """
     from sinchflow.cli.provider import Provider
     from sinchflow.cli.webhooks import Site
+    from sinchflow.deploy.flow_calls import flow_call_lines
     from sinchflow.deploy.show import plan_data
+    from sinchflow.language.check import Checker
 
     site = Site(Provider(root_of(context)), account)
     sections = site.plans()
@@ -46,6 +49,8 @@ def plan(
         print(json.dumps({"accounts": accounts}, ensure_ascii=False, indent=2))
     else:
         show(site, sections)
+        for line in flow_call_lines(Checker().check(root_of(context)).flows, site.hooks.public_url):
+            print(line)
         if any(section.plan.to_do for section in sections):
             print("Do it with `sinchflow apply`.")
         else:

@@ -35,6 +35,7 @@ def validate(
     """Find the mistakes in sinchflow.yaml and flows/**/*.yaml before they run.
 
     Every finding is shown at once, at file:line:column, with what was expected and how to mend it.
+    Flows with a webhook of their own are followed by its address and a line to try it with.
     Exit code 0 when all is well, 1 when there are errors (with --strict: warnings too).
 
     \b
@@ -67,10 +68,16 @@ def validate(
 
 def _print_text(checked: "Checked") -> None:
     from sinchflow.language.diagnostic import present_text
+    from sinchflow.model.flow import Webhook
 
     for diagnostic in checked.diagnostics:
         block = present_text([diagnostic], checked.texts)
         print(_coloured(block, diagnostic.severity) if sys.stdout.isatty() else block, end="")
+    if any(isinstance(trigger, Webhook) for flow in checked.flows for trigger in flow.triggers):
+        from sinchflow.deploy.flow_calls import flow_call_lines, written_address
+
+        for line in flow_call_lines(checked.flows, written_address(checked.project)):
+            print(line)
     errors = sum(diagnostic.severity == "error" for diagnostic in checked.diagnostics)
     warnings = len(checked.diagnostics) - errors
     found = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
