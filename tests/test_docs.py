@@ -21,6 +21,21 @@ BLOCKS = [
 ]
 
 
+#: What the flows of the docs may name.
+PROJECT = """\
+lists: {vip: lists/vip.csv, oncall: lists/oncall.csv}
+calendars: {office: {weekly: {mon-fri: 08:00-18:00}}}
+"""
+
+
+def write_project(root: Path, settings: str) -> None:
+    """The project file, and every CSV file that it names."""
+    (root / "sinchflow.yaml").write_text(settings)
+    for name in re.findall(r"[\w/-]+\.csv", settings):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("2026-12-24\n" if "closed" in name else "number,name\n+61491570156,Joe\n")
+
+
 def findings(root: Path) -> str:
     checked = Checker().check(root)
     return present_text(checked.diagnostics, checked.texts)
@@ -29,8 +44,10 @@ def findings(root: Path) -> str:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_yaml_of_the_docs_validates(block, tmp_path):
     is_flow = re.search(r"^on:", block, re.MULTILINE)
-    (tmp_path / "flows").mkdir()
-    (tmp_path / ("flows/sample.yaml" if is_flow else "sinchflow.yaml")).write_text(block)
+    write_project(tmp_path, PROJECT if is_flow else block)
+    if is_flow:
+        (tmp_path / "flows").mkdir()
+        (tmp_path / "flows/sample.yaml").write_text(block)
     assert findings(tmp_path) == ""
 
 
