@@ -1,6 +1,5 @@
 """The CSV files that a project names: read, and read again only when they have changed."""
 
-import os
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -13,7 +12,7 @@ from sinchflow.expression.calendars import OpenHours
 from sinchflow.expression.lists import ListData
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import decode
-from sinchflow.language.files import Stamp, read_file, shown_name, stamp_of
+from sinchflow.language.files import Stamp, names_beside, read_file, shown_name, stamp_of
 from sinchflow.language.lists import MAX_BYTES, read_days, read_list
 from sinchflow.language.nodes import Document, Mapping, Node
 from sinchflow.language.suggest import nearest
@@ -98,9 +97,8 @@ class _Reading:
         """What the file gives, or None when it cannot be read."""
         whole = self._root / path
         stamp = self._stamps[whole] = stamp_of(whole)
-        if stamp is None or not whole.is_file():
-            reason = "is no file" if stamp else "does not exist"
-            self._findings.append(finding(self._place(node), "file", f'"{path}" {reason}', _hint(self._root, path)))
+        if stamp is None:
+            self._findings.append(finding(self._place(node), "file", f'there is no file "{path}"', _hint(whole, path)))
             return None
         country = self._project.country if kind == "list" else None
         key = (whole, kind, country)
@@ -152,14 +150,9 @@ def _read(root: Path, key: _Key, stamp: Stamp) -> _Read:
     return _Read(stamp, value, tuple(findings), text)
 
 
-def _hint(root: Path, path: str) -> str:
+def _hint(whole: Path, path: str) -> str:
     """How to mend a path that leads nowhere: the file beside it that was most likely meant."""
-    folder = (root / path).parent
-    try:
-        names = [name for name in os.listdir(folder) if name.endswith(".csv")]
-    except OSError:
-        names = []
-    near = nearest(Path(path).name, names)
+    near = nearest(whole.name, (name for name in names_beside(whole) if name.endswith(".csv")))
     if near:
         return f'did you mean "{(Path(path).parent / near).as_posix()}"?'
     return "paths begin at the folder of sinchflow.yaml; make the file, or correct its path"

@@ -67,12 +67,20 @@ def read_file(path: Path, most: int = MAX_BYTES) -> bytes | str:
 
 
 def stamp_of(path: Path) -> Stamp:
-    """The state of the file at this path."""
+    """The state of the file at this path; None where there is no regular file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):  # a zero byte in a path is a ValueError
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def names_beside(path: Path) -> list[str]:
+    """The names in the file's folder; none where there is no such folder."""
+    try:
+        return os.listdir(path.parent)
+    except (OSError, ValueError):
+        return []
 
 
 def cannot_take(file: str, reason: str) -> Diagnostic:

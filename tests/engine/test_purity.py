@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "sinchflow"
 PURE = ("model", "expression", "engine", "policy", "language")
 #: What may touch the disk, how and why. Nothing of it is called while a run is under way.
 READERS = {
-    "language/files.py": {"os", "open()", "iterdir()"},  # reads the user's files: the one place that does
+    "language/files.py": {"os", "open()", "iterdir()", "stat()"},  # reads the user's files: the one place that does
     "language/check.py": {"os"},  # whether a path that the user names is there
     "language/lists.py": {"io"},  # the csv module reads from a text that is a file
     "language/shape.py": {"read_text()"},  # the schemas that the package ships

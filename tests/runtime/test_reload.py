@@ -257,7 +257,7 @@ def test_folder_of_a_list_may_come_later(play, house, eventually):
         house.flow(VIPS)
         house.settings(**WITH_LIST)
         await reloaded(house, eventually, "refused")
-        assert '"data/new/vip.csv" does not exist' in house.daemon.stats.troubles["reload"]
+        assert 'there is no file "data/new/vip.csv"' in house.daemon.stats.troubles["reload"]
         await says(house, eventually, "Hello.")
         list_file(house, "0491 570 156,Joe")
         await reloaded(house, eventually)
