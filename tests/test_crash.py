@@ -283,3 +283,73 @@ def test_killed_daemon_answers_every_acknowledged_message_once_or_holds_it(tmp_p
         return sends
 
     play(tmp_path, limits, scenario)
+
+
+BOOKED = """\
+name: booked
+on: {webhook: {path: /booked, token: "{{ secrets.CRM_TOKEN }}", dedupe: "{{ event.json.id }}"}}
+inputs:
+  number: {type: phone, value: "{{ event.json.number }}"}
+contact: "{{ inputs.number }}"
+steps:
+  - reply: Your table is booked.
+---
+name: tried
+on: manual
+inputs: {number: {type: phone}}
+contact: "{{ inputs.number }}"
+steps:
+  - reply: Your table is booked.
+"""
+
+
+def test_killed_daemon_begins_one_run_for_a_call_that_comes_again(tmp_path):
+    async def scenario(house: House) -> None:
+        (tmp_path / "flows/booked.yaml").write_text(BOOKED)
+        numbers = [f"+6149157{number:04}" for number in range(200)]
+        runs: dict[str, int] = {}
+
+        async def book(number: str) -> None:
+            url = f"http://127.0.0.1:{house.found['port']}/flows/booked"
+            body, headers = {"id": number, "number": number}, {"X-Token": "crm-token-of-the-test"}
+            answer = await house.http.post(url, json=body, headers=headers)
+            assert answer.status_code == 202
+            run = answer.json()["run"]
+            assert runs.setdefault(number, run) == run  # as it was answered before the crash
+
+        async with house.daemon() as running:
+            tried = await asyncio.to_thread(
+                subprocess.run,
+                [*COMMAND, "-C", str(tmp_path), "start", "tried", "--input", "number=+61491570156", "--dry-run"],
+                env=ENVIRON, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
+            )  # fmt: skip
+            assert tried.stdout == (
+                "tried would send 1 message (1 part) to 1 recipient; nothing was sent\n"
+                "  to +61491570156 (1 part): Your table is booked.\n"
+            )
+
+            async def caller(start: int) -> None:
+                for number in numbers[start::10]:
+                    with contextlib.suppress(httpx.TransportError):
+                        await book(number)
+                    if len(runs) >= 100:
+                        running.kill()
+                        return
+
+            await asyncio.gather(*(caller(start) for start in range(10)))
+        assert 100 <= len(runs) < 200
+        async with house.daemon():
+            await eventually(house.is_quiet)
+            for _ in range(2):
+                await asyncio.gather(*(book(number) for number in numbers))
+            assert len(set(runs.values())) == len(numbers)
+
+            async def is_settled() -> bool:
+                listed = await asyncio.to_thread(house.sends)
+                return len(listed) == len(numbers) and {send["state"] for send in listed} <= {"sent", "held"}
+
+            await eventually(is_settled)
+            answered = await house.answered()
+        assert max(answered.values()) == 1
+
+    play(tmp_path, "{calls: off}", scenario)
