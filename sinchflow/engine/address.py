@@ -5,7 +5,7 @@ An address is `INDEX`, then any number of `.choose.BRANCH.INDEX`, `.on_error.IND
 `throttle.otherwise` with `otherwise.`. It is stable for one digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -26,6 +26,22 @@ def step_at(flow: Flow, address: str) -> Step:
     """The step at an address of this flow."""
     siblings, index = _place(flow, address)
     return siblings[index]
+
+
+def all_steps(steps: Sequence[Step]) -> Iterator[Step]:
+    """Every step, those of blocks and `on_error` included."""
+    for step in steps:
+        yield step
+        match step.action:
+            case Choose(branches=arms):
+                inner = [each for arm in arms for each in arm.steps]
+            case ForEach(steps=inner_steps):
+                inner = list(inner_steps)
+            case Parallel(branches=lists):
+                inner = [each for branch in lists for each in branch]
+            case _:
+                inner = []
+        yield from all_steps([*inner, *(step.on_error if isinstance(step.on_error, tuple) else ())])
 
 
 def following(flow: Flow, address: str) -> str | BranchEnd | None:

@@ -29,10 +29,13 @@ from sinchflow.engine.draft import Draft, KeptItems
 from sinchflow.engine.ends import begin, hold
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Failed, Outcome, Woken
+from sinchflow.model.command import Failed, Outcome, ReceiptCame, Woken
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, Step
 from sinchflow.model.run import Facts, Run, Transition
+
+#: That are kept with a run until it waits for one.
+_MOST_RECEIPTS = 40
 
 
 def _nothing_kept(address: str) -> Sequence[Any]:
@@ -101,10 +104,13 @@ def advance(
 ) -> Transition:
     """The run with one more outcome. One that it does not wait for changes nothing.
 
-    kept: the items that an earlier transition wanted kept beside the run, by address.
+    kept: the items that an earlier transition wanted kept beside the run, by address. A receipt without a command is
+    of one of the run's messages, and is kept for a step that waits for it later.
     """
     if run.is_final:
         return Transition(run=run)
+    if isinstance(outcome, ReceiptCame) and not outcome.command:
+        return Transition(run=replace(run, receipts=(*run.receipts, outcome.fields)[-_MOST_RECEIPTS:]))
     walk = Walk(Draft(flow, run, event, facts, now, kept), templates)
     if outcome.command == timeout_command(run.id):
         walk.run_out()

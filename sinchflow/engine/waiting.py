@@ -1,6 +1,6 @@
 """Steps that wait: for a time, an answer, a receipt or another flow. What they ask for, and what they give."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from sinchflow.expression.template import Templates
 from sinchflow.model.command import (
     AwaitReceipt,
     AwaitReply,
+    Command,
     Failed,
     Outcome,
     ReceiptCame,
@@ -83,6 +84,16 @@ def receipt_wait(
         statuses=action.status or FINAL_STATUSES,
         until=caller.now + action.timeout,
     )
+
+
+def receipt_before(wait: Command, receipts: Sequence[Mapping[str, Any]]) -> ReceiptCame | None:
+    """The receipt that a wait for one is for, when it has come already."""
+    if not isinstance(wait, AwaitReceipt):
+        return None
+    for fields in receipts:
+        if fields.get("message_id") == wait.message_id and str(fields.get("status")).lower() in wait.statuses:
+            return ReceiptCame(command=wait.id, fields=dict(fields))
+    return None
 
 
 def receipt_output(outcome: Outcome) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from sinchflow.engine.sending import reask_command, send_commands, send_output
 from sinchflow.engine.tally import count, new_tally, tally_output
 from sinchflow.engine.trace import asked_words, outcome_words
 from sinchflow.engine.waiting import (
+    receipt_before,
+    receipt_output,
     reply_output,
     reply_wait,
     sleep,
@@ -166,7 +168,10 @@ class Walk:
                 Http() | GetMessageStatus() | GetSenderIds() | CancelMessage() | SetOptOut() | WaitForReply()
                 | WaitForReceipt() | RunFlow()
             ) as action:  # fmt: skip
-                return self._ask(step, [ask(action, step, caller, draft.message_ids, scope, templates)])
+                command = ask(action, step, caller, draft.message_ids, scope, templates)
+                if before := receipt_before(command, draft.run.receipts):
+                    return self._output(step, receipt_output(before))
+                return self._ask(step, [command])
             case Delay() as action:
                 return self._delay(step, action, caller, scope)
             case ForEach() as action:

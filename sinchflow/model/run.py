@@ -116,6 +116,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     key: str | None = None  #: what `concurrency` counts it under; None: the flow has none
     is_otherwise: bool = False  #: it takes the steps of `throttle.otherwise`
     handled: Problem | None = None  #: why the flow's own `on_error` has its turn: the run ends as failed after it
+    receipts: tuple[dict[str, Any], ...] = ()  #: that came before a step waits for them, where one may; the last ones
     message_ids: tuple[str, ...] = ()  #: of the last messages sent, for answers that name one
     outputs_given: dict[str, Any] = {}  #: the flow's `outputs`, once the run has completed
     vars: dict[str, Any] = {}

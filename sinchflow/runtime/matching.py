@@ -42,7 +42,7 @@ class Matching:
             flow = catalog.flows.get(event.fields.get("flow", ""))
             routed = Routed() if flow is None else route_to(flow, event, facts, now, catalog.templates)
         else:
-            routed = catalog.router.route(event, facts, now, catalog.templates, lambda: self._sent_by(event), is_wanted)
+            routed = catalog.router.route(event, facts, now, catalog.templates, lambda: self.sent_by(event), is_wanted)
         for problem in routed.problems:
             self._stats.routing_problems += 1
             log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))
@@ -55,7 +55,7 @@ class Matching:
         facts = self._catalog().facts
         return facts if contact is None else replace(facts, contact={"number": contact})
 
-    def _sent_by(self, receipt: Event) -> SentBy | None:
+    def sent_by(self, receipt: Event) -> SentBy | None:
         """Whose message a receipt is about. Its send was stored before the call, so it is there before any receipt."""
         send_id = read_send_id(self._journal.identity, (receipt.fields.get("metadata") or {}).get("sinchflow_id"))
         origin = None if send_id is None else self._journal.send_origin(send_id)

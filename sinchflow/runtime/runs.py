@@ -31,6 +31,7 @@ from sinchflow.model.command import (
     CallUrl,
     Command,
     Outcome,
+    ReceiptCame,
     SendMessage,
     Sleep,
     StartRun,
@@ -38,7 +39,7 @@ from sinchflow.model.command import (
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.run import Cursor, Run, Transition
-from sinchflow.model.send import Send
+from sinchflow.model.send import Send, SentBy
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.active import Active, Cancelled, Pace
 from sinchflow.runtime.admission import Admission
@@ -52,6 +53,7 @@ from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.families import Families
 from sinchflow.runtime.intents import Intents
 from sinchflow.runtime.lanes import Lanes
+from sinchflow.runtime.marks import Marks
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.outbox import Settled, withdrawn
 from sinchflow.runtime.questions import ask_provider
@@ -107,7 +109,7 @@ class Runs:
         self._families = Families(
             journal=journal, catalog=catalog, matching=matching, admit=self.admit, tell=self.called
         )
-        self._ends_on_change: set[int] = set()  # runs whose flow says `on_change: cancel`
+        self._marks = Marks()
         self._stored_sources: set[str] = set()
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
@@ -202,8 +204,7 @@ class Runs:
 
     def _enter(self, active: Active) -> Active:
         self._active[active.run.id] = active
-        if active.flow.on_change == "cancel":
-            self._ends_on_change.add(active.run.id)
+        self._marks.add(active.run.id, active.flow)
         return active
 
     # --- ending from outside --------------------------------------------------------------------------------------
@@ -221,7 +222,7 @@ class Runs:
     def cancel_changed(self) -> None:
         """End the runs that shall not outlive a change of their document."""
         flows = self._catalog().flows
-        for run_id in sorted(self._ends_on_change):
+        for run_id in sorted(self._marks.ends_on_change):
             run = self._active[run_id].run
             flow = flows.get(run.flow)
             if flow is None or flow.digest != run.digest:
@@ -254,6 +255,12 @@ class Runs:
         """See `HoldsRuns.called`; also for outcomes of waits."""
         if (active := self._active.get(run_id)) is not None:
             self._come_back(active, outcome, None)
+
+    def keep_receipt(self, event: Event, sent_by: Callable[[], SentBy | None]) -> None:
+        """A receipt that its run may wait for later. sent_by: whose message it is about; asked only where it counts."""
+        wanted = self._marks.wants_receipts
+        if wanted and (sender := sent_by()) and sender.run in wanted:
+            self.called(sender.run, ReceiptCame(command="", fields=event.fields))
 
     def answers(self, run_id: int, wait: AwaitReply) -> Answers | None:
         """What the wait wants to hear; None when the run does not wait (any more)."""
@@ -383,7 +390,7 @@ class Runs:
     def _end(self, active: Active) -> None:
         run = active.run
         del self._active[run.id]
-        self._ends_on_change.discard(run.id)
+        self._marks.remove(run.id)
         self._stats.runs_ended[run.status] += 1
         if run.status == "failed":
             log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)

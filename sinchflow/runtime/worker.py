@@ -192,6 +192,7 @@ class Worker:
         if event.kind == "delivery_receipt":
             for run_id, wait in self._runs.waits.for_receipt(event):
                 self._runs.called(run_id, ReceiptCame(command=wait.id, fields=event.fields))
+            self._runs.keep_receipt(event, lambda: self._matching.sent_by(event))
         elif event.kind == "inbound_sms" and event.ignored is None and (waits := self._runs.waits.for_reply(event)):
             self._answer(event, waits)
             return
