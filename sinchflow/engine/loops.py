@@ -8,10 +8,19 @@ from msgspec.structs import replace
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.draft import Draft, new_branch
+from sinchflow.expression.template import Templates
+from sinchflow.model.flow import Text, Value
 from sinchflow.model.run import Frame, Problem
 
 #: Results that an output shows; the counts are of all.
 MOST_RESULTS = 200
+#: Characters of all items of a loop together.
+LARGEST_ITEMS = 20_000_000
+
+
+def items_value(written: Value, scope: Mapping[str, Any], templates: Templates) -> Any:
+    """What `items` gives: one expression may give many more than any other value. Raises ExpressionError."""
+    return templates.value(written, scope, LARGEST_ITEMS) if isinstance(written, Text) else templates.data(written, scope)
 
 
 class Loops:

@@ -17,7 +17,7 @@ from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.cursors import position_of
 from sinchflow.engine.draft import Draft, shortened
 from sinchflow.engine.ends import THE_FLOW, complete, reason_of
-from sinchflow.engine.loops import Loops
+from sinchflow.engine.loops import Loops, items_value
 from sinchflow.engine.recovery import recover
 from sinchflow.engine.sending import reask_command, send_commands, send_output
 from sinchflow.engine.tally import count, new_tally, tally_output
@@ -341,7 +341,7 @@ class Walk:
     # --- blocks that fork
 
     def _begin_loop(self, step: Step, action: ForEach, scope: dict[str, Any]) -> _Place:
-        items = self._loops.items_of(self._templates.data(action.items, scope))
+        items = self._loops.items_of(items_value(action.items, scope, self._templates))
         self._draft.open_loop(step.address, items)
         if problem := self._draft.too_large():
             self._draft.drop(step.address)

@@ -57,19 +57,22 @@ def as_text(value: Any) -> str:
             return to_json(value)
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, largest: int = LARGEST_VALUE) -> Any:
     """JSON-like data (times stay times) of what an expression gave; a length of time becomes its seconds.
 
-    Raises jinja2.TemplateRuntimeError for what cannot be stored or sent, UndefinedError for what is undefined.
+    largest: characters of all texts together, and two more for each value. Raises jinja2.TemplateRuntimeError for what cannot be stored or sent, UndefinedError for what is undefined.
     """
-    return _plain(value, [LARGEST_VALUE], _DEEPEST_VALUE)
+    return _plain(value, [largest, largest], _DEEPEST_VALUE)
 
 
 def _plain(value: Any, room: list[int], depth: int) -> Any:
-    """`plain`, counted: a value put together of itself again and again would grow without end."""
+    """`plain`, counted: a value put together of itself again and again would grow without end.
+
+    room: what is left, and what there was.
+    """
     room[0] -= 2 + len(value) if isinstance(value, str) else 2
     if room[0] < 0:
-        raise jinja2.TemplateRuntimeError(f"a value grows over {LARGEST_VALUE} characters")
+        raise jinja2.TemplateRuntimeError(f"a value grows over {room[1]} characters")
     if not depth:
         raise jinja2.TemplateRuntimeError(f"a value is nested more than {_DEEPEST_VALUE} deep")
     match value:

@@ -67,14 +67,14 @@ class Templates:
             raise ExpressionError(f"a text grows over {filters.LONGEST_TEXT} characters", text.origin)
         return rendered
 
-    def value(self, text: Text, scope: _Scope) -> Any:
-        """As `text`, but what is exactly one `{{ hole }}` keeps its value's type."""
+    def value(self, text: Text, scope: _Scope, largest: int = filters.LARGEST_VALUE) -> Any:
+        """As `text`, but what is exactly one `{{ hole }}` keeps its value's type. largest: as in `filters.plain`."""
         source = text.source
         if "{" not in source:
             return source
         evaluate = self._values.get(source) or self._compile(self._values, text, self._value)
         try:
-            return filters.plain(evaluate(scope))
+            return filters.plain(evaluate(scope), largest)
         except _FAULTS as fault:
             raise self._explain(text, scope, fault) from fault
 

@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -59,6 +60,9 @@ from sinchflow.runtime.outbox import Settled, withdrawn
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
+
+#: Loops of many items whose items are kept in memory, too: each is read once then, and not with every item.
+_LOOPS_AT_HAND = 32
 
 log = structlog.get_logger("sinchflow")
 
@@ -110,6 +114,7 @@ class Runs:
             journal=journal, catalog=catalog, matching=matching, admit=self.admit, tell=self.called
         )
         self._marks = Marks()
+        self._kept_items = lru_cache(maxsize=_LOOPS_AT_HAND)(journal.kept_items)
         self._stored_sources: set[str] = set()
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
@@ -315,7 +320,7 @@ class Runs:
         return active.event
 
     def _kept(self, run: Run) -> Callable[[str], Sequence[Any]]:
-        return lambda address: self._journal.kept_items(run.id, address)
+        return lambda address: self._kept_items(run.id, address)
 
     # --- storing and performing -----------------------------------------------------------------------------------
 
