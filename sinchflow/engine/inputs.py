@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.numbers import to_e164
-from sinchflow.expression.template import Templates
+from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.flow import Flow, Input
 from sinchflow.model.run import Facts
 
@@ -55,7 +55,13 @@ def _written(
 ) -> Any:
     if given is not None and given.get(name) is not None:
         return given[name]
-    value = templates.data(wanted.value, scope) if given is None and wanted.has_value else None
+    value = None
+    if given is None and wanted.has_value:
+        try:
+            value = templates.data(wanted.value, scope)
+        except ExpressionError as error:
+            if not (error.is_missing and not wanted.is_required):
+                raise  # nothing stands for what the event lacks
     return templates.data(wanted.default, scope) if value is None else value
 
 

@@ -20,7 +20,9 @@ LARGEST_ITEMS = 20_000_000
 
 def items_value(written: Value, scope: Mapping[str, Any], templates: Templates) -> Any:
     """What `items` gives: one expression may give many more than any other value. Raises ExpressionError."""
-    return templates.value(written, scope, LARGEST_ITEMS) if isinstance(written, Text) else templates.data(written, scope)
+    if isinstance(written, Text):
+        return templates.value(written, scope, LARGEST_ITEMS)
+    return templates.data(written, scope)
 
 
 class Loops:

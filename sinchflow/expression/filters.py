@@ -60,7 +60,8 @@ def as_text(value: Any) -> str:
 def plain(value: Any, largest: int = LARGEST_VALUE) -> Any:
     """JSON-like data (times stay times) of what an expression gave; a length of time becomes its seconds.
 
-    largest: characters of all texts together, and two more for each value. Raises jinja2.TemplateRuntimeError for what cannot be stored or sent, UndefinedError for what is undefined.
+    largest: characters of all texts together, and two more for each value. Raises jinja2.TemplateRuntimeError for what
+    cannot be stored or sent, UndefinedError for what is undefined.
     """
     return _plain(value, [largest, largest], _DEEPEST_VALUE)
 

@@ -30,12 +30,16 @@ _WHITE_SPACE_MARK = re.compile(r"^[-+]|[-+]$")
 
 
 class ExpressionError(Exception):
-    """An expression has no value for this scope. `message` is one sentence that quotes it."""
+    """An expression has no value for this scope. `message` is one sentence that quotes it.
 
-    def __init__(self, message: str, origin: Origin | None = None) -> None:
+    is_missing: because something that it names is not there.
+    """
+
+    def __init__(self, message: str, origin: Origin | None = None, *, is_missing: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.origin = origin
+        self.is_missing = is_missing
 
 
 class Templates:
@@ -159,7 +163,8 @@ class Templates:
                 filters.as_text(self._expression(hole)(scope))
             except _FAULTS as cause:
                 quoted = sources[index] if len(sources) == len(holes) else text.source
-                return ExpressionError(f"`{_quoted(quoted)}` has no value: {_words(cause)}", text.origin)
+                message = f"`{_quoted(quoted)}` has no value: {_words(cause)}"
+                return ExpressionError(message, text.origin, is_missing=isinstance(cause, jinja2.UndefinedError))
         return ExpressionError(f"`{_quoted(text.source)}` has no value: {_words(fault)}", text.origin)
 
 

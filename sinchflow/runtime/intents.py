@@ -41,6 +41,7 @@ class Intents:
         self._wants = wants
         self._accounts: Accounts | None = None
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
+        self._deferred: dict[int, dict[int, Send]] = {}  # by run and id
         self.allowances = Allowances(lists)
 
     def connect(self, accounts: Accounts) -> None:
@@ -83,13 +84,22 @@ class Intents:
     def resume(self, send: Send) -> None:
         """A stored message that is not in a call."""
         if send.state == "deferred" and send.due is not None:
+            self._deferred.setdefault(send.run, {})[send.id] = send
             self._clock.call_at(send.due, lambda: self._ask_again(send))
         else:
             self._outbox(send.command).put(send)
 
+    def forget_run(self, run_id: int) -> None:
+        """The run has ended: what it has put off comes to nothing."""
+        self.allowances.forget_run(run_id)
+        if sends := self._deferred.pop(run_id, {}):
+            self._settle([withdrawn(send) for send in sends.values()])
+
     def _ask_again(self, send: Send) -> None:
         """The time that policy chose has come."""
         now = self._clock.now()
+        if self._deferred.get(send.run, {}).pop(send.id, None) is None:
+            return  # it was withdrawn
         if not self._wants(send):
             self._settle([withdrawn(send)])
             return

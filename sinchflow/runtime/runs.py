@@ -178,7 +178,6 @@ class Runs:
                     active.moving.add(command.id)
                 self._calls.resume(active.run.id, command, attempt)
             elif isinstance(command, StartRun):
-                active.moving.add(command.id)
                 self._families.resume(active.run, command, cursor.runs.get(command.id))
             else:
                 self._commands.perform(active.run, command)
@@ -344,8 +343,7 @@ class Runs:
             elif isinstance(command, StartRun):
                 begun = self._families.begin(run, self._event_of(active), command, now)
                 if isinstance(begun, Run):
-                    run = begun
-                    active.moving.add(command.id)
+                    run = begun  # not at work because of that: the other one is, or waits as well
                 else:
                     outcome = begun
             else:
@@ -400,7 +398,7 @@ class Runs:
         if run.status == "failed":
             log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)
         active.moving.clear()
-        self.allowances.forget_run(run.id)
+        self._intents.forget_run(run.id)
         self._pace.update(active)
         for tell in self.on_end:
             tell(run)

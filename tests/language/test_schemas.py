@@ -16,7 +16,8 @@ KINDS = ["flow", "project"]
 SEEN = {
     "$schema", "$id", "$ref", "title", "description", "default", "definitions", "type", "enum", "pattern", "minLength",
     "maxLength", "minimum", "maximum", "minItems", "minProperties", "maxProperties", "required", "properties",
-    "additionalProperties", "propertyNames", "patternProperties", "items", "maxItems", "if", "then", "else",
+    "additionalProperties", "propertyNames", "patternProperties", "items",
+    "maxItems", "if", "then", "else",
 }  # fmt: skip
 
 

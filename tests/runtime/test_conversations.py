@@ -83,7 +83,7 @@ def test_answer_may_name_the_message_it_answers(play, house, eventually):
         await house.text_in("Y", message_id=first)
         await eventually(lambda: len(house.got()) == 3)
         await eventually(lambda: house.daemon.worker.is_idle)
-        assert [each for each in house.daemon.worker._runs._active] == before[1:]
+        assert list(house.daemon.worker._runs._active) == before[1:]
 
     play(scenario)
 
@@ -136,7 +136,7 @@ def test_receipt_is_waited_for_and_may_have_come_before(delay, play, house, even
 
     async def scenario(house):
         await house.text_in("GO")
-        await eventually(lambda: house.got())
+        await eventually(house.got)
         message = house.sim.messages[0]
         body = {
             "delivery_report_id": "d1", "message_id": message.message_id, "status": "delivered",

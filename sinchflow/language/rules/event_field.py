@@ -16,8 +16,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for text, use in outline.uses("event"):
         if len(use.path) < 2:
             continue
-        # An input's `value` is for events alone; by hand the input itself is given.
-        concerned = [kind for kind in kinds if kind != "manual"] if text.place == "inputs.value" else list(kinds)
+        concerned = _concerned(text.place, kinds)
         if not concerned:
             continue
         everything = sorted({name for kind in concerned for name in EVENT_FIELDS[kind]})
@@ -32,6 +31,14 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             yield finding(
                 outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"
             )
+
+
+def _concerned(place: str, kinds: tuple[str, ...]) -> list[str]:
+    """The triggers whose events the text sees."""
+    if place.startswith("webhook."):
+        return ["webhook"]
+    # An input's `value` is for events alone; by hand the input itself is given.
+    return [kind for kind in kinds if place != "inputs.value" or kind != "manual"]
 
 
 RULE = Rule(
