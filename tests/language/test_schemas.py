@@ -29,7 +29,8 @@ def schemas_in(schema):
         yield name, item
         for key in ("properties", "patternProperties", "definitions"):
             todo += item.get(key, {}).items()
-        todo += [("", item[key]) for key in ("items", "additionalProperties", "else") if isinstance(item.get(key), dict)]
+        inner = [item.get(key) for key in ("items", "additionalProperties", "else")]
+        todo += [("", each) for each in inner if isinstance(each, dict)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
