@@ -8,20 +8,19 @@ from msgspec.structs import replace
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.draft import Draft, new_branch
+from sinchflow.expression.filters import LARGEST_LIST
 from sinchflow.expression.template import Templates
 from sinchflow.model.flow import Text, Value
 from sinchflow.model.run import Frame, Problem
 
-#: Results that an output shows; the counts are of all.
+#: Results that an output shows, of more items only those that failed; the counts are of all.
 MOST_RESULTS = 200
-#: Characters of all items of a loop together.
-LARGEST_ITEMS = 20_000_000
 
 
 def items_value(written: Value, scope: Mapping[str, Any], templates: Templates) -> Any:
     """What `items` gives: one expression may give many more than any other value. Raises ExpressionError."""
     if isinstance(written, Text):
-        return templates.value(written, scope, LARGEST_ITEMS)
+        return templates.value(written, scope, LARGEST_LIST)
     return templates.data(written, scope)
 
 
@@ -72,13 +71,13 @@ class Loops:
 
     def _end(self, address: str, index: int, result: dict[str, Any], *, is_over: bool) -> None:
         frame = self._draft.frames[address]
-        shown = frame.results if len(frame.results) >= MOST_RESULTS else (*frame.results, result)
+        is_shown = len(frame.results) < MOST_RESULTS and (frame.size <= MOST_RESULTS or not result["ok"])
         self._draft.frames[address] = replace(
             frame,
             open=tuple(each for each in frame.open if each != index),
             ended=frame.ended + 1,
             failed=frame.failed + (not result["ok"]),
-            results=shown,
+            results=(*frame.results, result) if is_shown else frame.results,
             is_over=frame.is_over or is_over,
         )
 

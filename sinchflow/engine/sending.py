@@ -15,6 +15,7 @@ import msgspec
 from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.numbers import to_e164
 from sinchflow.engine.wording import choose
+from sinchflow.expression.filters import LARGEST_LIST
 from sinchflow.expression.template import Templates
 from sinchflow.model.command import Failed, Outcome, SendMessage, Sent, Skipped
 from sinchflow.model.flow import SendSms, Step, Text, Words
@@ -219,7 +220,7 @@ def _recipients(
         if (contact := to_e164(caller.contact, caller.country)) is None:
             raise ActionError(f'"{caller.contact}" cannot be replied to: it is not a phone number')
         return [contact], ()
-    named = [name for text in action.to for name in _names(templates.value(text, scope))]
+    named = [name for text in action.to for name in _names(templates.value(text, scope, LARGEST_LIST))]
     if not named:
         raise ActionError("`to` is empty: there is nobody to send to")
     numbers: dict[str, None] = {}

@@ -21,6 +21,8 @@ from jinja2.runtime import Context
 LONGEST_TEXT = 100_000
 #: Characters of one value, each item of it counted as two more; more than a run can keep.
 LARGEST_VALUE = 250_000
+#: As that, where a list of thousands is expected: the items of a loop, the recipients of a message.
+LARGEST_LIST = 20_000_000
 #: Where the scope keeps the project's time zone; templates cannot name it.
 TIMEZONE = "__timezone"
 

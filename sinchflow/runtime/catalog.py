@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from sinchflow.engine import interpreter
+from sinchflow.engine.conversation import Answers
 from sinchflow.engine.routing import Router
 from sinchflow.errors import CannotStart
 from sinchflow.expression.calendars import OpenHours
@@ -18,7 +20,7 @@ from sinchflow.expression.template import Templates
 from sinchflow.journal.journal import FlowSource
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checked
-from sinchflow.model.flow import Flow
+from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.project import Project, Webhooks
 from sinchflow.model.run import Facts
 from sinchflow.runtime.connections import Connection, Hooks, Settings
@@ -97,6 +99,7 @@ class Catalog:
                 for name, calendar in checked.project.calendars.items()
             },
         )
+        self._answers: dict[tuple[str, str], Answers] = {}
         self._by_digest = {flow.digest: flow for flow in checked.flows}
         self._sources = checked.sources
         self._old_flow = lru_cache(maxsize=1_000)(lambda digest: _old_flow(digest, source_of))
@@ -104,6 +107,14 @@ class Catalog:
     def flow(self, digest: str) -> Flow | None:
         """The flow with this digest: a live one, else as the journal keeps it. None when nobody has it."""
         return self._by_digest.get(digest) or self._old_flow(digest)
+
+    def answers(self, flow: Flow, wait: str) -> Answers | None:
+        """What the step that asked for this wait wants to hear, made ready once."""
+        step = interpreter.step_of(flow, wait)
+        key = (flow.digest, step.address)
+        if key not in self._answers and isinstance(step.action, WaitForReply):
+            self._answers[key] = Answers(step.action)
+        return self._answers.get(key)
 
     def source(self, flow: Flow) -> FlowSource:
         """The document of a live flow, for the journal."""

@@ -38,7 +38,7 @@ from sinchflow.model.command import (
     StartRun,
 )
 from sinchflow.model.event import Event
-from sinchflow.model.flow import Flow, WaitForReply
+from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run, Transition
 from sinchflow.model.send import Send, SentBy
 from sinchflow.runtime.accounts import Accounts
@@ -271,8 +271,7 @@ class Runs:
         active = self._active.get(run_id)
         if active is None or not _is_awaited(active.run, wait.id):
             return None
-        action = interpreter.step_of(active.flow, wait.id).action
-        return Answers(action) if isinstance(action, WaitForReply) else None
+        return self._catalog().answers(active.flow, wait.id)
 
     def _come_back(self, active: Active, outcome: Outcome, send: Send | None) -> None:
         """An outcome for a run: advance it, or keep the outcome until its last step is stored."""

@@ -94,6 +94,12 @@ class Bench:
         lines = self.get("/metrics")[1].decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
+    def start_flow(self, name: str, **inputs: str) -> None:
+        """Start a flow by hand, as a user does."""
+        given = [part for key, value in inputs.items() for part in ("--input", f"{key}={value}")]
+        command = [sys.executable, "-m", "sinchflow", "-C", str(self.folder), "start", name, *given]
+        subprocess.run(command, check=True, capture_output=True)
+
     @property
     def memory_mb(self) -> float:
         assert self.process is not None
