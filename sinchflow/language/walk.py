@@ -94,8 +94,9 @@ class _Walk:
         for name, declared in _entries(pair[1] if pair else None):
             given = declared if isinstance(declared, Mapping) else Mapping((), name.start, name.end)
             for key, value in given.entries:
-                scope = Scope("begin", has_inputs=True)  # those before it are known
-                self._values((key, value), f"inputs.{key.text}", scope)
+                has_default = key.text == "value" and given.entry("default")
+                place = "inputs.value_or_default" if has_default else f"inputs.{key.text}"
+                self._values((key, value), place, Scope("begin", has_inputs=True))  # those before it are known
             self._outline.inputs[name.text] = given
 
     # --- triggers

@@ -26,7 +26,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             message = f'an event of {" or ".join(concerned)} has no field "{field}"'
             hint = did_you_mean(field, everything, "it has") if everything else "it has none"
             yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
-        elif lacking and not use.guarded:
+        elif lacking and not use.guarded and text.place != "inputs.value_or_default":
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
             yield finding(
                 outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"
@@ -38,7 +38,7 @@ def _concerned(place: str, kinds: tuple[str, ...]) -> list[str]:
     if place.startswith("webhook."):
         return ["webhook"]
     # An input's `value` is for events alone; by hand the input itself is given.
-    return [kind for kind in kinds if place != "inputs.value" or kind != "manual"]
+    return [kind for kind in kinds if not place.startswith("inputs.value") or kind != "manual"]
 
 
 RULE = Rule(

@@ -22,7 +22,7 @@ _PLACES = {
     "opt_out.from": True,
     "opt_out.to": True,
     "ask.number": False,
-    "wait.from": True,
+    "wait.from": False,
     "send.to": False,
     "send.source_number": True,
     "source_number": True,
