@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import MAX_BYTES
+from sinchflow.language.settings import PROJECT_FILE
 from sinchflow.model.origin import Origin
 
 #: What tells one state of a file from another; None: there is none.
@@ -19,8 +20,8 @@ _TESTS = (".test.yaml", ".test.yml")
 def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path | tuple[Path, str]]:
     """Flow files below a folder in order of their names; a pair of path and reason where one cannot be taken.
 
-    Files and folders whose name begins with a dot and transcript tests are passed over. Links to folders are followed,
-    but not back into a folder that they stand in.
+    Files and folders whose name begins with a dot, transcript tests, and folders that are projects of their own are
+    passed over. Links to folders are followed, but not back into a folder that they stand in.
     """
     try:
         real = folder.resolve(strict=True)
@@ -37,7 +38,7 @@ def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path 
         if os.path.isdir(child):
             if child.name.endswith(_ENDINGS):
                 yield child, "is a folder, but its name is that of a flow file"
-            else:
+            elif not os.path.lexists(child / PROJECT_FILE):
                 yield from flow_files(child, (*ancestors, real))
         elif child.name.endswith(_ENDINGS) and not child.name.endswith(_TESTS):
             yield child

@@ -39,6 +39,13 @@ def test_flows_come_from_all_folders_but_not_from_tests_and_hidden_files(tmp_pat
     assert checked.diagnostics == ()
 
 
+def test_folder_with_a_project_file_is_another_project(tmp_path):
+    write(tmp_path, flows__a=FLOW, flows__other__sinchflow="", flows__other__flows__b=BROKEN)
+    checked = Checker().check(tmp_path)
+    assert ([flow.name for flow in checked.flows], checked.diagnostics) == (["a"], ())
+    assert found(Checker().check(tmp_path / "flows/other")) == [("flows/b.yaml", "unknown-key")]
+
+
 def test_named_paths_narrow_what_is_reported_and_may_lie_elsewhere(tmp_path):
     write(tmp_path, flows__a=BROKEN, flows__b=BROKEN, elsewhere__c=BROKEN)
     checker = Checker()
