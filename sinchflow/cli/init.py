@@ -1,7 +1,9 @@
 """`sinchflow init`: a new project that validates and runs as it is."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ from sinchflow.errors import SinchflowError, UsageError
 _DEFAULT = "opening-hours"
 _ALL = "all"
 _MODELINE = "# yaml-language-server: $schema="
+_SETTINGS_FILE = "sinchflow.yaml"
 
 _SETTINGS = f"""\
 {_MODELINE}.sinchflow/project.schema.json
@@ -88,6 +91,12 @@ def init(
       keyword-menu            a menu of answers, picked by keyword
       out-of-hours            tells people at night when they can expect an answer
       escalate-to-chat        hands a conversation over to the team's chat
+      appointment-confirm     asks customers the day before to confirm their visit
+      survey                  asks for a score and a comment
+      missed-call             texts people back whose call nobody took
+      oncall-escalation       asks the people on call until somebody takes the alert
+      outage-broadcast        texts everybody in a list
+      delivery-fallback       a message, and another channel when it does not arrive
       failed-receipt-to-crm   reports messages that could not be delivered to a URL
       opt-outs-to-crm         tells a URL who wants no more messages
       all                     all of these
@@ -108,20 +117,55 @@ def init(
 
 def _contents(template: str) -> Iterator[tuple[str, str]]:
     """Path in the project and text of each file."""
-    examples = {
-        name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
-        for entry in files("sinchflow").joinpath("examples").iterdir()
-        if (name := entry.name).endswith(".yaml") and not name.endswith(".test.yaml")
-    }
+    examples = {each.name.removesuffix(".yaml"): each for each in _examples()}
     if template != _ALL and template not in examples:
         raise UsageError(f'no template "{template}": choose from {", ".join(sorted(examples))}, {_ALL}')
-    yield "sinchflow.yaml", _SETTINGS
+    chosen = [dict(_files_of(examples[name])) for name in sorted(examples) if template in (_ALL, name)]
+    yield _SETTINGS_FILE, _SETTINGS + _needed([each.pop(_SETTINGS_FILE) for each in chosen if _SETTINGS_FILE in each])
     yield ".gitignore", _IGNORED
     for name in ("flow", "project"):
         yield f".sinchflow/{name}.schema.json", read_schema(name)
-    for name, text in sorted(examples.items()):
-        if template in (_ALL, name):
-            yield f"flows/{name}.yaml", text.replace(f"{_MODELINE}../schemas/", f"{_MODELINE}../.sinchflow/")
+    for written in chosen:
+        yield from written.items()
+
+
+def _examples() -> Iterator[Traversable]:
+    """Flows that need no settings are files; those that do are whole projects."""
+    for entry in files("sinchflow").joinpath("examples").iterdir():
+        if entry.joinpath(_SETTINGS_FILE).is_file() or (
+            entry.name.endswith(".yaml") and not entry.name.endswith(".test.yaml")
+        ):
+            yield entry
+
+
+def _files_of(example: Traversable) -> Iterator[tuple[str, str]]:
+    """Path in the new project and text of each file of one example."""
+    if not example.is_dir():
+        yield f"flows/{example.name}", _at_home(example.read_text(encoding="utf-8"))
+        return
+    yield _SETTINGS_FILE, example.joinpath(_SETTINGS_FILE).read_text(encoding="utf-8")
+    for folder in ("flows", "lists"):
+        for entry in sorted(example.joinpath(folder).iterdir(), key=lambda each: each.name):
+            if not entry.name.endswith(".test.yaml"):
+                yield f"{folder}/{entry.name}", _at_home(entry.read_text(encoding="utf-8"))
+
+
+def _at_home(text: str) -> str:
+    """The text of a flow, its schema looked for where `init` puts it."""
+    return re.sub(rf"^{re.escape(_MODELINE)}(?:\.\./)+schemas/", f"{_MODELINE}../.sinchflow/", text)
+
+
+def _needed(settings: Sequence[str]) -> str:
+    """What examples add to the project's settings: the lines below equal keys of theirs together, comments kept."""
+    blocks: dict[str, list[str]] = {}
+    for text in settings:
+        key = None
+        for line in text.splitlines():
+            if not line.startswith((" ", "#")) and line:
+                blocks.setdefault(key := line, [])
+            elif key is not None:
+                blocks[key].append(line)
+    return "".join(f"\n{key}\n" + "".join(f"{line}\n" for line in lines) for key, lines in blocks.items())
 
 
 def _write(root: Path, contents: dict[str, str]) -> None:

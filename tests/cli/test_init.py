@@ -1,18 +1,14 @@
 """`sinchflow init` writes a project that is sound, and never over something."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-TEMPLATES = (
-    "opening-hours",
-    "keyword-menu",
-    "out-of-hours",
-    "escalate-to-chat",
-    "failed-receipt-to-crm",
-    "opt-outs-to-crm",
-    "all",
-)
+EXAMPLES = Path(__file__).parents[2] / "flows"
+PROJECTS = sorted(path.parent.name for path in EXAMPLES.glob("*/sinchflow.yaml"))
+TEMPLATES = [*sorted(path.stem for path in EXAMPLES.glob("*.yaml")), *PROJECTS, "all"]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -22,6 +18,31 @@ def test_every_template_validates_without_findings(sinchflow, template):
     assert "sinchflow -C shop dev" in written.stdout
     validated = sinchflow("-C", "shop", "validate", "--strict", "--format", "json")
     assert (validated.returncode, json.loads(validated.stdout)["findings"]) == (0, [])
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_template_starts(sinchflow, template):
+    sinchflow("init", "shop", "--template", template)
+    played = sinchflow("-C", "shop", "dev", "--port", "0", "--admin-port", "0", stdin="Hello\n")
+    assert (played.returncode, played.stderr) == (0, "")
+    assert "+61491570156   › Hello" in played.stdout
+
+
+def test_help_and_refusal_name_every_template(sinchflow):
+    shown = sinchflow("init", "--help").stdout
+    assert [name for name in TEMPLATES if not re.search(rf"^\W*{name} ", shown, re.MULTILINE)] == []
+    assert f"choose from {', '.join(sorted(TEMPLATES[:-1]))}, all" in sinchflow("init", "--template", "x").stderr
+
+
+@pytest.mark.parametrize("template", [*PROJECTS, "all"])
+def test_settings_and_lists_come_with_the_flows_that_need_them(sinchflow, tmp_path, template):
+    sinchflow("init", "--template", template)
+    for name in PROJECTS if template == "all" else [template]:
+        for path in (EXAMPLES / name).glob("*/*"):
+            assert (tmp_path / path.relative_to(EXAMPLES / name)).is_file()
+        needed = (EXAMPLES / name / "sinchflow.yaml").read_text().splitlines()
+        written = (tmp_path / "sinchflow.yaml").read_text().splitlines()
+        assert [line for line in needed if line and not line.startswith("#") and line not in written] == []
 
 
 def test_second_init_changes_nothing_and_says_so(sinchflow, tmp_path):
@@ -53,7 +74,7 @@ def test_gitignore_that_is_there_is_kept(sinchflow, tmp_path):
 def test_unknown_template_names_those_there_are(sinchflow, tmp_path):
     refused = sinchflow("init", "--template", "opening-hour")
     assert refused.returncode == 2
-    assert 'sinchflow: no template "opening-hour": choose from escalate-to-chat, ' in refused.stderr
+    assert 'sinchflow: no template "opening-hour": choose from appointment-confirm, ' in refused.stderr
     assert list(tmp_path.iterdir()) == []
 
 
