@@ -50,6 +50,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ignored: str | None = None
 
 
+def as_opt_out(event: Event) -> Event:
+    """An inbound message that means an opt-out, as that."""
+    known = {name: event.fields.get(name) for name in EVENT_FIELDS["opt_out"]}
+    return msgspec.structs.replace(event, kind="opt_out", fields=known)
+
+
 def clean_text(text: str) -> str:
     """The text without the characters that mark a secret reference; they become U+FFFD."""
     if SECRET_BEGIN in text or SECRET_END in text:

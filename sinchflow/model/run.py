@@ -114,6 +114,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     depth: int = 0  #: runs of flows that began one another, above this one
     parent: str | None = None  #: the command of another run that waits for this one
     key: str | None = None  #: what `concurrency` counts it under; None: the flow has none
+    is_opt_out: bool = False  #: its event is a message that meant an opt-out, and is taken for one
     is_otherwise: bool = False  #: it takes the steps of `throttle.otherwise`
     handled: Problem | None = None  #: why the flow's own `on_error` has its turn: the run ends as failed after it
     receipts: tuple[dict[str, Any], ...] = ()  #: that came before a step waits for them, where one may; the last ones

@@ -50,7 +50,7 @@ class Accounts:
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
-        wants: Callable[[Send], bool],
+        refusal: Callable[[Send], Settled | None],
         calls: Iterable[Call],
     ) -> None:
         """calls: those that the throttles still count, of all accounts."""
@@ -60,7 +60,7 @@ class Accounts:
         self._stats = stats
         self._loop = loop
         self._settle = settle
-        self._wants = wants
+        self._refusal = refusal
         self._accounts: dict[str, _Account] = {}
         self._past: dict[str, list[datetime]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -121,7 +121,7 @@ class Accounts:
         outbox = Outbox(
             account=name, client=client, window=window, journal=self._journal, commits=self._commits,
             clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
-            wants=self._wants,
+            refusal=self._refusal,
         )  # fmt: skip
         line = Line(
             account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,

@@ -8,15 +8,19 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from sinchflow.journal.journal import Snapshot
 from sinchflow.model.command import SendMessage
 from sinchflow.model.flow import Flow
 from sinchflow.model.project import Policy, Project
 from sinchflow.model.run import Run
 from sinchflow.policy.countries import country_of
-from sinchflow.policy.gate import GRACE, Allowed, Ask, Deferred, Refused, gate
+from sinchflow.policy.gate import Allowed, Ask, Deferred, Refused, gate
 from sinchflow.policy.quiet_hours import zone_name
 from sinchflow.runtime.counts import RecentCounts
+from sinchflow.runtime.people import People
+from sinchflow.runtime.policy_flows import is_confirmation
 
 Verdict = Allowed | Deferred | Refused
 
@@ -26,14 +30,14 @@ _DAY = timedelta(days=1)
 class Allowances:
     """Asking is using: what is let through, or put off, is counted."""
 
-    def __init__(self, lists: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, lists: Callable[[], Mapping[str, Any]], people: People) -> None:
         """lists: the live ones, as `Facts.lists`; `policy.staff` may name one."""
         self._lists = lists
+        self._people = people
         self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
         self._messages: RecentCounts[str] = RecentCounts()
         self._by_flow: RecentCounts[str] = RecentCounts()
         self._of_day: RecentCounts[str] = RecentCounts()
-        self._inbound: RecentCounts[str] = RecentCounts()
         self._by_run: Counter[int] = Counter()
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -67,23 +71,12 @@ class Allowances:
         self._starts.note(key, now)
         return True
 
-    def heard_from(self, policy: Policy, contact: str, now: datetime) -> None:
-        """The person has texted us: for a while an answer may come at any hour."""
-        if policy.quiet_hours is not None:
-            self._inbound.note(contact, now)
-
     def ask(self, project: Project, run: Run, command: SendMessage, now: datetime) -> Verdict:
         """Whether policy lets this message leave now, later or not at all."""
         policy = project.policy
         brake, budget, day = policy.max_sends_per_contact, policy.max_sends_per_flow, policy.max_sends_per_day
-        ask = Ask(
-            recipient=command.to,
-            now=now,
-            country=country_of(command.to) if policy.allowed_countries else None,
-            timezone=zone_name(None, project.timezone),
-            is_staff=self._is_staff(policy, command.to),
-            is_urgent=command.is_urgent,
-            last_inbound_at=self._last_inbound(command.to, now),
+        ask = replace(
+            self._ask_about(project, run.flow, command, now),
             sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
             sent_by_run=self._by_run[run.id],
             sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, now),
@@ -100,18 +93,24 @@ class Allowances:
             self._by_run[run.id] += 1
         return verdict
 
-    def ask_again(self, project: Project, command: SendMessage, now: datetime) -> Verdict:
+    def ask_again(self, project: Project, flow: str, command: SendMessage, now: datetime) -> Verdict:
         """The same for a message that was put off: it was counted then."""
-        ask = Ask(
-            recipient=command.to,
+        return gate(project.policy, self._ask_about(project, flow, command, now))
+
+    def _ask_about(self, project: Project, flow: str, command: SendMessage, now: datetime) -> Ask:
+        """All but the counts."""
+        policy, to = project.policy, command.to
+        person = None if policy.quiet_hours is None else self._people.known(to)
+        return Ask(
+            recipient=to,
             now=now,
-            country=country_of(command.to) if project.policy.allowed_countries else None,
-            timezone=zone_name(None, project.timezone),
-            is_staff=self._is_staff(project.policy, command.to),
+            country=country_of(to) if policy.allowed_countries else None,
+            timezone=zone_name(None if person is None else person.timezone, project.timezone),
+            is_suppressed=self._people.is_suppressed(to) and not is_confirmation(flow),
+            is_staff=self._is_staff(policy, to),
             is_urgent=command.is_urgent,
-            last_inbound_at=self._last_inbound(command.to, now),
+            last_inbound_at=None if person is None else person.last_inbound_at,
         )
-        return gate(project.policy, ask)
 
     def forget_run(self, run_id: int) -> None:
         """The run has ended."""
@@ -121,7 +120,3 @@ class Allowances:
         return number in policy.staff or (
             policy.staff_list is not None and number in self._lists().get(policy.staff_list, ())
         )
-
-    def _last_inbound(self, contact: str, now: datetime) -> datetime | None:
-        """A time within the grace where there was one; the gate asks for no more."""
-        return now if self._inbound.within(contact, GRACE, now) else None

@@ -27,6 +27,7 @@ from sinchflow.runtime.connections import Connection, Hooks, Settings
 from sinchflow.runtime.flow_hooks import FlowHooks
 from sinchflow.runtime.guard import Guard
 from sinchflow.runtime.keyring import KEYS_FILE
+from sinchflow.runtime.policy_flows import policy_flows
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.sinch.signature import BadKey, SignatureKey, Verifier
 
@@ -100,8 +101,11 @@ class Catalog:
             },
         )
         self._answers: dict[tuple[str, str], Answers] = {}
-        self._by_digest = {flow.digest: flow for flow in checked.flows}
-        self._sources = checked.sources
+        made = policy_flows(self.project.policy)
+        #: what policy answers by itself, by the kind of word
+        self.policy_flows = {kind: each.flow for kind, each in made.items()}
+        self._by_digest = {flow.digest: flow for flow in (*checked.flows, *self.policy_flows.values())}
+        self._sources = checked.sources | {each.flow.digest: each.source for each in made.values()}
         self._old_flow = lru_cache(maxsize=1_000)(lambda digest: _old_flow(digest, source_of))
 
     def flow(self, digest: str) -> Flow | None:

@@ -55,8 +55,11 @@ class OpenRuns:
         self._remove(self._held, key, run.id)
         (self._held if run.is_held else self._at_work).setdefault(key, {})[run.id] = None
 
-    def ended(self, run: Run) -> int | None:
-        """A run has ended: the id of the one whose turn it is now."""
+    def count(self, run: Run) -> int | None:
+        """A run's new state. When it has ended: the id of the one whose turn it is now."""
+        if not run.is_final:
+            self.note(run)
+            return None
         key = _key_of(run)
         if key is None:
             return None

@@ -134,7 +134,7 @@ class Daemon:
         snapshot = journal.load(now - _longest_memory(catalog))
         self._accounts = Accounts(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            wants=worker.wants,
+            refusal=worker.refusal,
             calls=snapshot.calls,
         )  # fmt: skip
         self._accounts.connect(catalog.connections)

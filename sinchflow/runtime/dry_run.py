@@ -40,6 +40,7 @@ from sinchflow.policy.gate import Allowed, Deferred
 from sinchflow.policy.segments import segments
 from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.people import People
 from sinchflow.runtime.secrets import show_references
 
 #: Of each kind of thing, shown in full; the counts are of all.
@@ -83,17 +84,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DryRun:
-    """One play. facts: what the engine may look at for a contact. is_suppressed: who has opted out."""
+    """One play. facts: what the engine may look at for a contact. people: who has opted out, and where they are."""
 
     def __init__(
-        self, *, catalog: Catalog, facts: Callable[[str | None], Facts], is_suppressed: Callable[[str], bool],
-        now: datetime,
-    ) -> None:  # fmt: skip
+        self, *, catalog: Catalog, facts: Callable[[str | None], Facts], people: People, now: datetime
+    ) -> None:
         self._catalog = catalog
         self._facts = facts
-        self._is_suppressed = is_suppressed
+        self._is_suppressed = people.is_suppressed
         self._now = now
-        self._allowances = Allowances(lambda: catalog.facts.lists)
+        self._allowances = Allowances(lambda: catalog.facts.lists, people)
         self._event = Event(id=0, kind="manual", key="", received_at=now, account=DEFAULT_ACCOUNT)
         self._ids = itertools.count(1)
         self._runs: dict[int, tuple[Flow, Run]] = {}

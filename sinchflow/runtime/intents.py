@@ -21,16 +21,19 @@ from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.outbox import Outbox, Settled, withdrawn
+from sinchflow.runtime.people import People
+from sinchflow.runtime.policy_flows import is_confirmation
 from sinchflow.runtime.stats import Stats
 
 
 class Intents:
-    """See the module's text. settle: told about a deferred message that is refused in the end. wants: whether its run
-    does, still."""
+    """See the module's text. settle: told about a message that does not leave in the end. wanted_by: the flow whose run
+    still waits for a message to leave."""
 
     def __init__(
         self, *, journal: Journal, commits: Commits, clock: Clock, stats: Stats, project: Callable[[], Project],
-        settle: Callable[[list[Settled]], None], wants: Callable[[Send], bool], lists: Callable[[], Mapping[str, Any]],
+        settle: Callable[[list[Settled]], None], wanted_by: Callable[[Send], str | None],
+        lists: Callable[[], Mapping[str, Any]], people: People,
     ) -> None:  # fmt: skip
         self._journal = journal
         self._commits = commits
@@ -38,11 +41,12 @@ class Intents:
         self._stats = stats
         self._project = project
         self._settle = settle
-        self._wants = wants
+        self._wanted_by = wanted_by
+        self._people = people
         self._accounts: Accounts | None = None
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self._deferred: dict[int, dict[int, Send]] = {}  # by run and id
-        self.allowances = Allowances(lists)
+        self.allowances = Allowances(lists, people)
 
     def connect(self, accounts: Accounts) -> None:
         """Where messages go from now on."""
@@ -95,15 +99,27 @@ class Intents:
         if sends := self._deferred.pop(run_id, {}):
             self._settle([withdrawn(send) for send in sends.values()])
 
+    def refusal(self, send: Send) -> Settled | None:
+        """What becomes of a queued message that must not leave any more; None when it may."""
+        flow, to = self._wanted_by(send), send.command.to
+        if flow is None:
+            return withdrawn(send)
+        if not self._people.is_suppressed(to) or is_confirmation(flow):
+            return None
+        reason = "this contact opted out before the message could leave"
+        skipped = Skipped(command=send.command.id, to=to, reason=reason)
+        return replace(send, state="skipped", due=None, reason=reason), skipped
+
     def _ask_again(self, send: Send) -> None:
         """The time that policy chose has come."""
         now = self._clock.now()
         if self._deferred.get(send.run, {}).pop(send.id, None) is None:
             return  # it was withdrawn
-        if not self._wants(send):
+        flow = self._wanted_by(send)
+        if flow is None:
             self._settle([withdrawn(send)])
             return
-        verdict = self.allowances.ask_again(self._project(), send.command, now)
+        verdict = self.allowances.ask_again(self._project(), flow, send.command, now)
         match verdict:
             case Allowed():
                 ready = replace(send, state="queued", due=None, reason=None)

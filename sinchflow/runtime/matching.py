@@ -14,6 +14,7 @@ from sinchflow.model.send import SentBy
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.outbox import read_send_id
+from sinchflow.runtime.people import People
 from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
@@ -22,11 +23,14 @@ log = structlog.get_logger("sinchflow")
 class Matching:
     """Events to matches, over the catalog that `catalog` gives at that moment."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, stats: Stats, catalog: Callable[[], Catalog]) -> None:
+    def __init__(
+        self, *, journal: Journal, clock: Clock, stats: Stats, catalog: Callable[[], Catalog], people: People
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._stats = stats
         self._catalog = catalog
+        self._people = people
 
     def matches(self, event: Event, is_wanted: Callable[[], bool] = lambda: False) -> Sequence[Match]:
         """The flows that the event starts, in order. is_wanted: see `Router.route`."""
@@ -53,7 +57,7 @@ class Matching:
     def facts(self, contact: str | None) -> Facts:
         """What the engine may look at, for a run with this contact."""
         facts = self._catalog().facts
-        return facts if contact is None else replace(facts, contact={"number": contact})
+        return facts if contact is None else replace(facts, contact=self._people.facts(contact))
 
     def sent_by(self, receipt: Event) -> SentBy | None:
         """Whose message a receipt is about. Its send was stored before the call, so it is there before any receipt."""

@@ -27,6 +27,7 @@ class _Collector:
         by_label = (
             ("events", "Events accepted.", "kind", stats.events),
             ("refused_requests", "Webhook requests refused.", "status", stats.refused_requests),
+            ("policy_words", "Messages that policy took.", "kind", stats.policy_words),
             ("runs_ended", "Runs ended.", "status", stats.runs_ended),
             ("sends", "Sends that reached a state.", "state", stats.sends),
             ("provider_calls", "Calls to the provider.", "outcome", stats.calls),
@@ -45,6 +46,7 @@ class _Collector:
             ("unmatched", "Events that no flow matched.", stats.unmatched),
             ("ignored", "Events fetched too late to start anything.", stats.ignored),
             ("throttled", "Matches that a flow's throttle refused.", stats.throttled),
+            ("concurrency_refused", "Matches that a flow's concurrency refused.", stats.refused),
             ("routing_problems", "Flow conditions that failed.", stats.routing_problems),
             ("runs_started", "Runs started.", stats.runs_started),
             ("internal_errors", "Errors of sinchflow's own.", stats.internal_errors),

@@ -64,9 +64,9 @@ class Outbox:
         stats: Stats,
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
-        wants: Callable[[Send], bool],
+        refusal: Callable[[Send], Settled | None],
     ) -> None:
-        """settle: told what became of sends. wants: whether the run of a send still waits for it to leave."""
+        """settle: told what became of sends. refusal: why a send must not leave any more, asked right before."""
         self._account = account
         self._client = client
         self._window = window
@@ -76,7 +76,7 @@ class Outbox:
         self._stats = stats
         self._loop = loop
         self._settle = settle
-        self._wants = wants
+        self._refusal = refusal
         self._queues: dict[str, list[Send]] = {}  # by recipient, oldest first
         self._ready: deque[str] = deque()  # recipients with something queued and nothing in a call
         self._busy: set[str] = set()  # recipients with a message in a call
@@ -222,13 +222,14 @@ class Outbox:
             send = queue.pop(0)
             if not queue:
                 del self._queues[recipient]
-            if self._wants(send):
+            refused = self._refusal(send)
+            if refused is None:
                 batch.append(send)
                 self._busy.add(recipient)
                 continue
             if queue:
                 self._ready.append(recipient)
-            self._settle([withdrawn(send)])
+            self._settle([refused])
         return batch
 
     def _begin(self, batch: list[Send], now: datetime, *, is_new: bool = False) -> None:

@@ -36,8 +36,9 @@ from sinchflow.model.command import (
     SendMessage,
     Sleep,
     StartRun,
+    Told,
 )
-from sinchflow.model.event import Event
+from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run, Transition
 from sinchflow.model.send import Send, SentBy
@@ -57,6 +58,7 @@ from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.marks import Marks
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.outbox import Settled, withdrawn
+from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
@@ -82,6 +84,7 @@ class Runs:
         dialler: Dialler,
         matching: Matching,
         lanes: Lanes,
+        people: People,
         has_room: Callable[[], None],
     ) -> None:
         """has_room: told whenever a run comes to rest."""
@@ -91,6 +94,7 @@ class Runs:
         self._stats = stats
         self._catalog = catalog
         self._matching = matching
+        self._people = people
         self._pace = Pace(lanes, has_room)
         self._accounts: Accounts | None = None
         self._calls = Calls(
@@ -99,9 +103,10 @@ class Runs:
         )  # fmt: skip
         self._intents = Intents(
             journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: catalog().project,
-            settle=self.settle, wants=self.wants, lists=lambda: catalog().facts.lists,
+            settle=self.settle, wanted_by=self.wanted_by, people=people, lists=lambda: catalog().facts.lists,
         )  # fmt: skip
         self.allowances = self._intents.allowances
+        self.refusal = self._intents.refusal
         self.waits = Waits()
         self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
         self._active: dict[int, Active] = {}
@@ -183,7 +188,7 @@ class Runs:
                 self._commands.perform(active.run, command)
 
     def _resume_send(self, active: Active, send: Send) -> None:
-        if send.call is None and not self.wants(send):
+        if send.call is None and self.wanted_by(send) is None:
             self.settle([withdrawn(send)])
         elif send.call is None:
             if send.state != "deferred":
@@ -232,10 +237,10 @@ class Runs:
             if flow is None or flow.digest != run.digest:
                 self.cancel(run_id, f'flow "{run.flow}" {"is gone" if flow is None else "has changed"}')
 
-    def wants(self, send: Send) -> bool:
-        """Whether the message's run still waits for it to leave."""
+    def wanted_by(self, send: Send) -> str | None:
+        """The flow whose run still waits for the message to leave; None when none does."""
         active = self._active.get(send.run)
-        return active is not None and _is_awaited(active.run, send.command.id)
+        return active.run.flow if active is not None and _is_awaited(active.run, send.command.id) else None
 
     # --- outcomes -------------------------------------------------------------------------------------------------
 
@@ -287,6 +292,8 @@ class Runs:
         while active.inbox:
             outcome, send = active.inbox.popleft()
             active.moving.discard(outcome.command)
+            if isinstance(outcome, Told) and outcome.data.get("opted_out") is False:
+                self._people.allow(str(outcome.data["number"]))
             if send is not None:
                 self._commits.unit.sends.append(send)
             transition = self._advance(active, run, outcome, now)
@@ -315,6 +322,8 @@ class Runs:
             active.event = self._journal.event(active.run.event_id)
         if active.event is None:
             raise LookupError(f"event {active.run.event_id} is not in the journal")
+        if active.run.is_opt_out and active.event.kind != "opt_out":
+            active.event = as_opt_out(active.event)
         return active.event
 
     def _kept(self, run: Run) -> Callable[[str], Sequence[Any]]:
@@ -348,6 +357,7 @@ class Runs:
             else:
                 if isinstance(command, CallUrl | AskProvider):
                     active.moving.add(command.id)
+                self._people.note(run.flow, command, now)
                 to_do.append(command)
             following = None if outcome is None else self._advance(active, run, outcome, now)
             if following is not None:
@@ -363,16 +373,9 @@ class Runs:
         self._pace.update(active)
         if run.is_final and run.parent is not None:
             self._families.has_ended(run)
-        if run.key is not None:
-            self._count(run)
+        if run.key is not None and (next_id := self._admission.open_runs.count(run)) is not None:
+            self.called(next_id, interpreter.release(self._active[next_id].run))
         self._commits.flush_soon()
-
-    def _count(self, run: Run) -> None:
-        """Keep `concurrency` in step; the next run with the same key may have its turn now."""
-        if not run.is_final:
-            self._admission.open_runs.note(run)
-        elif (following := self._admission.open_runs.ended(run)) is not None:
-            self.called(following, interpreter.release(self._active[following].run))
 
     def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
         """The run's state is on disk: perform what it asked for."""

@@ -18,6 +18,7 @@ class Stats:
         self.drift: dict[str, int] = {}  #: by account: differences between our webhooks and those at the provider
         self.throttled = 0
         self.refused = 0  #: matches that `concurrency` did not let begin
+        self.policy_words: Counter[str] = Counter()  #: messages that policy took, by what they meant
         self.routing_problems = 0
         self.runs_started = 0
         self.runs_ended: Counter[str] = Counter()  #: by status

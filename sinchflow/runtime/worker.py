@@ -25,7 +25,7 @@ Overload is the `Backlog`'s business, what a contact may have is the `Allowances
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -42,8 +42,9 @@ from sinchflow.model.command import (
     ReceiptCame,
     Replied,
 )
-from sinchflow.model.event import Event
+from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
+from sinchflow.model.run import Transition
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.backlog import Backlog
 from sinchflow.runtime.catalog import Catalog
@@ -53,6 +54,8 @@ from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.dry_run import DryRun, Report
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.people import People
+from sinchflow.runtime.policing import Policing
 from sinchflow.runtime.runs import Runs
 from sinchflow.runtime.starts import Started, Starts, kept_answer
 from sinchflow.runtime.stats import Stats
@@ -80,18 +83,25 @@ class Worker:
         self._clock = clock
         self._stats = stats
         self._loop = loop
-        self._matching = Matching(journal=journal, clock=clock, stats=stats, catalog=lambda: self.catalog)
+        self.people = People(journal, commits)
+        self._matching = Matching(
+            journal=journal, clock=clock, stats=stats, catalog=lambda: self.catalog, people=self.people
+        )
+        self._policing = Policing(
+            people=self.people, matching=self._matching, clock=clock, stats=stats, catalog=lambda: self.catalog
+        )
         self._lanes = Lanes(clock, self._route_event)
         self._runs = Runs(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=lambda: self.catalog,
             dialler=dialler, matching=self._matching, lanes=self._lanes, has_room=self._has_room,
+            people=self.people,
         )  # fmt: skip
         self._backlog = Backlog(
             journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.waiting
         )
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
-        self.wants = self._runs.wants
+        self.refusal = self._runs.refusal
         self.on_end = self._runs.on_end
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
@@ -135,6 +145,7 @@ class Worker:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Take up what a former process left: open runs, their commands, and events not yet routed."""
+        self.people.load()
         self._runs.resume(snapshot)
         self._backlog.read_soon()
 
@@ -160,11 +171,9 @@ class Worker:
 
     async def dry_run(self, flow: Flow, inputs: dict[str, Any]) -> Report:
         """What a start by hand would send to whom, as far as that can be known."""
-        suppressed = {each.number for each in self._journal.suppressed()}
         played = DryRun(
-            catalog=self.catalog, facts=self._matching.facts, now=self._clock.now(),
-            is_suppressed=lambda number: number in suppressed or self._journal.pseudonym(number) in suppressed,
-        )  # fmt: skip
+            catalog=self.catalog, facts=self._matching.facts, now=self._clock.now(), people=self.people
+        )
         return await played.play(flow, inputs)
 
     def _begin(self, event: Event) -> Started:
@@ -186,9 +195,13 @@ class Worker:
             log.exception("internal error while routing; the event stays in the journal", event_id=event.id)
 
     def _route(self, event: Event) -> None:
-        """Waits that want it, else flows; a receipt goes to both."""
-        if event.kind == "inbound_sms" and event.contact is not None:
-            self._runs.allowances.heard_from(self.catalog.project.policy, event.contact, self._clock.now())
+        """Policy's words, waits that want it, else flows; a receipt goes to waits and flows."""
+        if event.kind == "inbound_sms" and (taken := self._policing.take(event)) is not None:
+            self._start_matches(event, taken.answers, taken.opt_outs)
+            return
+        if event.kind == "opt_out" and event.ignored is None:
+            self._start_matches(event, self._policing.opted_out(event))
+            return
         if event.kind == "delivery_receipt":
             for run_id, wait in self._runs.waits.for_receipt(event):
                 self._runs.called(run_id, ReceiptCame(command=wait.id, fields=event.fields))
@@ -227,31 +240,46 @@ class Worker:
         self._runs.called(run_id, replied)
         self._commits.flush_soon()
 
-    def _start_matches(self, event: Event, matches: Sequence[Match]) -> Started:
-        """Start the runs of an event; all that follows from it is one unit. What its sender is told."""
+    def _start_matches(self, event: Event, matches: Sequence[Match], opt_outs: Sequence[Match] = ()) -> Started:
+        """Start the runs of an event; all that follows from it is one unit. What its sender is told.
+
+        opt_outs: flows that take the message for the opt-out that it means.
+        """
         now = self._clock.now()
         unit = self._commits.unit
         unit.routed.append(event.id)
         started: dict[int, str] = {}
         refusals: list[str] = []
-        for match in matches:
-            run_id = self._journal.new_id()
-            facts, templates = self._matching.facts(event.contact), self.catalog.templates
-            transition = interpreter.start(
-                match.flow, run_id, event, match.match, facts, now, templates,
-                inputs=event.fields.get("inputs", {}) if event.kind == "manual" else None,
-            )  # fmt: skip
-            refusal = self._runs.admit(match.flow, transition, event, now)
+        seen = [(match, event) for match in matches]
+        seen += [(match, as_opt_out(event)) for match in opt_outs]
+        for match, event_ in seen:
+            transition = self._begun(event_, match, now, is_opt_out=event_ is not event)
+            refusal = self._runs.admit(match.flow, transition, event_, now)
             if refusal is None:
-                started[run_id] = match.flow.name
+                started[transition.run.id] = match.flow.name
             else:
                 refusals.append(refusal)
         self._commits.flush_soon()
         for tell in self.on_routed:
-            tell(event, [match.flow.name for match in matches], [*started.values()])
+            tell(event, [match.flow.name for match, _ in seen], [*started.values()])
         answer = _started(refusals, [*started])
         unit.answers.extend(kept_answer(event, answer))
         return answer
+
+    def _begun(self, event: Event, match: Match, now: datetime, *, is_opt_out: bool) -> Transition:
+        """The run that a match begins, not stored yet."""
+        run_id, templates = self._journal.new_id(), self.catalog.templates
+        inputs = event.fields.get("inputs", {}) if event.kind == "manual" else None
+
+        def start(contact: str | None) -> Transition:
+            facts = self._matching.facts(contact)
+            return interpreter.start(match.flow, run_id, event, match.match, facts, now, templates, inputs=inputs)
+
+        transition = start(event.contact)
+        contact = transition.run.contact
+        if contact not in (None, event.contact) and self.people.known(contact) is not None:
+            transition = start(contact)  # the flow's `contact:` is somebody of whom something is known
+        return replace(transition, run=replace(transition.run, is_opt_out=True)) if is_opt_out else transition
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 

@@ -308,7 +308,7 @@ class Desk:
         self.outbox = Outbox(
             account="default", client=self.clients[0], window=CallWindow(limits), journal=self.journal,
             commits=self.commits, clock=clock, stats=self.stats, loop=loop, settle=self._settle,
-            wants=lambda send: True,
+            refusal=lambda send: None,
         )  # fmt: skip
 
     def _settle(self, settled: Sequence[Settled]) -> None:

@@ -1,12 +1,8 @@
 """What a start by hand would send, counted without sending: through the admin port of a daemon at work."""
 
-import asyncio
 import json
 
 import pytest
-
-from sinchflow.journal.journal import Changes
-from sinchflow.model.contact import Suppression
 
 ANNA, BERT = "+61491570156", "+61491570157"
 
@@ -119,11 +115,7 @@ def test_people_who_opted_out_are_named(play, house):
     house.flow(flow([send([ANNA, BERT])]))
 
     async def scenario(house):
-        since = house.daemon.journal.born_at
-        suppressed = Suppression(number=BERT, since=since, source="keyword", reason="STOP")
-        stored = asyncio.get_running_loop().create_future()
-        house.daemon.journal.commit(Changes(suppressions=(suppressed,)), stored.set_result)
-        assert await stored is None
+        house.daemon.worker.people.suppress(BERT, "keyword", house.daemon.journal.born_at, "STOP")
         report = (await house.admin("/api/flows/a/dry-run", "POST")).json()
         assert (report["messages"], report["opted_out"], report["skipped"]) == (1, [BERT], {"opted out": 1})
 

@@ -1,0 +1,131 @@
+"""What the daemon knows of people: who wants no messages, and what flows remember of each.
+
+All that are suppressed are held in memory; the others are read from the journal when a run needs them, and kept for a
+while. What is new is known at once, and stored with the unit that is being gathered.
+"""
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sinchflow.journal.journal import Journal
+from sinchflow.model.command import AskProvider, Command, KeepContact
+from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression, SuppressionSource, changed
+from sinchflow.runtime.commits import Commits
+
+#: People whose data is kept in memory, known to flows or not.
+_MOST_AT_HAND = 100_000
+#: Opt-outs of one person within this time are one, whatever their sources.
+_ONE_OPT_OUT = timedelta(minutes=10)
+#: Names of `remember` that are the contact's own settings.
+_LANGUAGE, _TIMEZONE = "language", "timezone"
+
+
+class People:
+    """See the module's text. On the loop's thread."""
+
+    def __init__(self, journal: Journal, commits: Commits) -> None:
+        self._journal = journal
+        self._commits = commits
+        self._suppressed: dict[str, datetime] = {}  # numbers, and pseudonyms of people who were forgotten; since when
+        self._opt_outs: OrderedDict[str, datetime] = OrderedDict()  # the last ones
+        self._at_hand: OrderedDict[str, Contact | None] = OrderedDict()
+        self._has_any = True
+
+    def load(self) -> None:
+        """Read who is suppressed; also after somebody was forgotten."""
+        self._suppressed = {each.number: each.since for each in self._journal.suppressed()}
+        self._opt_outs = OrderedDict(sorted(self._suppressed.items(), key=lambda each: each[1])[-_MOST_AT_HAND:])
+        self._at_hand.clear()
+        self._has_any = bool(self._journal.contacts(1))
+
+    # --- suppression ------------------------------------------------------------------------------------------------
+
+    def is_suppressed(self, number: str) -> bool:
+        """Whether nothing is sent to this number."""
+        suppressed = self._suppressed
+        return bool(suppressed) and (number in suppressed or self._journal.pseudonym(number) in suppressed)
+
+    def suppress(self, number: str, source: SuppressionSource, now: datetime, reason: str = "") -> None:
+        """Nothing more is sent to this number. Told twice, the first time stands."""
+        if not self.is_suppressed(number):
+            self._suppressed[number] = now
+            self._commits.unit.suppressions.append(
+                Suppression(number=number, since=now, source=source, reason=reason[:200])
+            )
+
+    def allow(self, number: str) -> bool:
+        """Messages may be sent again. False when they could be before."""
+        if not self.is_suppressed(number):
+            return False
+        self._suppressed.pop(number, None)
+        self._suppressed.pop(self._journal.pseudonym(number), None)
+        self._opt_outs.pop(number, None)
+        self._commits.unit.suppressions.append(Lifted(number=number))
+        return True
+
+    def is_new_opt_out(self, number: str, now: datetime) -> bool:
+        """Whether the person has not opted out a moment ago, by another way; it counts from now on."""
+        before = self._opt_outs.get(number)
+        if before is not None and now - before < _ONE_OPT_OUT:
+            return False
+        self._opt_outs[number] = now
+        self._opt_outs.move_to_end(number)
+        if len(self._opt_outs) > _MOST_AT_HAND:
+            self._opt_outs.popitem(last=False)
+        return True
+
+    @property
+    def suppressed_count(self) -> int:
+        """How many numbers nothing is sent to."""
+        return len(self._suppressed)
+
+    # --- what is known of a person ----------------------------------------------------------------------------------
+
+    def known(self, number: str) -> Contact | None:
+        """The person as far as anything is kept; None for somebody unknown."""
+        if not self._has_any:
+            return None
+        if number in self._at_hand:
+            self._at_hand.move_to_end(number)
+            return self._at_hand[number]
+        return self._keep(number, self._journal.contact(number))
+
+    def facts(self, number: str) -> dict[str, Any]:
+        """`contact` of templates."""
+        person = self.known(number)
+        if person is None:
+            return {"number": number}
+        own = {_LANGUAGE: person.language, _TIMEZONE: person.timezone}
+        return {**person.values, **{name: value for name, value in own.items() if value is not None}, "number": number}
+
+    def remember(self, number: str, values: dict[str, Any], now: datetime) -> None:
+        """What a flow remembers of a person; None forgets a name."""
+        own = {name: values[name] for name in (_LANGUAGE, _TIMEZONE) if name in values}
+        others = {name: value for name, value in values.items() if name not in own}
+        texts = {name: None if value is None else str(value) for name, value in own.items()}
+        self._change(ContactChange(number=number, at=now, values=others, **texts))  # type: ignore[arg-type]
+
+    def note(self, flow: str, command: Command, now: datetime) -> None:
+        """What a run asks for may say something of a person. An opt-out holds before the provider knows of it."""
+        if isinstance(command, KeepContact):
+            self.remember(command.number, command.values, now)
+        elif isinstance(command, AskProvider) and command.what == "opt_out":
+            self.suppress(command.subject, "step", now, f"flow {flow}")
+
+    def heard_from(self, number: str, now: datetime) -> None:
+        """A message of the person has come."""
+        self._change(ContactChange(number=number, at=now, last_inbound_at=now))
+
+    def _change(self, change: ContactChange) -> None:
+        before = self.known(change.number)
+        self._has_any = True
+        self._keep(change.number, changed(before, change))
+        self._commits.unit.contacts.append(change)
+        self._commits.flush_soon()
+
+    def _keep(self, number: str, person: Contact | None) -> Contact | None:
+        self._at_hand[number] = person
+        if len(self._at_hand) > _MOST_AT_HAND:
+            self._at_hand.popitem(last=False)
+        return person

@@ -1,0 +1,73 @@
+"""What policy does with a message before any wait or flow sees it: opt-out, opt-in and help words; and with opt-outs.
+
+A number that opts out is suppressed in the unit that routes the message, together with the runs that this starts: the
+answer that policy has to it, and flows `on: opt_out`, once per contact and 10 minutes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from sinchflow.engine.routing import Match
+from sinchflow.model.event import Event, as_opt_out
+from sinchflow.policy.words import meaning
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.people import People
+from sinchflow.runtime.stats import Stats
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Policy has taken the message: what answers it, and the flows `on: opt_out` that it starts."""
+
+    answers: Sequence[Match] = ()
+    opt_outs: Sequence[Match] = ()
+
+
+class Policing:
+    """See the module's text."""
+
+    def __init__(
+        self, *, people: People, matching: Matching, clock: Clock, stats: Stats, catalog: Callable[[], Catalog]
+    ) -> None:
+        self._people = people
+        self._matching = matching
+        self._clock = clock
+        self._stats = stats
+        self._catalog = catalog
+
+    def take(self, event: Event) -> Taken | None:
+        """What becomes of an inbound message whose words policy takes; None for all others."""
+        contact, text = event.contact, event.fields.get("content")
+        if contact is None:
+            return None
+        catalog, now = self._catalog(), self._clock.now()
+        policy = catalog.project.policy
+        if policy.quiet_hours is not None and event.ignored is None:
+            self._people.heard_from(contact, now)
+        kind = meaning(policy, str(text), is_opted_out=self._people.is_suppressed(contact)) if text else None
+        if kind is None:
+            return None
+        self._stats.policy_words[kind] += 1
+        if kind == "opt_out":
+            self._people.suppress(contact, "keyword", now, str(text))
+        elif kind == "opt_in" and event.ignored is None:
+            self._people.allow(contact)
+        if event.ignored is not None:  # too old for an answer, but never for an opt-out
+            return Taken()
+        own = catalog.policy_flows.get(kind)
+        answers = () if own is None else (Match(flow=own, match={}),)
+        if kind != "opt_out" or not self._people.is_new_opt_out(contact, now):
+            return Taken(answers)
+        return Taken(answers, self._matching.matches(as_opt_out(event)))
+
+    def opted_out(self, event: Event) -> Sequence[Match]:
+        """The flows that the provider's word of an opt-out starts; the number is suppressed."""
+        if event.contact is not None:
+            now = self._clock.now()
+            self._people.suppress(event.contact, "provider", now, str(event.fields.get("content") or ""))
+            if not self._people.is_new_opt_out(event.contact, now):
+                self._stats.repeats += 1
+                return ()
+        return self._matching.matches(event)
