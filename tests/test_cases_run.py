@@ -1,7 +1,8 @@
 """Every case of tests/cases/run: flows, an event and outcomes in; commands, outputs and how the run ends out.
 
-    flow: one or more YAML documents
-    facts: timezone, country, contact, env
+    flow: one or more YAML documents, which must have the shape of the schema
+    unchecked: why they need not
+    facts: timezone, language, country, contact, env, source_numbers; lists of rows; calendars of spans by weekday
     event: text, kind, contact, our_number, account, ignored, metadata and any other field; the rest is none
     sent_by: flow, step and run that sent the message that a receipt is about
     matches: names of the flows that the event starts; default: the first flow. The first match is run.
@@ -9,8 +10,11 @@
     problems: of routing
     commands: asked for at the start; `send`, `http`, `ask` or `log`, without what is default
     inputs: as a person gives them
+    caller: contact and depth, of a run that was begun by another one
+    taken: steps that the run has taken before its first outcome, in place of those that it did
     then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`, `woken`, `replied`, `receipt`, `ended`:
-        ID, …), `at` which time after the start it comes, and the commands that it leads to
+        ID, …; a receipt that no step waits for yet: ""), `at` which time after the start it comes, and the commands
+        that it leads to; or `pauses` N: the run lets others have their turn N times
     end: status, reason, vars, outputs, at (addresses where an open run stands); where given also contact, error, trace
 
 Ids are written without the run's number. What a case does not mention is not there: a command that is not expected
@@ -19,6 +23,7 @@ two calls of the engine, and each call is made twice.
 """
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +31,17 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from sinchflow.engine.interpreter import advance, start
 from sinchflow.engine.routing import Router
+from sinchflow.expression.calendars import OpenHours
+from sinchflow.expression.lists import ListData
 from sinchflow.expression.template import Templates
 from sinchflow.language.build import flow_from_source
+from sinchflow.language.document import compose, documents
 from sinchflow.language.duration import parse_duration
+from sinchflow.language.shape import Shapes
 from sinchflow.model.codec import decode_event, decode_run, encode
 from sinchflow.model.command import (
     Answered,
@@ -58,13 +68,18 @@ from sinchflow.model.command import (
 from sinchflow.model.event import EVENT_FIELDS, Event
 from sinchflow.model.flow import Retry
 from sinchflow.model.message import MESSAGE_FIELDS
-from sinchflow.model.run import Facts, Transition
+from sinchflow.model.project import Calendar
+from sinchflow.model.run import Facts, Run, Transition
 from sinchflow.model.send import SentBy
 
 CASES = sorted((Path(__file__).parent / "cases" / "run").glob("*.yaml"))
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
-KEYS = {"flow", "facts", "event", "inputs", "sent_by", "matches", "match", "problems", "commands", "then", "end"}
+KEYS = {
+    "flow", "unchecked", "facts", "event", "inputs", "caller", "sent_by", "matches", "match", "problems", "commands",
+    "taken", "then", "end",
+}  # fmt: skip
 RUN = 7
+SHAPES = Shapes()
 CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
 
 
@@ -82,10 +97,12 @@ CaseLoader.add_constructor("!long", lambda loader, node: "go ".ljust(int(loader.
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_run_does_what_its_case_says(path):
-    case = yaml.load(path.read_text(encoding="utf-8"), CaseLoader)
+    case = load_case(path)
     assert set(case) <= KEYS
+    if "unchecked" not in case:
+        assert shape_faults(path, case) == []
     flows = [flow_from_source(text, f"{path.stem}.yaml", 1) for text in case["flow"].split("---\n")]
-    event, facts, templates = event_of(case.get("event", {})), Facts(**case.get("facts", {})), Templates()
+    event, facts, templates = event_of(case.get("event", {})), facts_of(case.get("facts", {})), Templates()
     if event.kind == "manual":
         flow, match = flows[0], {}
     else:
@@ -98,23 +115,68 @@ def test_run_does_what_its_case_says(path):
             return
         flow, match = routed.matches[0].flow, routed.matches[0].match
         assert match == case.get("match", match)
-    transition = twice(lambda: start(flow, RUN, event, match, facts, NOW, templates, inputs=case.get("inputs")))
-    assert [shown(each) for each in transition.commands] == case.get("commands", [])
+    given = {"inputs": case.get("inputs"), **case.get("caller", {})}
+    transition = twice(lambda: start(flow, RUN, event, match, facts, NOW, templates, **given))
+    asked = [shown(each) for each in transition.commands]
+    assert [each for each in asked if ":pause" not in each["id"]] == case.get("commands", [])
     kept, now = dict(transition.kept), NOW
-    for then in case.get("then", []):
+    if "taken" in case:
+        transition = replace(transition, run=replace(transition.run, steps_taken=case["taken"]))
+    for then in case_steps(case):
         commands = then.pop("commands", [])
         now = NOW + parse_duration(then.pop("at")) if "at" in then else now
+        if "pauses" in then:
+            then = {"woken": only_pause(transition.run)}
         outcome, run = outcome_of(then), transition.run
         transition = twice(
             lambda: advance(flow, run, event, outcome, facts, now, templates, kept.__getitem__)  # noqa: B023
         )
         kept |= transition.kept
-        assert [shown(each) for each in transition.commands] == commands
+        asked = [shown(each) for each in transition.commands]
+        assert [each for each in asked if ":pause" not in each["id"]] == commands
     assert shown_run(transition, case["end"]) == case["end"]
 
 
 def test_cases_are_found():
-    assert len(CASES) >= 40
+    assert len(CASES) >= 170
+
+
+def load_case(path: Path) -> dict[str, Any]:
+    """The case as it is written."""
+    case: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), CaseLoader)
+    return case
+
+
+def shape_faults(path: Path, case: dict[str, Any]) -> list[str]:
+    """What the schema finds wrong with the case's flows."""
+    found = []
+    for document in documents(case["flow"], f"{path.stem}.yaml", 1):
+        found += [*compose(document), *SHAPES.check(document, "flow")]
+    return [each.message for each in found]
+
+
+def facts_of(given: dict[str, Any]) -> Facts:
+    """What the engine may look at."""
+    timezone = given.get("timezone", "UTC")
+    lists = {name: ListData(rows) for name, rows in given.get("lists", {}).items()}
+    calendars = {
+        name: OpenHours(Calendar(weekly={day: (tuple(span),) for day, span in weekly.items()}), timezone)
+        for name, weekly in given.get("calendars", {}).items()
+    }
+    return Facts(**given | {"lists": lists, "calendars": calendars})
+
+
+def case_steps(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The outcomes, each pause for itself."""
+    for then in case.get("then", []):
+        yield from ({"pauses": 1} for _ in range(then.get("pauses", 1) - 1))
+        yield dict(then)
+
+
+def only_pause(run: Run) -> str:
+    """The command at which the run lets others have their turn."""
+    [pause] = [cursor.commands[0].id for cursor in run.cursors if cursor.is_pause]
+    return pause.partition(":")[2]
 
 
 def twice(call) -> Transition:
@@ -146,7 +208,7 @@ def event_of(given: dict[str, Any]) -> Event:
 
 def outcome_of(given: dict[str, Any]) -> Outcome:
     (name, command), *rest = given.items()
-    command, others = f"{RUN}:{command}", dict(rest)
+    command, others = f"{RUN}:{command}" if command else "", dict(rest)
     match name:
         case "sent":
             return Sent(command=command, message=others)

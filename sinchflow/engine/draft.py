@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sinchflow.engine.address import iterations, step_at
+from sinchflow.engine.caller import Caller
 from sinchflow.engine.scope import run_scope
 from sinchflow.model.command import Command
 from sinchflow.model.event import Event
@@ -57,7 +58,7 @@ class Draft:
         self.commands: list[Command] = []
         self.message_ids = run.message_ids
         self.outputs_given: dict[str, Any] = {}
-        self._event = event
+        self.is_of_event = event.contact is not None  #: whom the run is about was said by the event
         self._reason: str | None = None
         self._records: list[Record] = []
         self._new_items: dict[str, tuple[Any, ...]] = {}
@@ -69,6 +70,20 @@ class Draft:
         """In which languages the contact is spoken to, the best one first."""
         wanted = (self._base["contact"].get("language"), self.facts.language)
         return tuple(str(language) for language in wanted if language)
+
+    def caller(self) -> Caller:
+        """The run and the project's settings, as commands need to know them."""
+        return Caller(
+            run_id=self.run.id,
+            account=self.run.account,
+            contact=self.contact,
+            our_number=self.run.our_number,
+            country=self.facts.country,
+            source_numbers=self.facts.source_numbers,
+            timezone=self.facts.timezone,
+            now=self.now,
+            languages=self.languages,
+        )
 
     # --- what templates see
 
@@ -101,7 +116,8 @@ class Draft:
     def set_contact(self, number: str) -> None:
         """Whom the run is about, from here on for good."""
         self.contact = number
-        self._base["contact"] = {**self._base["contact"], "number": number}
+        if self._base["contact"].get("number") != number:  # nothing is known of this person yet
+            self._base["contact"] = {"number": number}
 
     def remember(self, values: Mapping[str, Any]) -> None:
         """What is known about the contact from here on."""
@@ -173,7 +189,7 @@ class Draft:
         """Why the run may not keep what it has now, and what these commands bring; None when it may."""
         kept = (
             self.run.match, self.vars, self.outputs, self.inputs, self.frames, self.branches,
-            list(self.cursors.values()), asked,
+            list(self.cursors.values()), self.outputs_given, asked,
         )  # fmt: skip
         size_bytes = len(_encode(kept))
         if size_bytes <= LARGEST_STATE_BYTES:

@@ -31,7 +31,7 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
         if draft.run.depth > MOST_DEPTH:
             raise ActionError(f"flows began one another more than {MOST_DEPTH} deep: {flow.name} again")
         draft.inputs = settle_inputs(flow, inputs, draft.scope("0"), draft.facts, templates)
-        if draft.contact is None and (number := contact_of(flow, draft.scope("0"), draft.facts, templates)) is not None:
+        if not draft.is_of_event and (number := contact_of(flow, draft.scope("0"), draft.facts, templates)) is not None:
             draft.set_contact(number)
         for name, value in flow.vars.items():
             draft.set_var(name, templates.data(value, draft.scope("0")))
@@ -82,8 +82,11 @@ def complete(draft: Draft, templates: Templates) -> None:
     try:
         scope = draft.scope("0")
         draft.outputs_given = {name: templates.data(value, scope) for name, value in draft.flow.outputs.items()}
-    except ExpressionError as error:
-        draft.end("failed", f"outputs: {error.message}")
+        if problem := draft.too_large():
+            draft.outputs_given = {}
+            raise ActionError(problem)
+    except (ExpressionError, ActionError) as error:
+        draft.end("failed", f"outputs: {getattr(error, 'message', error)}")
         return
     draft.end("completed")
 

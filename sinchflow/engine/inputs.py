@@ -1,5 +1,7 @@
 """A run's `inputs`: from what the event or the caller gives to values of the types that the flow declares."""
 
+import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,9 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.numbers import to_e164
+from sinchflow.expression.filters import LARGEST_INT
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.flow import Flow, Input
 from sinchflow.model.run import Facts
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 
 
 def settle_inputs(
@@ -98,19 +103,28 @@ def convert(kind: str, value: Any, facts: Facts) -> Any:
 
 
 def _number(kind: str, value: Any) -> int | float:
+    wanted = "number" if kind == "number" else "whole number"
     try:
         if isinstance(value, bool):
             raise ValueError
         number = float(value)
-        whole = int(value) if isinstance(value, int) or number.is_integer() else None
-    except (TypeError, ValueError, OverflowError):
-        wanted = "number" if kind == "number" else "whole number"
+        exact = int(value) if isinstance(value, int) or _is_whole(value) else None
+        if not math.isfinite(number) or abs(number) > LARGEST_INT:
+            raise OverflowError
+    except (TypeError, ValueError):
         raise ValueError(f"a {wanted} is expected, not {_shown(value)}") from None
-    if kind == "number":
-        return whole if whole is not None else number
-    if whole is None:
+    except OverflowError:
+        raise ValueError(f"the number {_shown(value)} is too large") from None
+    if exact is not None:
+        return exact
+    if kind == "integer" and not number.is_integer():
         raise ValueError(f"a whole number is expected, not {_shown(value)}")
-    return whole
+    return int(number) if number.is_integer() else number
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether a text writes a number without a point."""
+    return isinstance(value, str) and _WHOLE.fullmatch(value.strip()) is not None
 
 
 def _datetime(value: Any, facts: Facts) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.draft import Draft, new_branch
-from sinchflow.expression.filters import LARGEST_LIST
+from sinchflow.expression.filters import LARGEST_LIST, shown
 from sinchflow.expression.template import Templates
 from sinchflow.model.flow import Text, Value
 from sinchflow.model.run import Frame, Problem
@@ -30,14 +30,17 @@ class Loops:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
 
-    def items_of(self, value: Any) -> tuple[Any, ...]:
-        """What a loop goes through: a list's items, a mapping's entries. Raises ActionError for anything else."""
+    def items_of(self, value: Any, written: Value) -> tuple[Any, ...]:
+        """What a loop goes through: a list's items, a mapping's entries. Raises ActionError for anything else.
+
+        written: what gave the value, for the error.
+        """
         if isinstance(value, Mapping):
             return tuple({"key": key, "value": each} for key, each in msgspec.to_builtins(dict(value)).items())
         if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
             return tuple(msgspec.to_builtins(list(value)))
-        kind = "nothing" if value is None else f"{type(value).__name__} {str(value)[:50]!r}"
-        raise ActionError(f"items is a list or a mapping, not {kind}")
+        source = f"`{written.source[:80]}`" if isinstance(written, Text) else "it"
+        raise ActionError(f"items is a list or a mapping, but {source} gives {shown(value)}")
 
     def begin_iterations(self, address: str, most: int) -> Sequence[int]:
         """Begin the next iterations, up to `most` open at a time; which ones."""

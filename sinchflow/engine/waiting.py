@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from sinchflow.engine.caller import ActionError, Caller
 from sinchflow.engine.numbers import to_e164
 from sinchflow.expression.template import Templates
@@ -31,7 +33,11 @@ def sleep_until(action: Delay, caller: Caller, scope: Mapping[str, Any], templat
     if action.duration is not None:
         return caller.now + action.duration
     assert action.until is not None
-    return _time(action.until, caller, scope, templates) - action.before + action.after
+    time = _time(action.until, caller, scope, templates)
+    try:
+        return time - action.before + action.after
+    except OverflowError:
+        raise ActionError(f"until: {time.isoformat()} with `before` or `after` is out of all calendars") from None
 
 
 def sleep(step: Step, caller: Caller, until: datetime) -> Sleep:
@@ -60,6 +66,14 @@ def reply_wait(
         messages=message_ids,
         until=caller.now + action.timeout,
     )
+
+
+def asking_again(caller: Caller, wait: Command, outcome: Outcome) -> Caller:
+    """Who asks again when an answer to this wait did not fit: to whomever gave it, from the number they wrote to."""
+    if not isinstance(wait, AwaitReply) or wait.contact == caller.contact:
+        return caller
+    fields = outcome.fields if isinstance(outcome, Replied) else {}
+    return replace(caller, contact=wait.contact, our_number=fields.get("destination_address"))
 
 
 def reply_output(outcome: Outcome, *, is_other: bool = False) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from sinchflow.engine.sending import reask_command, send_commands, send_output
 from sinchflow.engine.tally import count, new_tally, tally_output
 from sinchflow.engine.trace import asked_words, outcome_words
 from sinchflow.engine.waiting import (
+    asking_again,
     receipt_before,
     receipt_output,
     reply_output,
@@ -160,7 +161,7 @@ class Walk:
         return _HALT
 
     def _take(self, step: Step, address: str, scope: dict[str, Any]) -> _Place:
-        draft, templates, caller = self._draft, self._templates, self._caller()
+        draft, templates, caller = self._draft, self._templates, self._draft.caller()
         match step.action:
             case SendSms() as action:
                 return self._send(step, action, caller, scope)
@@ -314,8 +315,8 @@ class Walk:
         tries = cursor.tries + 1
         if tries > otherwise.attempts:
             return self._output(step, reply_output(outcome, is_other=True))
-        scope = self._enter(step.address)
-        command = reask_command(otherwise.reply, step.address, tries, self._caller(), scope, self._templates)
+        scope, caller = self._enter(step.address), asking_again(self._draft.caller(), cursor.commands[0], outcome)
+        command = reask_command(otherwise.reply, step.address, tries, caller, scope, self._templates)
         self._draft.record(step.address, "command", asked_words(command))
         self._draft.commands.append(command)
         self._draft.wait(Cursor(address=step.address, tally=new_tally(1, ()), tries=tries))
@@ -324,7 +325,7 @@ class Walk:
     def _wait_again(self, step: Step, action: WaitForReply, cursor: Cursor) -> _Place:
         scope = self._enter(step.address)
         ids = self._draft.message_ids
-        wait = reply_wait(action, step.address, cursor.tries, self._caller(), ids, scope, self._templates)
+        wait = reply_wait(action, step.address, cursor.tries, self._draft.caller(), ids, scope, self._templates)
         wait = replace(wait, id=f"{wait.id}w")
         self._draft.commands.append(wait)
         self._draft.wait(Cursor(address=step.address, commands=(wait,), tries=cursor.tries))
@@ -341,7 +342,7 @@ class Walk:
     # --- blocks that fork
 
     def _begin_loop(self, step: Step, action: ForEach, scope: dict[str, Any]) -> _Place:
-        items = self._loops.items_of(items_value(action.items, scope, self._templates))
+        items = self._loops.items_of(items_value(action.items, scope, self._templates), action.items)
         self._draft.open_loop(step.address, items)
         if problem := self._draft.too_large():
             self._draft.drop(step.address)
@@ -373,8 +374,10 @@ class Walk:
                 scope = self._enter(f"{end.block}.for_each.{end.index}.0")
                 is_over = action.until is not None and self._holds(action.until, scope)
             except ExpressionError as error:
-                self._draft.drop(end.block)
-                return self._fail(step, "condition", error.message)
+                if problem is None:
+                    self._give_up(end.block)
+                    return self._fail(step, "condition", error.message)
+                is_over = False  # it names what the failed item never gave
             self._loops.end_iteration(end.block, end.index, problem, is_over=is_over)
             return self._go_round(step, action)
         self._loops.end_branch(end.block, end.index)
@@ -393,8 +396,7 @@ class Walk:
         self._draft.fail(step.address, problem)
         recovery = recover(self._flow, step.address)
         for block in recovery.given_up:
-            self._draft.drop(block)
-            self._to_walk = deque(each for each in self._to_walk if not each.startswith(f"{block}."))
+            self._give_up(block)
         if recovery.item is not None:
             return self._end_branch(recovery.item, problem)
         if recovery.given_up and isinstance(recovery.at, str):
@@ -402,6 +404,11 @@ class Walk:
         if recovery.at is not None or recovery.is_end:
             return recovery.at
         return self._fail_run(problem)
+
+    def _give_up(self, block: str) -> None:
+        """All that is under way inside the block, or about to be, comes to nothing."""
+        self._draft.drop(block)
+        self._to_walk = deque(each for each in self._to_walk if not each.startswith(f"{block}."))
 
     def _fail_run(self, problem: Problem) -> str | _Halt:
         """The flow's own `on_error`, once; else the end."""
@@ -428,17 +435,3 @@ class Walk:
             return self._templates.holds(condition, scope)
         except ExpressionError as error:
             raise _ConditionError(error.message, error.origin) from error
-
-    def _caller(self) -> Caller:
-        draft = self._draft
-        return Caller(
-            run_id=draft.run.id,
-            account=draft.run.account,
-            contact=draft.contact,
-            our_number=draft.run.our_number,
-            country=draft.facts.country,
-            source_numbers=draft.facts.source_numbers,
-            timezone=draft.facts.timezone,
-            now=draft.now,
-            languages=draft.languages,
-        )

@@ -23,11 +23,12 @@ LONGEST_TEXT = 100_000
 LARGEST_VALUE = 250_000
 #: As that, where a list of thousands is expected: the items of a loop, the recipients of a message.
 LARGEST_LIST = 20_000_000
+#: What every JSON reader and SQLite take.
+LARGEST_INT = 2**63 - 1
 #: Where the scope keeps the project's time zone; templates cannot name it.
 TIMEZONE = "__timezone"
 
 _DEEPEST_VALUE = 100  # Python and msgspec take some hundreds
-_LARGEST_INT = 2**63 - 1  # what every JSON reader and SQLite take
 _MOST_DIGITS = 15  # of a double
 
 #: Jinja's own: those that take a text, and those that take anything but none.
@@ -84,7 +85,7 @@ def _plain(value: Any, room: list[int], depth: int) -> Any:
             return value
         case None | bool() | datetime():
             return value
-        case int() if abs(value) <= _LARGEST_INT:
+        case int() if abs(value) <= LARGEST_INT:
             return value
         case float() if math.isfinite(value):
             return value
@@ -254,6 +255,13 @@ def kind(value: Any) -> str:
             return "a function (write it with parentheses)"
         case _:
             return type(value).__name__
+
+
+def shown(value: Any) -> str:
+    """What a value is, and its beginning, for people."""
+    if value is None:
+        return "none"
+    return f"{kind(value)}, {to_json(value)[:50]}"
 
 
 def _given(value: Any) -> Any:

@@ -28,6 +28,14 @@ _FAULTS = (
 #: `{{-` and `-}}` take the white space around a hole away.
 _WHITE_SPACE_MARK = re.compile(r"^[-+]|[-+]$")
 
+#: Python's names of types, as its errors quote them.
+_TYPES = {
+    "str": "a text", "int": "a number", "float": "a number", "bool": "true or false", "list": "a list",
+    "tuple": "a list", "dict": "a mapping", "NoneType": "none", "datetime.datetime": "a time",
+    "datetime.timedelta": "a length of time",
+}  # fmt: skip
+_PYTHON_TYPE = re.compile(rf"""['"]?\b({"|".join(map(re.escape, _TYPES))})\b['"]?(?! object)""")
+
 
 class ExpressionError(Exception):
     """An expression has no value for this scope. `message` is one sentence that quotes it.
@@ -217,7 +225,9 @@ def _quoted(source: str) -> str:
 def _words(fault: Exception) -> str:
     if isinstance(fault, UnicodeError):
         return "it holds half a character (a lone surrogate)"
-    message = fault.message if isinstance(fault, jinja2.TemplateError) else str(fault)
+    message = str(fault.message if isinstance(fault, jinja2.TemplateError) else fault)
     if isinstance(fault, jinja2.UndefinedError):
         return f"{message}; use `default` to say what stands there then"
+    if isinstance(fault, TypeError):
+        message = _PYTHON_TYPE.sub(lambda found: _TYPES[found[1]], message)
     return message or type(fault).__name__
