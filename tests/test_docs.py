@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sinchflow.expression.answers import SETS
+from sinchflow.expression.filters import NAMES
 from sinchflow.language.check import Checker
 from sinchflow.language.diagnostic import present_text
 
@@ -57,7 +59,14 @@ def test_example_flows_validate_without_findings():
     assert {flow.name for flow in checked.flows} == {path.stem for path in (ROOT / "flows").glob("*.yaml")}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "flows").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("root", sorted(path.parent for path in (ROOT / "flows").glob("*/sinchflow.yaml")), ids=str)
+def test_example_projects_validate_without_findings(root):
+    checked = Checker().check(root)
+    assert present_text(checked.diagnostics, checked.texts) == ""
+    assert [flow.name for flow in checked.flows] == [root.name]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "flows").glob("**/*.yaml")), ids=lambda path: path.stem)
 def test_example_flows_tell_editors_their_schema(path):
     modeline = path.read_text().splitlines()[0].removeprefix("# yaml-language-server: $schema=")
     assert (path.parent / modeline).is_file()
@@ -67,6 +76,29 @@ def test_example_flows_tell_editors_their_schema(path):
 def test_links_lead_somewhere(page):
     links = [link for link in LINK.findall(page.read_text()) if not link.startswith(("http://", "https://"))]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_headings_lead_to_one(page):
+    for target, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        other = page.parent / target if target else page
+        headings = re.findall(r"^#+ (.+)$", re.sub(r"(?ms)^```.*?^```", "", other.read_text()), re.MULTILINE)
+        assert heading in {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_answers_are_documented_as_they_are(name):
+    page = (ROOT / "docs/conversations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+) \| (.+) \|$", page.split(f"\n`{name}`:\n\n")[1].split("\n\n")[0], re.MULTILINE)
+    assert {language: tuple(words.split(" · ")) for language, words in rows if language != "language"} == SETS[name]
+
+
+def test_every_filter_is_documented():
+    page = (ROOT / "docs/flows.md").read_text(encoding="utf-8")
+    table = page.split("\n| filter | gives |\n")[1].split("\n\n")[0]
+    assert (
+        set(re.findall(r"`(\w+)(?:\([^`]*\))?`", "".join(line.split(" | ")[0] for line in table.splitlines()))) == NAMES
+    )
 
 
 @pytest.mark.parametrize("name", ["inbound", "receipts", "opt-outs"])
