@@ -15,7 +15,8 @@
     then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`, `woken`, `replied`, `receipt`, `ended`:
         ID, …; a receipt that no step waits for yet: ""), `at` which time after the start it comes, and the commands
         that it leads to; or `pauses` N: the run lets others have their turn N times
-    end: status, reason, vars, outputs, at (addresses where an open run stands); where given also contact, error, trace
+    end: status, reason, vars, outputs, gives (the flow's own outputs), at (addresses where an open run stands); where
+        given also contact, error, trace
 
 Ids are written without the run's number. What a case does not mention is not there: a command that is not expected
 fails it. `!long N` is a text of N characters that begins with "go". Event and run are encoded and decoded between every
@@ -34,13 +35,13 @@ import yaml
 from msgspec.structs import replace
 
 from sinchflow.engine.interpreter import advance, start
-from sinchflow.engine.routing import Router
+from sinchflow.engine.routing import Router, route_to
 from sinchflow.expression.calendars import OpenHours
+from sinchflow.expression.durations import parse_duration
 from sinchflow.expression.lists import ListData
 from sinchflow.expression.template import Templates
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.document import compose, documents
-from sinchflow.language.duration import parse_duration
 from sinchflow.language.shape import Shapes
 from sinchflow.model.codec import decode_event, decode_run, encode
 from sinchflow.model.command import (
@@ -107,7 +108,10 @@ def test_run_does_what_its_case_says(path):
         flow, match = flows[0], {}
     else:
         sent_by = SentBy(**case["sent_by"]) if "sent_by" in case else None
-        routed = Router(flows).route(event, facts, NOW, templates, lambda: sent_by)
+        if event.kind in ("webhook", "schedule"):  # they name their flow
+            routed = route_to(flows[0], event, facts, NOW, templates)
+        else:
+            routed = Router(flows).route(event, facts, NOW, templates, lambda: sent_by)
         assert [each.flow.name for each in routed.matches] == case.get("matches", [flows[0].name])
         assert [str(each) for each in routed.problems] == case.get("problems", [])
         if not routed.matches:
@@ -297,6 +301,7 @@ def shown_run(transition: Transition, expected: dict[str, Any]) -> dict[str, Any
         "contact": run.contact,
         "vars": run.vars,
         "outputs": {step: without_absent(output) for step, output in run.outputs.items()},
+        "gives": run.outputs_given,
         "error": msgspec.to_builtins(run.error),
         "at": [cursor.address for cursor in run.cursors],
         "trace": [[record.address, record.what, record.detail] for record in run.trace],

@@ -1,5 +1,9 @@
 """Which outcome belongs to which cursor: command ids are `run:address:n`."""
 
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
 from sinchflow.engine.tally import is_open
 from sinchflow.model.command import Failed, Outcome, Sent, Skipped
 from sinchflow.model.run import Cursor, Run
@@ -23,6 +27,14 @@ def waits_for(run: Run, cursor: Cursor, outcome: Outcome) -> bool:
     return any(command.id == outcome.command for command in cursor.commands) and not any(
         each.command == outcome.command for each in cursor.outcomes
     )
+
+
+def with_cursor(run: Run, command_id: str, change: Callable[[Cursor], Cursor]) -> Run:
+    """The run with the cursor changed that asked for this command."""
+    cursors = (
+        change(cursor) if any(each.id == command_id for each in cursor.commands) else cursor for cursor in run.cursors
+    )
+    return replace(run, cursors=tuple(cursors))
 
 
 def position_of(run: Run, cursor: Cursor, command: str) -> int | None:

@@ -109,7 +109,9 @@ def _number(kind: str, value: Any) -> int | float:
             raise ValueError
         number = float(value)
         exact = int(value) if isinstance(value, int) or _is_whole(value) else None
-        if not math.isfinite(number) or abs(number) > LARGEST_INT:
+        if math.isnan(number):
+            raise ValueError
+        if abs(number) > LARGEST_INT:
             raise OverflowError
     except (TypeError, ValueError):
         raise ValueError(f"a {wanted} is expected, not {_shown(value)}") from None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sinchflow.expression.filters import TIMEZONE
+from sinchflow.expression.filters import COUNTRY, TIMEZONE
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END, Event
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Facts, Run
@@ -45,6 +45,7 @@ def event_scope(event: Event, match: dict[str, Any], facts: Facts, now: datetime
         "secrets": _SECRETS,
         "now": lambda: now,
         TIMEZONE: facts.timezone,
+        COUNTRY: facts.country,
     }
 
 

@@ -17,6 +17,10 @@ import jinja2
 from jinja2 import filters as jinja_filters
 from jinja2.runtime import Context
 
+from sinchflow.expression import gsm7
+from sinchflow.expression.durations import parse_duration
+from sinchflow.expression.numbers import in_form, to_e164
+
 #: Characters that one text may have on the way; a message has at most 5,000.
 LONGEST_TEXT = 100_000
 #: Characters of one value, each item of it counted as two more; more than a run can keep.
@@ -28,6 +32,11 @@ LARGEST_INT = 2**63 - 1
 #: Where the scope keeps the project's time zone; templates cannot name it.
 TIMEZONE = "__timezone"
 
+#: Where the scope keeps the project's country; templates cannot name it.
+COUNTRY = "__country"
+
+_MOST_PARTS = 32  # 5,000 characters, the longest message
+_PHONE_FORMS = {"international": "INTERNATIONAL", "national": "NATIONAL", "e164": "E164"}
 _DEEPEST_VALUE = 100  # Python and msgspec take some hundreds
 _MOST_DIGITS = 15  # of a double
 
@@ -218,6 +227,61 @@ def local(context: Context, value: Any, form: str = "%Y-%m-%d %H:%M") -> str:
     return time_in(value, ZoneInfo(context[TIMEZONE])).strftime(form)
 
 
+@jinja2.pass_context
+def plus(context: Context, value: Any, duration: str) -> datetime:
+    """The time (or ISO 8601 text) a duration such as 24h later; a day has 24 hours."""
+    return _moved(context, value, duration, 1)
+
+
+@jinja2.pass_context
+def minus(context: Context, value: Any, duration: str) -> datetime:
+    """As `plus`, earlier."""
+    return _moved(context, value, duration, -1)
+
+
+def _moved(context: Context, value: Any, duration: str, sign: int) -> datetime:
+    time = time_in(value, ZoneInfo(context[TIMEZONE]))
+    length = parse_duration(as_text(duration))
+    if length is None:
+        raise jinja2.TemplateRuntimeError(f'"{duration}" is no duration; write it as 30s, 15m, 24h or 2d')
+    moved = time.astimezone(UTC) + sign * length  # across a change of clocks an hour is an hour
+    return datetime.fromisoformat(moved.astimezone(time.tzinfo).isoformat())
+
+
+@jinja2.pass_context
+def phone(context: Context, value: Any, form: str = "international") -> str:
+    """A number as people write it: +61 491 570 156, or `national`, 0491 570 156."""
+    written = as_text(value)
+    number = to_e164(written, context.get(COUNTRY))
+    if number is None:
+        raise jinja2.TemplateRuntimeError(f'"{written[:40]}" is not a phone number')
+    if form not in _PHONE_FORMS:
+        raise jinja2.TemplateRuntimeError(f"phone takes {', '.join(_PHONE_FORMS)}, not {form}")
+    return in_form(number, _PHONE_FORMS[form])
+
+
+def mask(value: Any, shown: int = 3) -> str:
+    """The text with all letters and digits but the last few as `*`; never more than half of them are shown."""
+    text = as_text(value)
+    if not isinstance(shown, int) or shown < 0:
+        raise jinja2.TemplateRuntimeError("mask takes how many characters are shown, such as mask(3)")
+    places = [place for place, character in enumerate(text) if character.isalnum()]
+    hidden = set(places[: len(places) - min(shown, len(places) // 2)])
+    return "".join("*" if place in hidden else character for place, character in enumerate(text))
+
+
+def truncate_sms(value: Any, parts: int = 1, end: str = "...") -> str:
+    """The text cut at a word's end so that it fits into so many SMS by itself."""
+    if not isinstance(parts, int) or not 1 <= parts <= _MOST_PARTS:
+        raise jinja2.TemplateRuntimeError(f"truncate_sms takes 1 to {_MOST_PARTS} SMS")
+    return gsm7.shorten(as_text(value), parts, as_text(end))
+
+
+def to_gsm7(value: Any) -> str:
+    """The text in the alphabet of plain SMS: no accents that it lacks, no typographic quotes, no emoji."""
+    return gsm7.transliterate(as_text(value))
+
+
 def timestamp(value: Any) -> int:
     """Seconds since 1970 of a time or ISO 8601 text (UTC where it has no offset)."""
     return int(time_in(value, UTC).timestamp())
@@ -294,9 +358,14 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "d": default,
     "default": default,
     "float": to_float,
+    "gsm7": to_gsm7,
     "int": to_int,
     "join": join,
     "local": local,
+    "mask": mask,
+    "minus": minus,
+    "phone": phone,
+    "plus": plus,
     "replace": replace,
     "reverse": reverse,
     "round": rounded,
@@ -305,6 +374,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "timestamp": timestamp,
     "tojson": to_json,
     "truncate": truncate,
+    "truncate_sms": truncate_sms,
     "unique": unique,
     "urlencode": urlencode,
 }

@@ -36,6 +36,15 @@ def to_e164(text: str, country: str | None) -> str | None:
     return None
 
 
+def in_form(number: str, form: str) -> str:
+    """A number in E.164 in one of phonenumbers' forms: INTERNATIONAL, NATIONAL, E164."""
+    if form == "E164":
+        return number
+    import phonenumbers
+
+    return phonenumbers.format_number(phonenumbers.parse(number), getattr(phonenumbers.PhoneNumberFormat, form))
+
+
 class Numbers:
     """`to_e164` for many numbers that are mostly of one country: the same answers, some ten times as fast.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
-from sinchflow.language.duration import parse_duration
+from sinchflow.expression.durations import parse_duration
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.language.policy import build_policy
 from sinchflow.language.week import build_calendar

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import cast
 
-from sinchflow.language.duration import parse_duration
+from sinchflow.expression.durations import parse_duration
 from sinchflow.language.nodes import Node, Scalar, items_of
 
 

@@ -71,6 +71,18 @@ def refused(call, source: str) -> str:
         ("{{ 'a b&c' | urlencode }} {{ {'a': 'b c'} | urlencode }}", "a%20b%26c a=b%20c"),
         ("{{ 'one two three' | truncate(8) }} {{ 'a,b' | split(',') | tojson }}", 'one... ["a", "b"]'),
         ("{{ 'a-b' | replace('-', '+') | capitalize }}", "A+b"),
+        ("{{ now() | plus('24h') | local }} {{ now() | minus('1d') | local }}", "2026-03-04 09:30 2026-03-02 09:30"),
+        ("{{ '2026-04-05T01:30' | plus('2h') }}", "2026-04-05T02:30:00+10:00"),  # the clock was put back
+        ("{{ '+61491570156' | phone }} {{ '+61491570156' | phone('national') }}", "+61 491 570 156 0491 570 156"),
+        ("{{ '0061 491 570 156' | phone('e164') if false else '+1 202-555-0143' | phone }}", "+1 202-555-0143"),
+        ("{{ '+61491570156' | mask }} {{ '+61491570156' | mask(0) }}", "+********156 +***********"),
+        ("{{ '4711' | mask(4) }} {{ 'Ada' | mask }} {{ '' | mask }}", "**11 **a "),
+        ("{{ 'Zażółć – “ok” 👍🏽 Łódź… ½' | gsm7 }} {{ '日本 5€' | gsm7 }}", 'Zazolc - "ok"  Lodz... 1/2 ?? 5€'),
+        (
+            "{{ ('word ' * 60) | truncate_sms | length }} {{ ('żółw ' * 60) | truncate_sms(2, '…') | length }}",
+            "157 130",
+        ),
+        ("{{ 'as it is' | truncate_sms(1, end='') }}", "as it is"),
         ("{{ event.paid ~ 1 ~ 'x' }} {{ 'ab' * 2 }} {{ 7 % 4 }} {{ 2 ** 8 }}", "true1x abab 3 256"),
         ("{% if event.paid %}paid{% elif 1 %}{% else %}open{% endif %}", "paid"),
         ("{% for p in vars.people %}{{ loop.index }}{{ p.name }} {% endfor %}", "1Ada 2Bo "),
@@ -86,7 +98,7 @@ def test_text_is_rendered(source, expected):
 
 @pytest.mark.parametrize("filter_", sorted(NAMES - {"default"}))
 def test_no_filter_makes_text_of_none(filter_):
-    arguments = "('a', 'b')" if filter_ == "replace" else ""
+    arguments = {"replace": "('a', 'b')", "plus": "('1h')", "minus": "('1h')"}.get(filter_, "")
     for nothing in ("event.message_id", "event.metadata.nothing"):
         if filter_ == "tojson" and nothing == "event.message_id":
             assert text("{{ event.message_id | tojson }}") == "null"
@@ -112,6 +124,26 @@ def test_no_filter_makes_text_of_none(filter_):
             "`'soon' | local` has no value: \"soon\" is not a time; write it as 2026-12-03T10:00+11:00",
         ),
         ("{{ 5 | local }}", "`5 | local` has no value: a number is not a time"),
+        ("{{ 5 | plus('1h') }}", "`5 | plus('1h')` has no value: a number is not a time"),
+        (
+            "{{ now() | plus('soon') }}",
+            "`now() | plus('soon')` has no value: \"soon\" is no duration; write it as 30s, 15m, 24h or 2d",
+        ),
+        ("{{ 'boss' | phone }}", "`'boss' | phone` has no value: \"boss\" is not a phone number"),
+        (
+            "{{ '+61491570156' | phone('short') }}",
+            "`'+61491570156' | phone('short')` has no value: phone takes international, national, e164, not short",
+        ),
+        ("{{ 'x' | truncate_sms(0) }}", "`'x' | truncate_sms(0)` has no value: truncate_sms takes 1 to 32 SMS"),
+        (
+            "{{ ('a ' * 99) | truncate_sms(1, 'b' * 161) }}",
+            "`('a ' * 99) | truncate_sms(1, 'b' * 161)` has no value: "
+            f'"{"b" * 40}" alone does not fit into 1 SMS',
+        ),
+        (
+            "{{ 'x' | mask(-1) }}",
+            "`'x' | mask(-1)` has no value: mask takes how many characters are shown, such as mask(3)",
+        ),
         ("{{ event.message_id[:5] }}", "`event.message_id[:5]` has no value: it is none"),
         ("{{ event[:5] }}", "`event[:5]` has no value: a mapping has no parts to cut out"),
         ("{{ none[:] }}", "`none[:]` has no value: it is none"),

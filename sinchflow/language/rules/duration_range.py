@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import msgspec
 
+from sinchflow.expression.durations import LONGEST, parse_duration
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.duration import LONGEST, parse_duration
 from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
