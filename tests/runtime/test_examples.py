@@ -286,7 +286,7 @@ def test_outage_is_told_to_everybody_or_an_area(act, area, told):
     act("outage-broadcast", scene)
 
 
-def test_outage_for_2000_takes_20_calls(act):
+def test_outage_for_2000_rides_the_batches(act):
     numbers = [f"+614915{number:05}" for number in range(2000)]
 
     async def scene(stage):
@@ -294,7 +294,8 @@ def test_outage_for_2000_takes_20_calls(act):
         await stage.ends(run)
         assert sorted(to for to, _ in stage.house.got()) == numbers
         assert stage.outputs(run) == {"sent": 2000, "skipped": 0, "failed": 0}
-        assert len(stage.house.sim.calls) <= 25
+        # 20 when all are full; some leave earlier, while most of the window is free
+        assert 20 <= len(stage.house.sim.calls) <= 40
 
     rows = "".join(f"{number},Joe,north\n" for number in numbers)
     act("outage-broadcast", scene, customers="number,name,area\n" + rows)
