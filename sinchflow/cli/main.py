@@ -13,6 +13,7 @@ import typer
 from sinchflow.cli import (
     apply,
     cancel,
+    contacts,
     destroy,
     dev,
     drift,
@@ -21,6 +22,7 @@ from sinchflow.cli import (
     message,
     opt_out,
     plan,
+    routes,
     run,
     schema,
     send,
@@ -74,6 +76,8 @@ def build() -> typer.Typer:
     app.command("run", short_help="Run the daemon, connected to Sinch.")(run.run)
     app.command("start", short_help="Start a flow by hand.")(start.start)
     app.add_typer(sends.build(), name="sends", short_help="What became of the messages.")
+    app.add_typer(contacts.build(), name="contacts", short_help="What is known of people; forget them.")
+    app.command("routes", short_help="Where a message goes.")(routes.routes)
     app.command("send", short_help="Send a message.")(send.send)
     app.command("message", short_help="What became of a message, at Sinch.")(message.message)
     app.command("cancel", short_help="Take back a scheduled message.")(cancel.cancel)

@@ -29,7 +29,7 @@ from sinchflow.language.shape import Shapes
 from sinchflow.language.walk import outline_flow, outline_project
 from sinchflow.model.flow import Flow
 from sinchflow.model.origin import Origin
-from sinchflow.model.project import Project
+from sinchflow.model.project import KeywordPolicy, Project
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,6 +225,8 @@ class _Check:
                 calendars=frozenset(given.calendars) if sound else None,
                 country=given.country,
                 language=given.language,
+                opt_out_words=_taken(given.policy.opt_out),
+                help_words=_taken(given.policy.help) if given.policy.help and given.policy.help.reply else None,
             )
             findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
             self._settings = judged_by
@@ -295,6 +297,11 @@ class _Check:
 
 def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:
     return [item for rule in rules for item in rule.check(outline, settings)]
+
+
+def _taken(words: KeywordPolicy | None) -> tuple[str, ...] | None:
+    """The words that policy takes: empty for the defaults, None where it is off."""
+    return None if words is None else words.keywords or ()
 
 
 def _has_errors(findings: Sequence[Diagnostic]) -> bool:

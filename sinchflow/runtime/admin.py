@@ -21,7 +21,9 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
+from sinchflow.runtime.contacts_api import ContactsApi
 from sinchflow.runtime.metrics import Metrics
+from sinchflow.runtime.replies import error_reply, json_reply
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
 
@@ -47,6 +49,7 @@ class Admin:
         metrics: Metrics,
         is_ready: Callable[[], bool],
         reload: Callable[[], Awaitable[str | None]],
+        contacts: ContactsApi,
         routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._token = token.encode()
@@ -65,6 +68,7 @@ class Admin:
                 Route("/api/flows/{name:path}/dry-run", self._guarded(self._dry_run), methods=["POST"]),
                 Route("/api/sends", self._guarded(self._sends)),
                 Route("/api/reload", self._guarded(self._reload_now), methods=["POST"]),
+                *contacts.routes(self._guarded),
                 *routes,
             ]
         )
@@ -73,21 +77,21 @@ class Admin:
         async def guarded(request: Request) -> Response:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode("latin-1"), self._token):
-                return _error(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
+                return error_reply(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
             return await endpoint(request)
 
         return guarded
 
     async def _health(self, _request: Request) -> Response:
         troubles = dict(self._stats.troubles)
-        return _json(
+        return json_reply(
             503 if _GRAVE & {subject.partition(":")[0] for subject in troubles} else 200,
             {"status": "red" if troubles else "green", "troubles": troubles, "flows": len(self._worker.catalog.flows)},
         )
 
     async def _ready(self, _request: Request) -> Response:
         is_ready = self._is_ready() and "journal" not in self._stats.troubles
-        return _json(200 if is_ready else 503, {"ready": is_ready})
+        return json_reply(200 if is_ready else 503, {"ready": is_ready})
 
     async def _show_metrics(self, _request: Request) -> Response:
         return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -105,12 +109,12 @@ class Admin:
         self._worker.start(*asked, started)
         result = await answer
         if isinstance(result, Exception):
-            return _error(409 if isinstance(result, SinchflowError) else 503, str(result))
-        return _json(202, {"run": result})
+            return error_reply(409 if isinstance(result, SinchflowError) else 503, str(result))
+        return json_reply(202, {"run": result})
 
     async def _dry_run(self, request: Request) -> Response:
         asked = await self._asked(request)
-        return asked if isinstance(asked, Response) else _json(200, await self._worker.dry_run(*asked))
+        return asked if isinstance(asked, Response) else json_reply(200, await self._worker.dry_run(*asked))
 
     async def _asked(self, request: Request) -> tuple[Flow, dict[str, Any]] | Response:
         """The flow to be started and its inputs, or why it cannot be."""
@@ -118,30 +122,31 @@ class Admin:
         flow = self._worker.catalog.flows.get(name)
         if flow is None:
             known = ", ".join(sorted(self._worker.catalog.flows)[:20]) or "none"
-            return _error(404, f'there is no flow "{name}"; flows: {known}')
+            return error_reply(404, f'there is no flow "{name}"; flows: {known}')
         if not flow.enabled:
-            return _error(409, f'flow "{name}" is switched off: `enabled: false` in {flow.origin}')
+            return error_reply(409, f'flow "{name}" is switched off: `enabled: false` in {flow.origin}')
         if not any(isinstance(trigger, Manual) for trigger in flow.triggers):
-            return _error(409, f'flow "{name}" cannot be started by hand: add `manual` to its `on:` in {flow.origin}')
+            words = f'flow "{name}" cannot be started by hand: add `manual` to its `on:` in {flow.origin}'
+            return error_reply(409, words)
         inputs = _inputs(await request.body())
         if isinstance(inputs, str):
-            return _error(400, inputs)
+            return error_reply(400, inputs)
         if fault := fault_of(flow, inputs, self._worker.catalog.facts):
-            return _error(400, fault)
+            return error_reply(400, fault)
         return flow, inputs
 
     async def _sends(self, request: Request) -> Response:
         states = request.query_params.getlist("state")
         if unknown := sorted(set(states) - _STATES):
-            return _error(400, f'unknown state "{unknown[0]}"; states: {", ".join(sorted(_STATES))}')
+            return error_reply(400, f'unknown state "{unknown[0]}"; states: {", ".join(sorted(_STATES))}')
         limit = request.query_params.get("limit", "100")
         if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_SENDS:
-            return _error(400, f"limit is a number from 1 to {_MOST_SENDS}")
-        return _json(200, {"sends": list(self._journal.sends(states, int(limit)))})
+            return error_reply(400, f"limit is a number from 1 to {_MOST_SENDS}")
+        return json_reply(200, {"sends": list(self._journal.sends(states, int(limit)))})
 
     async def _reload_now(self, _request: Request) -> Response:
         refused = await self._reload()
-        return _json(200, {"reloaded": True}) if refused is None else _error(409, refused)
+        return json_reply(200, {"reloaded": True}) if refused is None else error_reply(409, refused)
 
 
 def _inputs(body: bytes) -> dict[str, Any] | str:
@@ -156,11 +161,3 @@ def _inputs(body: bytes) -> dict[str, Any] | str:
     if not isinstance(inputs, dict) or asked.keys() - {"inputs"}:
         return 'the body is {"inputs": {"name": value}}'
     return {str(name): clean_data(value) for name, value in inputs.items()}
-
-
-def _json(status: int, content: Any) -> Response:
-    return Response(msgspec.json.encode(content), status_code=status, media_type="application/json")
-
-
-def _error(status: int, reason: str) -> Response:
-    return _json(status, {"error": reason})

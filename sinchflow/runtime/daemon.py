@@ -31,6 +31,7 @@ from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.clock import SystemClock
 from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.contacts_api import ContactsApi
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.drift import CheckDrift
 from sinchflow.runtime.flow_calls import FlowCalls
@@ -147,6 +148,7 @@ class Daemon:
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
+            contacts=ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
         )  # fmt: skip
         ingress = Ingress(
             journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,

@@ -6,6 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
+from sinchflow.engine.cursors import with_cursor
 from sinchflow.journal.journal import Journal
 from sinchflow.model.command import Failed, Outcome, RunEnded, StartRun
 from sinchflow.model.event import Event
@@ -56,13 +57,7 @@ class Families:
             return Failed(command=command.id, kind="flow", message=f'flow "{flow.name}": {refusal}')
         if not command.wait:
             return RunEnded(command=command.id, run=run_id)
-        cursors = tuple(
-            replace(cursor, runs={**cursor.runs, command.id: run_id})
-            if any(each.id == command.id for each in cursor.commands)
-            else cursor
-            for cursor in parent.cursors
-        )
-        return replace(parent, cursors=cursors)
+        return with_cursor(parent, command.id, lambda it: replace(it, runs={**it.runs, command.id: run_id}))
 
     def resume(self, parent: Run, command: StartRun, child: int | None) -> None:
         """A run that waited for another one when a former process stopped; the other one may have ended just then."""

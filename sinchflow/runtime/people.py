@@ -27,15 +27,16 @@ class People:
     def __init__(self, journal: Journal, commits: Commits) -> None:
         self._journal = journal
         self._commits = commits
-        self._suppressed: dict[str, datetime] = {}  # numbers, and pseudonyms of people who were forgotten; since when
+        self._suppressed: dict[str, SuppressionSource] = {}  # numbers, and pseudonyms of people who were forgotten
         self._opt_outs: OrderedDict[str, datetime] = OrderedDict()  # the last ones
         self._at_hand: OrderedDict[str, Contact | None] = OrderedDict()
         self._has_any = True
 
     def load(self) -> None:
         """Read who is suppressed; also after somebody was forgotten."""
-        self._suppressed = {each.number: each.since for each in self._journal.suppressed()}
-        self._opt_outs = OrderedDict(sorted(self._suppressed.items(), key=lambda each: each[1])[-_MOST_AT_HAND:])
+        suppressed = sorted(self._journal.suppressed(), key=lambda each: each.since)
+        self._suppressed = {each.number: each.source for each in suppressed}
+        self._opt_outs = OrderedDict((each.number, each.since) for each in suppressed[-_MOST_AT_HAND:])
         self._at_hand.clear()
         self._has_any = bool(self._journal.contacts(1))
 
@@ -49,10 +50,11 @@ class People:
     def suppress(self, number: str, source: SuppressionSource, now: datetime, reason: str = "") -> None:
         """Nothing more is sent to this number. Told twice, the first time stands."""
         if not self.is_suppressed(number):
-            self._suppressed[number] = now
+            self._suppressed[number] = source
             self._commits.unit.suppressions.append(
                 Suppression(number=number, since=now, source=source, reason=reason[:200])
             )
+            self._commits.flush_soon()
 
     def allow(self, number: str) -> bool:
         """Messages may be sent again. False when they could be before."""
@@ -62,7 +64,12 @@ class People:
         self._suppressed.pop(self._journal.pseudonym(number), None)
         self._opt_outs.pop(number, None)
         self._commits.unit.suppressions.append(Lifted(number=number))
+        self._commits.flush_soon()
         return True
+
+    def suppressed_by(self, source: SuppressionSource) -> list[str]:
+        """Who is suppressed because of this alone."""
+        return [number for number, each in self._suppressed.items() if each == source]
 
     def is_new_opt_out(self, number: str, now: datetime) -> bool:
         """Whether the person has not opted out a moment ago, by another way; it counts from now on."""

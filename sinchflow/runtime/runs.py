@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
-from sinchflow.engine.cursors import timeout_command
+from sinchflow.engine.cursors import timeout_command, with_cursor
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
@@ -227,6 +227,11 @@ class Runs:
         if not active.is_storing:
             self._drain(active)
         return True
+
+    def cancel_of(self, contact: str, reason: str) -> int:
+        """End the open runs of a person; how many there were."""
+        own = [run_id for run_id, active in self._active.items() if active.run.contact == contact]
+        return sum(self.cancel(run_id, reason) for run_id in own)
 
     def cancel_changed(self) -> None:
         """End the runs that shall not outlive a change of their document."""
@@ -432,13 +437,9 @@ class Runs:
 
     def _keep_attempt(self, active: Active, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Store with the run how far the performing of its call has come."""
-        cursors = tuple(
-            replace(cursor, attempts={**cursor.attempts, command.id: attempt})
-            if any(each.id == command.id for each in cursor.commands)
-            else cursor
-            for cursor in active.run.cursors
+        active.run = with_cursor(
+            active.run, command.id, lambda it: replace(it, attempts={**it.attempts, command.id: attempt})
         )
-        active.run = replace(active.run, cursors=cursors)
         self._commits.unit.runs.append(active.run)
         self._commits.flush_soon()
 

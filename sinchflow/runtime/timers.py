@@ -1,4 +1,7 @@
-"""The daemon's standing tasks per account: catch-up and the look for drift, begun again when their settings change."""
+"""The daemon's standing tasks per account: catch-up, the look for drift and the list of opt-outs.
+
+They are begun again when their settings change.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,6 +16,7 @@ from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.catch_up import CatchUp
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.drift import CheckDrift, DriftWatch
+from sinchflow.runtime.opt_out_watch import OptOutLists, OptOutWatch
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
 
@@ -32,22 +36,26 @@ class Timers:
         self._clock = clock
         self._stats = stats
         self._check_drift = check_drift
+        self._opt_out_lists = OptOutLists(worker.people, clock)
         self._tasks: dict[tuple[str, str], tuple[Any, asyncio.Task[None]]] = {}
 
     def set(self, catalog: Catalog, *, is_start: bool = False) -> None:
         """Run what this catalog asks for. What has not changed goes on undisturbed."""
         wanted: dict[tuple[str, str], tuple[Any, Coroutine[Any, Any, None]]] = {}
-        firsts: dict[
-            tuple[str | None, ...], str
-        ] = {}  # with two names, an account has one queue and one set of webhooks
+        # With two names, an account has one queue, one list of opt-outs and one set of webhooks.
+        firsts: dict[tuple[str | None, ...], str] = {}
         for name, connection in catalog.connections.items():
-            first = firsts.setdefault(connection.peer, name)
+            firsts.setdefault(connection.peer, name)
+        own_lists = frozenset(firsts.values())
+        for name, connection in catalog.connections.items():
+            first = firsts[connection.peer]
             asked = connection.catch_up
             if asked is not None and (asked.every is not None or asked.on_start) and ("catch_up", first) not in wanted:
                 work = self._catch_up(first).keep(asked.every, asked.max_age, at_once=is_start and asked.on_start)
                 wanted["catch_up", first] = (asked, work)
             if first != name:
                 continue
+            wanted["opt_outs", name] = (own_lists, self.opt_out_watch(name, own_lists).keep())
             webhooks, hooks = catalog.project.webhooks, catalog.hooks
             if self._check_drift is not None and webhooks.drift_every is not None and hooks.public_url is not None:
                 watch = DriftWatch(
@@ -72,6 +80,13 @@ class Timers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def opt_out_watch(self, account: str, accounts: frozenset[str] | None = None) -> OptOutWatch:
+        """What reads an account's list. accounts: all that have a list of their own; None: this one."""
+        return OptOutWatch(
+            account=account, accounts=accounts or frozenset({account}), calls=self._accounts.polls(account),
+            clock=self._clock, lists=self._opt_out_lists,
+        )  # fmt: skip
 
     def _catch_up(self, account: str) -> CatchUp:
         return CatchUp(

@@ -176,6 +176,10 @@ class Worker:
         )
         return await played.play(flow, inputs)
 
+    def cancel_runs_of(self, contact: str, reason: str) -> int:
+        """End the open runs of a person; how many there were."""
+        return self._runs.cancel_of(contact, reason)
+
     def _begin(self, event: Event) -> Started:
         matches = self._matching.matches(event)
         return self._start_matches(event, matches)

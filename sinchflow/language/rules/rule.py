@@ -13,7 +13,8 @@ from sinchflow.model.project import DEFAULT_ACCOUNT
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`) are None when
-    the file could not be read: they are not judged. `now` is None when times are not judged.
+    the file could not be read: they are not judged. `now` is None when times are not judged. The words of policy are
+    empty where they are the defaults, None where it takes none.
     """
 
     env: frozenset[str] | None = frozenset()
@@ -22,6 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     calendars: frozenset[str] | None = frozenset()
     country: str | None = None
     language: str | None = None
+    opt_out_words: tuple[str, ...] | None = ()
+    help_words: tuple[str, ...] | None = None
     now: datetime | None = None
 
 
