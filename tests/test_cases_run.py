@@ -142,7 +142,7 @@ def test_run_does_what_its_case_says(path):
 
 
 def test_cases_are_found():
-    assert len(CASES) >= 170
+    assert len(CASES) >= 250
 
 
 def load_case(path: Path) -> dict[str, Any]:
@@ -254,6 +254,7 @@ def shown(command: Command) -> dict[str, Any]:
             assert body.keys() >= defaults.keys()
             rest = {key: plain[key] for key in ("retry", "expires_after") if key in plain}
             rest |= {} if account == "default" else {"account": account}
+            rest |= {"urgent": True} if command.is_urgent else {}
             return {"id": own, "send": to} | {k: v for k, v in body.items() if v != defaults.get(k)} | rest
         case CallUrl(method=method, url=url):
             del plain["method"], plain["url"]

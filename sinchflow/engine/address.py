@@ -57,6 +57,11 @@ def following(flow: Flow, address: str) -> str | BranchEnd | None:
     return None
 
 
+def is_beside(address: str, other: str) -> bool:
+    """Whether both steps stand in the same list."""
+    return address.rpartition(".")[0] == other.rpartition(".")[0]
+
+
 def parent(address: str) -> str | None:
     """The step whose block holds this one; None for a step of the flow itself or of its `on_error`."""
     parts = address.split(".")

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sinchflow.engine.address import BranchEnd, following, step_at
+from sinchflow.engine.address import BranchEnd, following, is_beside, step_at
 from sinchflow.engine.asking import ask, output_of
 from sinchflow.engine.assigning import remember, set_all
 from sinchflow.engine.caller import ActionError, Caller
@@ -240,7 +240,7 @@ class Walk:
             self._draft.end("stopped", f"the time of step {step.id or step.address} was past")
             return _HALT
         place = following(self._flow, step.address)
-        if action.if_past == "skip" and isinstance(place, str):
+        if action.if_past == "skip" and isinstance(place, str) and is_beside(place, step.address):
             self._draft.record(place, "skipped", "the time before it was past")
             return following(self._flow, place)
         return place

@@ -133,7 +133,7 @@ class Templates:
         match tree.body:
             case [nodes.Output(nodes=[nodes.Expr() as only])] if not isinstance(only, nodes.TemplateData):
                 return self._expression(only)
-        return self._text(source)
+        return _limited(self._text(source))
 
     def _condition(self, source: str) -> _Evaluate:
         return self._expression(self._sandbox.parse_condition(source))
@@ -184,6 +184,18 @@ def _joined(template: jinja2.Template) -> _Evaluate:
         return "".join(render(context))
 
     return evaluate
+
+
+def _limited(evaluate: _Evaluate) -> _Evaluate:
+    """A text as a value is no longer than any other text."""
+
+    def limited(scope: _Scope) -> str:
+        rendered: str = evaluate(scope)
+        if len(rendered) > filters.LONGEST_TEXT:
+            raise jinja2.TemplateRuntimeError(f"a text grows over {filters.LONGEST_TEXT} characters")
+        return rendered
+
+    return limited
 
 
 def _context(template: jinja2.Template) -> Context:
