@@ -106,7 +106,7 @@ class MemoryJournal:
             sends=tuple(send for _, send in sorted(self._sends.items()) if send.is_open),
             calls=tuple(call for call in self._calls if call.started_at >= since),
             run_starts=tuple(
-                (run.flow, run.account, run.contact, run.started_at)
+                (run.counts_as, run.account, run.contact, run.started_at)
                 for _, run in sorted(self._runs.items())
                 if run.started_at >= since and run.contact is not None
             ),

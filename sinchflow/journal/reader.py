@@ -103,7 +103,7 @@ class Reader:
     def send_origin(self, send_id: int) -> SendOrigin | None:
         """See `Journal.send_origin`."""
         found = self._rows(
-            "SELECT run.id, run.flow, run.data ->> '$.digest', send.data ->> '$.id' "
+            "SELECT run.id, run.data ->> '$.flow', run.data ->> '$.digest', send.data ->> '$.id' "
             "FROM send JOIN run ON run.id = send.run WHERE send.id = ?",
             send_id,
         )

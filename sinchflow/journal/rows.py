@@ -46,9 +46,9 @@ def event_row(event: Event, key: bytes) -> tuple[Any, ...]:
 
 
 def run_row(run: Run) -> tuple[Any, ...]:
-    """`id, flow, account, contact, started_at, status, data`."""
+    """`id, flow, account, contact, started_at, status, data`; flow is what `throttle` counts the run under."""
     data = codec.encode(run).decode()
-    return run.id, run.flow, run.account, run.contact, to_ms(run.started_at), run.status, data
+    return run.id, run.counts_as, run.account, run.contact, to_ms(run.started_at), run.status, data
 
 
 def send_row(send: Send) -> tuple[Any, ...]:

@@ -133,9 +133,19 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.status != "running"
 
     @property
+    def counts_as(self) -> str:
+        """What `throttle` counts its start under; the steps of `otherwise` have a count of their own."""
+        return otherwise_of(self.flow) if self.is_otherwise else self.flow
+
+    @property
     def is_held(self) -> bool:
         """Whether its first step waits until `concurrency` lets it go."""
         return any(cursor.is_pause and not cursor.commands for cursor in self.cursors)
+
+
+def otherwise_of(flow: str) -> str:
+    """Under what `throttle` counts runs of the flow's `otherwise`."""
+    return f"{flow}\notherwise"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from sinchflow.journal.journal import Snapshot
 from sinchflow.model.command import SendMessage
 from sinchflow.model.flow import Flow
 from sinchflow.model.project import Policy, Project
-from sinchflow.model.run import Run
+from sinchflow.model.run import Run, otherwise_of
 from sinchflow.policy.countries import country_of
 from sinchflow.policy.gate import Allowed, Ask, Deferred, Refused, gate
 from sinchflow.policy.quiet_hours import zone_name
@@ -65,7 +65,7 @@ class Allowances:
         """Whether a match that is throttled gets the steps of `otherwise`: once per contact within the time."""
         if flow.throttle is None or run.contact is None:
             return False
-        key = (f"{flow.name}\notherwise", run.account, run.contact)
+        key = (otherwise_of(flow.name), run.account, run.contact)
         if self._starts.within(key, flow.throttle.per, now):
             return False
         self._starts.note(key, now)

@@ -126,6 +126,21 @@ def test_throttled_contact_gets_otherwise_once(play, house, eventually):
     play(scenario)
 
 
+def test_otherwise_has_been_said_also_before_a_restart(house, scene, eventually):
+    house.flow(
+        'name: hi\non: inbound_sms\nthrottle: {max: 1, per: 1h, otherwise: [{reply: slow down}]}\nsteps: [{reply: hi}]\n'
+    )
+
+    async def scenario():
+        async with house.at_work():
+            await says(house, eventually, "1", "2")
+        async with house.at_work():
+            await says(house, eventually, "3")
+        assert said(house) == ["hi", "slow down"]
+
+    scene(scenario)
+
+
 PARENT = f"""\
 name: parent
 on: {{inbound_sms: {{keyword: RUN}}}}
