@@ -128,7 +128,8 @@ def test_throttled_contact_gets_otherwise_once(play, house, eventually):
 
 def test_otherwise_has_been_said_also_before_a_restart(house, scene, eventually):
     house.flow(
-        'name: hi\non: inbound_sms\nthrottle: {max: 1, per: 1h, otherwise: [{reply: slow down}]}\nsteps: [{reply: hi}]\n'
+        "name: hi\non: inbound_sms\nthrottle: {max: 1, per: 1h, otherwise: [{reply: slow down}]}\n"
+        "steps: [{reply: hi}]\n"
     )
 
     async def scenario():
@@ -162,7 +163,7 @@ steps:
 
 
 def test_run_waits_for_another_across_restarts(house, scene, eventually):
-    house.flow(PARENT.replace('contact: "{{ contact.number }}"\n', 'contact: "+61491570100"\n'))
+    house.flow(PARENT.replace('contact: "{{ contact.number }}"\n', 'contact: "+61491570156"\n'))
 
     async def scenario():
         async with house.at_work():
@@ -177,7 +178,7 @@ def test_run_waits_for_another_across_restarts(house, scene, eventually):
 
 def test_run_goes_on_though_the_daemon_died_when_the_other_one_ended(house, scene, eventually):
     """The end of the child is on disk, that of the parent is not: as after a kill between the two units."""
-    house.flow(PARENT.replace('contact: "{{ contact.number }}"\n', 'contact: "+61491570100"\n'))
+    house.flow(PARENT.replace('contact: "{{ contact.number }}"\n', 'contact: "+61491570156"\n'))
 
     async def scenario():
         async with house.at_work():
