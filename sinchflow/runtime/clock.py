@@ -16,6 +16,9 @@ _SET_BACK = timedelta(seconds=2)
 class Clock(Protocol):
     """Time as the runtime sees it; a virtual one serves tests."""
 
+    #: called when the clock is found to have been set back
+    on_set_back: list[Callable[[], None]]
+
     def now(self) -> datetime:
         """The time, aware, UTC."""
         ...
@@ -34,7 +37,6 @@ class SystemClock:
         self._order = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self._latest = self.now()
-        #: called when the wall clock is found to have been set back
         self.on_set_back: list[Callable[[], None]] = []
 
     def now(self) -> datetime:

@@ -29,7 +29,7 @@ from sinchflow.runtime import logs
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.catalog import Catalog, Overrides
-from sinchflow.runtime.clock import SystemClock
+from sinchflow.runtime.clock import Clock, SystemClock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.contacts_api import ContactsApi
 from sinchflow.runtime.dialler import Dialler
@@ -78,6 +78,7 @@ class Daemon:
     transport: wraps the transport of `http` steps; gets the one that checks addresses (`dev`).
     routes: more pages of the admin port.
     check_drift: compares webhooks at the provider with the project's (`deploy`, a floor above); None: nobody does.
+    clock: time as everything in here sees it; None: the machine's.
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class Daemon:
         transport: "Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport] | None" = None,
         routes: Sequence[BaseRoute] = (),
         check_drift: CheckDrift | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._options = options
         self._overrides = overrides
         self._transport = transport
         self._routes = routes
         self._check_drift = check_drift
+        self._clock = clock
         self._is_ready = False
         self.stats = Stats()
         self.token = random_secrets.token_urlsafe(24)
@@ -114,7 +117,7 @@ class Daemon:
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         options, stats = self._options, self.stats
-        clock = SystemClock(loop)
+        clock = self._clock or SystemClock(loop)
         self.journal = journal = SqliteJournal(options.data, loop)
         undo.callback(journal.close)
         self._loader = Loader(options.root, journal.source, self._overrides)

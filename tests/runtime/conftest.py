@@ -51,6 +51,7 @@ class VirtualClock:
         self._now = now
         self._due: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
+        self.on_set_back: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
         return self._now
