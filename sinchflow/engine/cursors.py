@@ -1,17 +1,36 @@
 """Which outcome belongs to which cursor: command ids are `run:address:n`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
 from sinchflow.engine.tally import is_open
-from sinchflow.model.command import Failed, Outcome, Sent, Skipped
+from sinchflow.model.command import Failed, Outcome, Sent, Skipped, Sleep
+from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run
 
 
 def timeout_command(run_id: int) -> str:
     """The id of the `Sleep` at whose end the flow's `timeout` is over."""
     return f"{run_id}:timeout:0"
+
+
+def deadline_command(run_id: int, address: str) -> str:
+    """The id of the `Sleep` at whose end the `timeout` of the block at this address is over."""
+    return f"{run_id}:{address}:deadline"
+
+
+def deadline_of(run: Run, command_id: str) -> str | None:
+    """The block that is under way and whose time is over with this command."""
+    return next((address for address in run.deadlines if deadline_command(run.id, address) == command_id), None)
+
+
+def sleeps_of(flow: Flow, run: Run) -> Iterator[Sleep]:
+    """What is to be set anew for an open run after a restart, besides its cursors' commands."""
+    if flow.timeout is not None:
+        yield Sleep(id=timeout_command(run.id), until=run.started_at + flow.timeout)
+    for address, until in run.deadlines.items():
+        yield Sleep(id=deadline_command(run.id, address), until=until)
 
 
 def release_command(run_id: int) -> str:

@@ -55,6 +55,7 @@ class Draft:
         self.cursors = {cursor.address: cursor for cursor in run.cursors}
         self.frames = dict(run.frames)
         self.branches = dict(run.branches)
+        self.deadlines = dict(run.deadlines)
         self.commands: list[Command] = []
         self.message_ids = run.message_ids
         self.outputs_given: dict[str, Any] = {}
@@ -185,6 +186,12 @@ class Draft:
         self.frames = {at: frame for at, frame in self.frames.items() if at != prefix and not at.startswith(inner)}
         self.branches = {at: branch for at, branch in self.branches.items() if not at.startswith(inner)}
 
+    def forget_deadlines(self) -> None:
+        """Blocks of which nothing is under way any more are over."""
+        for address in list(self.deadlines):
+            if not any(at == address or at.startswith(f"{address}.") for at in self.cursors):
+                del self.deadlines[address]
+
     def too_large(self, asked: Sequence[Command] = ()) -> str | None:
         """Why the run may not keep what it has now, and what these commands bring; None when it may."""
         kept = (
@@ -211,7 +218,7 @@ class Draft:
         if reason is not None and len(reason) > _LONGEST_REASON:
             reason = f"{reason[: _LONGEST_REASON - 1]}…"
         self.status, self._reason = status, reason
-        self.cursors, self.frames, self.branches = {}, {}, {}
+        self.cursors, self.frames, self.branches, self.deadlines = {}, {}, {}, {}
 
     def record(self, address: str, what: str, detail: Any = None) -> None:
         """One line of the trace, as far as there is room."""
@@ -239,6 +246,7 @@ class Draft:
             cursors=tuple(self.cursors.values()),
             frames=self.frames,
             branches=self.branches,
+            deadlines=self.deadlines,
             inputs=self.inputs,
             handled=self.handled,
             message_ids=self.message_ids,

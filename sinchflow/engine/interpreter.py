@@ -24,7 +24,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from sinchflow.engine.address import step_at
-from sinchflow.engine.cursors import release_command, timeout_command, waits_for
+from sinchflow.engine.cursors import deadline_of, release_command, timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
 from sinchflow.engine.ends import begin, hold
 from sinchflow.engine.walk import Walk
@@ -114,6 +114,9 @@ def advance(
     walk = Walk(Draft(flow, run, event, facts, now, kept), templates)
     if outcome.command == timeout_command(run.id):
         walk.run_out()
+        return walk.transition()
+    if (block := deadline_of(run, outcome.command)) is not None:
+        walk.miss(block)
         return walk.transition()
     if outcome.command == release_command(run.id):
         cursor = next((each for each in run.cursors if each.is_pause and not each.commands), None)

@@ -14,7 +14,7 @@ from sinchflow.engine.address import BranchEnd, following, is_beside, step_at
 from sinchflow.engine.asking import ask, output_of
 from sinchflow.engine.assigning import remember, set_all
 from sinchflow.engine.caller import ActionError, Caller
-from sinchflow.engine.cursors import position_of
+from sinchflow.engine.cursors import deadline_command, position_of
 from sinchflow.engine.draft import Draft, shortened
 from sinchflow.engine.ends import THE_FLOW, complete, reason_of
 from sinchflow.engine.loops import Loops, items_value
@@ -108,6 +108,15 @@ class Walk:
         self._go(self._fail_run(problem))
         self._walk()
 
+    def miss(self, address: str) -> None:
+        """The `timeout` of the block at this address is over."""
+        step = replace(step_at(self._flow, address), address=address)
+        assert step.timeout is not None
+        self._draft.drop(address)
+        self._draft.cursors.pop(address, None)
+        self._go(self._fail(step, "timeout", f"it took longer than {step.timeout.total_seconds():g} s"))
+        self._walk()
+
     def walk_from(self, address: str | None) -> None:
         """Walk from the step at `address`, and all that follows from it. None: the end of the flow."""
         self._go(address)
@@ -116,6 +125,7 @@ class Walk:
     def _walk(self) -> None:
         while self._to_walk and self._draft.status == "running":
             self._go(self._step(self._to_walk.popleft()))
+        self._draft.forget_deadlines()
         if self._draft.status == "running" and not self._draft.cursors and not self._to_walk:
             complete(self._draft, self._templates)
 
@@ -162,6 +172,9 @@ class Walk:
 
     def _take(self, step: Step, address: str, scope: dict[str, Any]) -> _Place:
         draft, templates, caller = self._draft, self._templates, self._draft.caller()
+        if step.timeout is not None and isinstance(step.action, Choose | ForEach | Parallel | RunFlow):
+            draft.deadlines[address] = draft.now + step.timeout
+            draft.commands.append(Sleep(id=deadline_command(draft.run.id, address), until=draft.deadlines[address]))
         match step.action:
             case SendSms() as action:
                 return self._send(step, action, caller, scope)

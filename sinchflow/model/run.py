@@ -110,6 +110,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cursors: tuple[Cursor, ...] = ()
     frames: dict[str, Frame] = {}  #: by the address of the block's step
     branches: dict[str, Branch] = {}  #: by the address of the iteration, `2.for_each.5`
+    deadlines: dict[str, datetime] = {}  #: of blocks under way that have a `timeout`, by the step's address
     inputs: dict[str, Any] = {}
     depth: int = 0  #: runs of flows that began one another, above this one
     parent: str | None = None  #: the command of another run that waits for this one

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
-from sinchflow.engine.cursors import timeout_command, with_cursor
+from sinchflow.engine.cursors import sleeps_of, with_cursor
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
@@ -34,7 +34,6 @@ from sinchflow.model.command import (
     Outcome,
     ReceiptCame,
     SendMessage,
-    Sleep,
     StartRun,
     Told,
 )
@@ -160,8 +159,7 @@ class Runs:
             if run.id not in self._active:
                 continue
             active = self._active[run.id]
-            if active.flow.timeout is not None:
-                sleep = Sleep(id=timeout_command(run.id), until=run.started_at + active.flow.timeout)
+            for sleep in sleeps_of(active.flow, run):
                 self._commands.perform(run, sleep)
             for cursor in run.cursors:
                 self._resume_cursor(active, cursor)
@@ -228,10 +226,10 @@ class Runs:
             self._drain(active)
         return True
 
-    def cancel_of(self, contact: str, reason: str) -> int:
-        """End the open runs of a person; how many there were."""
+    def cancel_of(self, contact: str, reason: str) -> tuple[int, bool]:
+        """End the open runs of a person: how many that are, and whether any is still to be stored."""
         own = [run_id for run_id, active in self._active.items() if active.run.contact == contact]
-        return sum(self.cancel(run_id, reason) for run_id in own)
+        return sum(self.cancel(run_id, reason) for run_id in own), bool(own)
 
     def cancel_changed(self) -> None:
         """End the runs that shall not outlive a change of their document."""
@@ -250,25 +248,32 @@ class Runs:
     # --- outcomes -------------------------------------------------------------------------------------------------
 
     def settle(self, settled: Sequence[Settled]) -> None:
-        """Store what became of sends, and let their runs go on."""
+        """Store what became of sends, and let each run go on with all of them: what follows travels together."""
         unit = self._commits.unit
+        heard: dict[int, Active] = {}
         for send, outcome in settled:
             if outcome is not None or send.state in ("held", "skipped"):
                 self._stats.sends[send.state] += 1
             active = self._active.get(send.run)
             if active is None or outcome is None:
                 unit.sends.append(send)
-                if active is not None and send.state == "held":
+                if active is not None and send.state in ("held", "skipped"):
                     active.moving.discard(send.command.id)
                     self._pace.update(active)
             else:
-                self._come_back(active, outcome, send)
+                active.inbox.append((outcome, send))
+                heard[send.run] = active
+        for active in heard.values():
+            if not active.is_storing:
+                self._drain(active)
         self._commits.flush_soon()
 
     def called(self, run_id: int, outcome: Outcome) -> None:
         """See `HoldsRuns.called`; also for outcomes of waits."""
         if (active := self._active.get(run_id)) is not None:
-            self._come_back(active, outcome, None)
+            active.inbox.append((outcome, None))
+            if not active.is_storing:
+                self._drain(active)
 
     def keep_receipt(self, event: Event, sent_by: Callable[[], SentBy | None]) -> None:
         """A receipt that its run may wait for later. sent_by: whose message it is about; asked only where it counts."""
@@ -283,12 +288,6 @@ class Runs:
             return None
         return self._catalog().answers(active.flow, wait.id)
 
-    def _come_back(self, active: Active, outcome: Outcome, send: Send | None) -> None:
-        """An outcome for a run: advance it, or keep the outcome until its last step is stored."""
-        active.inbox.append((outcome, send))
-        if not active.is_storing:
-            self._drain(active)
-
     def _drain(self, active: Active) -> None:
         """All outcomes that have gathered, in order, as one step of the run."""
         now, run = self._clock.now(), active.run
@@ -298,7 +297,7 @@ class Runs:
             outcome, send = active.inbox.popleft()
             active.moving.discard(outcome.command)
             if isinstance(outcome, Told) and outcome.data.get("opted_out") is False:
-                self._people.allow(str(outcome.data["number"]))
+                self._people.allow(str(outcome.data["number"]), now)
             if send is not None:
                 self._commits.unit.sends.append(send)
             transition = self._advance(active, run, outcome, now)

@@ -7,17 +7,20 @@ from sinchflow.language.outline import ASKS, Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
 _TAKES_TIME = ("reply", "send_sms", *ASKS, "http")
+#: What may take too long, but cannot be tried again.
+_BLOCKS = ("choose", "then", "for_each", "parallel", "run_flow")
+_BY_OPTION = {"timeout": (*_TAKES_TIME, *_BLOCKS), "retry": _TAKES_TIME}
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for step in outline.steps:
         if step.action is None or step.action in _TAKES_TIME:
             continue
-        for name in ("timeout", "retry"):
+        for name, actions in _BY_OPTION.items():
             pair = step.node.entry(name)
-            if pair:
+            if pair and step.action not in actions:
                 message = f"{name} has no meaning for {step.action}"
-                hint = f"it works with {', '.join(_TAKES_TIME)}; delete it here"
+                hint = f"it works with {', '.join(actions)}; delete it here"
                 yield finding(outline.document.origin_of(pair[0]), RULE.id, message, hint)
 
 
