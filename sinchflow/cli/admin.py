@@ -35,13 +35,13 @@ def find(data: Path) -> Daemon | None:
         raise CannotStart(f"cannot read {data / 'daemon.json'}: {error.strerror}") from error
 
 
-def ask(daemon: Daemon, method: str, path: str, body: Any = None) -> Any:
+def ask(daemon: Daemon, method: str, path: str, body: Any = None, *, timeout_s: float = _TIMEOUT_S) -> Any:
     """The daemon's answer to one request, decoded.
 
     Raises ConnectionError when nobody is there (any more), UsageError when it does not know what is asked for,
     and SinchflowError with its reason when it refuses.
     """
-    connection = HTTPConnection("127.0.0.1", daemon.admin_port, timeout=_TIMEOUT_S)
+    connection = HTTPConnection("127.0.0.1", daemon.admin_port, timeout=timeout_s)
     headers = {"Authorization": f"Bearer {daemon.token}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)

@@ -42,13 +42,15 @@ def routes(
 
 
 def _words(policy: "Policy") -> dict[str, Any]:
-    """The words of each kind, by language where they are the defaults; None is off."""
+    """The words of each kind, by language where they are the defaults; None: no message is taken for it."""
     from sinchflow.expression.keywords import KEYWORDS
     from sinchflow.policy.words import words_of
 
     found: dict[str, Any] = {}
     for kind in _KINDS:
         words = words_of(policy, kind)  # type: ignore[arg-type]
+        if kind == "help" and words is not None and words.reply is None:
+            words = None  # nothing would answer: the flows get them
         own = None if words is None else words.keywords
         found[kind] = None if words is None else {"own": list(own)} if own else KEYWORDS[kind]  # type: ignore[index]
     return found
@@ -83,7 +85,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines = ["1  words that policy takes, when they are the whole message"]
     for kind, words in found["words"].items():
         if words is None:
-            lines.append(f"     {kind.replace('_', '-')}: off")
+            why = "no `policy.help.reply`" if kind == "help" else "off"
+            lines.append(f"     {kind.replace('_', '-')}: {why}")
             continue
         for language, each in words.items():
             lines.append(f"     {kind.replace('_', '-')} ({language}): {', '.join(each)}")

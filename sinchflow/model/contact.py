@@ -58,7 +58,8 @@ def changed(contact: Contact | None, change: ContactChange) -> Contact:
 
 SuppressionSource = Literal[
     "keyword",  #: the person's own word, STOP
-    "provider",  #: the provider told us, or has it on its list
+    "provider",  #: the provider told us
+    "list",  #: it stands on the provider's list: lifted when it does no longer
     "step",  #: a flow's `opt_out`
     "operator",  #: `sinchflow contacts suppress`
 ]

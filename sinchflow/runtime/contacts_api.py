@@ -18,6 +18,10 @@ from sinchflow.runtime.worker import Worker
 
 _MOST_LISTED = 10_000
 _MOST_RUNS = 20
+_MOST_ROUNDS = 100
+
+#: Why the runs of somebody forgotten end.
+CANCELLED = "the contact was forgotten"
 
 
 class ContactsApi:
@@ -51,23 +55,30 @@ class ContactsApi:
         number = self._number(request)
         if isinstance(number, Response):
             return number
-        await self._commits.drain()
-        return json_reply(200, about(self._journal, number))
+        await self._stored()
+        return json_reply(200, about(self._journal, number, self._journal.pseudonym(number)))
 
     async def _suppress(self, request: Request) -> Response:
         number = self._number(request)
         if isinstance(number, Response):
             return number
-        is_new = not self._worker.people.is_suppressed(number)
-        self._worker.people.suppress(number, "operator", self._clock.now(), "sinchflow contacts suppress")
-        await self._stored()
+        people = self._worker.people
+        is_new = not people.is_suppressed(number)
+        if is_new:
+            told: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+            self._worker.suppress(number, told.set_result)
+            if (error := await told) is not None:
+                return error_reply(503, f"{number} is not suppressed: {error}")
+        else:  # it holds from now on also when the provider takes the number off its list
+            people.suppress(number, "operator", self._clock.now())
+            await self._stored()
         return json_reply(200, {"number": number, "is_suppressed": True, "is_new": is_new})
 
     async def _allow(self, request: Request) -> Response:
         number = self._number(request)
         if isinstance(number, Response):
             return number
-        is_new = self._worker.people.allow(number)
+        is_new = self._worker.people.allow(number, self._clock.now())
         await self._stored()
         return json_reply(200, {"number": number, "is_suppressed": False, "is_new": is_new})
 
@@ -76,20 +87,32 @@ class ContactsApi:
         number = self._number(request)
         if isinstance(number, Response):
             return number
-        cancelled = self._worker.cancel_runs_of(number, "the contact was forgotten")
-        await self._stored()
+        cancelled = await self._cancel_runs(number)
         answer: asyncio.Future[Forgotten | Exception] = asyncio.get_running_loop().create_future()
         self._journal.forget(number, answer.set_result)
         result = await answer
-        self._worker.people.load()
+        self._worker.people.forget(number)
         if isinstance(result, Exception):
             return error_reply(503, f"{number} is not forgotten, or not wholly: {result}; ask again")
-        found = {"events": result.events, "runs": result.runs, "sends": result.sends, "left": list(result.left)}
-        return json_reply(200, {"number": number, "cancelled": cancelled, **found})
+        return json_reply(200, forgotten(number, cancelled, result))
+
+    async def _cancel_runs(self, number: str) -> int:
+        """Until none is open: a message that waited for its turn begins another when the first has ended."""
+        cancelled = 0
+        for _ in range(_MOST_ROUNDS):
+            ended, is_any_left = self._worker.cancel_runs_of(number, CANCELLED)
+            cancelled += ended
+            await self._stored()
+            if not is_any_left:
+                break
+        return cancelled
 
     async def _stored(self) -> None:
+        """Wait for what has been added until now: a busy daemon always has something to store."""
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._commits.unit.thens.append(lambda: stored.set_result(None))
         self._commits.flush_soon()
-        await self._commits.drain()
+        await stored
 
     def _number(self, request: Request) -> str | Response:
         written = request.path_params["number"]
@@ -99,15 +122,22 @@ class ContactsApi:
         return number
 
 
-def about(journal: Any, number: str) -> dict[str, Any]:
-    """What the journal (or its reader) holds of a person."""
+def about(journal: Any, number: str, pseudonym: str) -> dict[str, Any]:
+    """What the journal (or its reader) holds of a person. pseudonym: under which it knows that they opted out, once
+    they were forgotten."""
     person = journal.contact(number)
-    suppression = next((each for each in journal.suppressed() if each.number == number), None)
+    suppression = next((each for each in journal.suppressed() if each.number in (number, pseudonym)), None)
     return {
         **(as_plain(person) if person else {"number": number, "values": {}, "language": None, "timezone": None}),
         "suppressed": None if suppression is None else _suppression(suppression),
         "runs": [_run(run) for run in journal.runs_of(number, _MOST_RUNS)],
     }
+
+
+def forgotten(number: str, cancelled: int, what: Forgotten) -> dict[str, Any]:
+    """What became of a person, for JSON. cancelled: how many open runs of theirs were ended before."""
+    found = {"events": what.events, "runs": what.runs, "sends": what.sends, "left": list(what.left)}
+    return {"number": number, "cancelled": cancelled, **found}
 
 
 def as_plain(person: Contact) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Keeps our suppression in step with the provider's list of opted-out numbers, which others change too.
 
 The list is read now and then, behind everything else. Whoever is on it is suppressed; whoever we suppressed only
-because of it, and is on no account's list any more, is let through again. What a person, a flow or an operator said
-stays as it is.
+because of it, and is on no account's list any more, is let through again. What a person, the provider's notification, a
+flow or an operator said stays as it is. A list that cannot be read takes nobody off.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -31,20 +31,33 @@ class OptOutLists:
         self._clock = clock
         self._lists: dict[str, frozenset[str]] = {}
 
-    def take(self, account: str, numbers: frozenset[str], accounts: frozenset[str]) -> tuple[int, int]:
-        """One account's list: how many numbers were suppressed, how many let through. accounts: all there are."""
+    def take(
+        self, account: str, numbers: frozenset[str], accounts: frozenset[str], asked_at: datetime
+    ) -> tuple[int, int]:
+        """One account's list: how many numbers were suppressed, how many let through.
+
+        accounts: all there are. asked_at: who opted in since then may stand on it still.
+        """
         self._lists[account] = numbers
-        now = self._clock.now()
-        new = [number for number in numbers if not self._people.is_suppressed(number)]
+        people, now = self._people, self._clock.now()
+        new = [
+            number
+            for number in numbers
+            if not people.is_suppressed(number) and not people.was_allowed_since(number, asked_at)
+        ]
         for number in new:
-            self._people.suppress(number, "provider", now, f"on the list of account {account}")
+            people.suppress(number, "list", now, f"on the list of account {account}")
         if accounts - self._lists.keys():
             return len(new), 0  # somebody may be on a list that was not read yet
         listed = frozenset().union(*(self._lists[each] for each in accounts))
-        gone = [number for number in self._people.suppressed_by("provider") if number not in listed]
+        gone = people.unlisted(listed)
         for number in gone:
-            self._people.allow(number)
+            people.allow(number, now)
         return len(new), len(gone)
+
+    def lose(self, account: str) -> None:
+        """The account's list cannot be read: what it said is not known to be so any more."""
+        self._lists.pop(account, None)
 
 
 class OptOutWatch:
@@ -68,12 +81,14 @@ class OptOutWatch:
 
     async def look(self) -> None:
         """Read it once. While that cannot be done, what was known still holds."""
+        asked_at = self._clock.now()
         try:
             numbers = frozenset(await opted_out(self._calls))
         except CallFailed as failure:
+            self._lists.lose(self._account)
             log.warning("the provider's opt-out list cannot be read", account=self._account, reason=str(failure))
             return
-        new, gone = self._lists.take(self._account, numbers, self._accounts)
+        new, gone = self._lists.take(self._account, numbers, self._accounts, asked_at)
         if new or gone:
             log.info("opt-outs taken over from the provider's list", account=self._account, new=new, gone=gone)
 

@@ -10,7 +10,15 @@ from typing import Any
 
 from sinchflow.journal.journal import Journal
 from sinchflow.model.command import AskProvider, Command, KeepContact
-from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression, SuppressionSource, changed
+from sinchflow.model.contact import (
+    PSEUDONYM_MARK,
+    Contact,
+    ContactChange,
+    Lifted,
+    Suppression,
+    SuppressionSource,
+    changed,
+)
 from sinchflow.runtime.commits import Commits
 
 #: People whose data is kept in memory, known to flows or not.
@@ -29,11 +37,13 @@ class People:
         self._commits = commits
         self._suppressed: dict[str, SuppressionSource] = {}  # numbers, and pseudonyms of people who were forgotten
         self._opt_outs: OrderedDict[str, datetime] = OrderedDict()  # the last ones
+        self._confirmed: OrderedDict[str, datetime] = OrderedDict()  # when the person's word was answered last
+        self._allowed: OrderedDict[str, datetime] = OrderedDict()  # when somebody was let through again
         self._at_hand: OrderedDict[str, Contact | None] = OrderedDict()
         self._has_any = True
 
     def load(self) -> None:
-        """Read who is suppressed; also after somebody was forgotten."""
+        """Read who is suppressed."""
         suppressed = sorted(self._journal.suppressed(), key=lambda each: each.since)
         self._suppressed = {each.number: each.source for each in suppressed}
         self._opt_outs = OrderedDict((each.number, each.since) for each in suppressed[-_MOST_AT_HAND:])
@@ -48,39 +58,53 @@ class People:
         return bool(suppressed) and (number in suppressed or self._journal.pseudonym(number) in suppressed)
 
     def suppress(self, number: str, source: SuppressionSource, now: datetime, reason: str = "") -> None:
-        """Nothing more is sent to this number. Told twice, the first time stands."""
-        if not self.is_suppressed(number):
-            self._suppressed[number] = source
-            self._commits.unit.suppressions.append(
-                Suppression(number=number, since=now, source=source, reason=reason[:200])
-            )
-            self._commits.flush_soon()
+        """Nothing more is sent to this number.
 
-    def allow(self, number: str) -> bool:
+        Told twice, the first time stands; but what somebody said goes before what stands on the provider's list, which
+        may be taken off it.
+        """
+        suppressions = self._commits.unit.suppressions
+        if self.is_suppressed(number):
+            if source == "list" or self._suppressed.get(number) != "list":
+                return
+            suppressions.append(Lifted(number=number))
+        self._suppressed[number] = source
+        suppressions.append(Suppression(number=number, since=now, source=source, reason=reason[:200]))
+        self._commits.flush_soon()
+
+    def allow(self, number: str, now: datetime) -> bool:
         """Messages may be sent again. False when they could be before."""
+        _put(self._allowed, number, now)
         if not self.is_suppressed(number):
             return False
         self._suppressed.pop(number, None)
         self._suppressed.pop(self._journal.pseudonym(number), None)
         self._opt_outs.pop(number, None)
+        self._confirmed.pop(number, None)
         self._commits.unit.suppressions.append(Lifted(number=number))
         self._commits.flush_soon()
         return True
 
-    def suppressed_by(self, source: SuppressionSource) -> list[str]:
-        """Who is suppressed because of this alone."""
-        return [number for number, each in self._suppressed.items() if each == source]
+    def unlisted(self, listed: frozenset[str]) -> list[str]:
+        """Who is suppressed because of the provider's list alone, and does not stand on it any more."""
+        found = [number for number, source in self._suppressed.items() if source == "list" and number not in listed]
+        if any(number.startswith(PSEUDONYM_MARK) for number in found):
+            forgotten = {self._journal.pseudonym(number) for number in listed}
+            found = [number for number in found if number not in forgotten]
+        return found
+
+    def was_allowed_since(self, number: str, when: datetime) -> bool:
+        """Whether somebody let the number through at that time or later."""
+        allowed = self._allowed.get(number)
+        return allowed is not None and allowed >= when
 
     def is_new_opt_out(self, number: str, now: datetime) -> bool:
         """Whether the person has not opted out a moment ago, by another way; it counts from now on."""
-        before = self._opt_outs.get(number)
-        if before is not None and now - before < _ONE_OPT_OUT:
-            return False
-        self._opt_outs[number] = now
-        self._opt_outs.move_to_end(number)
-        if len(self._opt_outs) > _MOST_AT_HAND:
-            self._opt_outs.popitem(last=False)
-        return True
+        return _is_new(self._opt_outs, number, now)
+
+    def is_to_be_confirmed(self, number: str, now: datetime) -> bool:
+        """Whether the person's word was not answered a moment ago; it counts from now on."""
+        return _is_new(self._confirmed, number, now)
 
     @property
     def suppressed_count(self) -> int:
@@ -124,6 +148,16 @@ class People:
         """A message of the person has come."""
         self._change(ContactChange(number=number, at=now, last_inbound_at=now))
 
+    def forget(self, number: str) -> None:
+        """The journal has forgotten the person. What is still to be stored of others stays known."""
+        if (source := self._suppressed.pop(number, None)) is not None:
+            self._suppressed[self._journal.pseudonym(number)] = source
+        for known in (self._at_hand, self._opt_outs, self._confirmed, self._allowed):
+            known.pop(number, None)
+        digits = number.removeprefix("+")
+        for other in [other for other, person in self._at_hand.items() if person and digits in repr(person.values)]:
+            del self._at_hand[other]  # the number is blotted out there
+
     def _change(self, change: ContactChange) -> None:
         before = self.known(change.number)
         self._has_any = True
@@ -136,3 +170,19 @@ class People:
         if len(self._at_hand) > _MOST_AT_HAND:
             self._at_hand.popitem(last=False)
         return person
+
+
+def _is_new(known: OrderedDict[str, datetime], number: str, now: datetime) -> bool:
+    """Whether it was not so a moment ago; it counts from now on."""
+    before = known.get(number)
+    if before is not None and now - before < _ONE_OPT_OUT:
+        return False
+    _put(known, number, now)
+    return True
+
+
+def _put(known: OrderedDict[str, datetime], number: str, now: datetime) -> None:
+    known[number] = now
+    known.move_to_end(number)
+    if len(known) > _MOST_AT_HAND:
+        known.popitem(last=False)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sinchflow.engine.routing import Match
+from sinchflow.model.contact import SuppressionSource
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.policy.words import meaning
 from sinchflow.runtime.catalog import Catalog
@@ -16,6 +17,9 @@ from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
 from sinchflow.runtime.stats import Stats
+
+#: Keys of opt-outs that an operator made begin so.
+OPERATOR = "operator\n"
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -53,20 +57,23 @@ class Policing:
         if kind == "opt_out":
             self._people.suppress(contact, "keyword", now, str(text))
         elif kind == "opt_in" and event.ignored is None:
-            self._people.allow(contact)
+            self._people.allow(contact, now)
         if event.ignored is not None:  # too old for an answer, but never for an opt-out
             return Taken()
         own = catalog.policy_flows.get(kind)
         answers = () if own is None else (Match(flow=own, match={}),)
+        if kind == "opt_out" and not self._people.is_to_be_confirmed(contact, now):
+            answers = ()  # STOP, sent again: answered once
         if kind != "opt_out" or not self._people.is_new_opt_out(contact, now):
             return Taken(answers)
         return Taken(answers, self._matching.matches(as_opt_out(event)))
 
     def opted_out(self, event: Event) -> Sequence[Match]:
-        """The flows that the provider's word of an opt-out starts; the number is suppressed."""
+        """The flows that the provider's or an operator's word of an opt-out starts; the number is suppressed."""
         if event.contact is not None:
             now = self._clock.now()
-            self._people.suppress(event.contact, "provider", now, str(event.fields.get("content") or ""))
+            source: SuppressionSource = "operator" if event.key.startswith(OPERATOR) else "provider"
+            self._people.suppress(event.contact, source, now, str(event.fields.get("content") or ""))
             if not self._people.is_new_opt_out(event.contact, now):
                 self._stats.repeats += 1
                 return ()

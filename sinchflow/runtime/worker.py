@@ -42,7 +42,7 @@ from sinchflow.model.command import (
     ReceiptCame,
     Replied,
 )
-from sinchflow.model.event import Event, as_opt_out
+from sinchflow.model.event import EVENT_FIELDS, Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Transition
 from sinchflow.runtime.accounts import Accounts
@@ -55,7 +55,7 @@ from sinchflow.runtime.dry_run import DryRun, Report
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
-from sinchflow.runtime.policing import Policing
+from sinchflow.runtime.policing import OPERATOR, Policing
 from sinchflow.runtime.runs import Runs
 from sinchflow.runtime.starts import Started, Starts, kept_answer
 from sinchflow.runtime.stats import Stats
@@ -169,6 +169,15 @@ class Worker:
 
         self.starts.start(event, told)
 
+    def suppress(self, number: str, then: Callable[[Exception | None], None]) -> None:
+        """An operator's opt-out of somebody: `then` is told once it is stored, with the runs that it starts."""
+        event_id, now = self._journal.new_id(), self._clock.now()
+        fields = {**dict.fromkeys(EVENT_FIELDS["opt_out"]), "source_address": number, "date_received": now.isoformat()}
+        event = Event(
+            id=event_id, kind="opt_out", key=f"{OPERATOR}{event_id}", received_at=now, contact=number, fields=fields
+        )
+        self.starts.start(event, lambda answer: then(answer if isinstance(answer, Exception) else None))
+
     async def dry_run(self, flow: Flow, inputs: dict[str, Any]) -> Report:
         """What a start by hand would send to whom, as far as that can be known."""
         played = DryRun(
@@ -176,13 +185,15 @@ class Worker:
         )
         return await played.play(flow, inputs)
 
-    def cancel_runs_of(self, contact: str, reason: str) -> int:
-        """End the open runs of a person; how many there were."""
+    def cancel_runs_of(self, contact: str, reason: str) -> tuple[int, bool]:
+        """End the open runs of a person: how many that are, and whether any is still to be stored. A message that
+        waited for them begins others then."""
         return self._runs.cancel_of(contact, reason)
 
     def _begin(self, event: Event) -> Started:
-        matches = self._matching.matches(event)
-        return self._start_matches(event, matches)
+        if event.kind == "opt_out":
+            return self._start_matches(event, self._policing.opted_out(event))
+        return self._start_matches(event, self._matching.matches(event))
 
     def _has_room(self) -> None:
         self._backlog.read_soon()

@@ -27,7 +27,8 @@ def told(sinchflow, *arguments):
     return json.loads(done.stdout) if "--json" in arguments else done.stdout
 
 
-def test_a_person_is_shown_suppressed_allowed_and_forgotten(sinchflow, project):
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_person_is_shown_suppressed_allowed_and_forgotten(sinchflow, project, is_running):
     (project / "flows/know.yaml").write_text(FLOW)
     with daemon(project) as running:
         assert sinchflow("start", "know", "--input", f"number={NUMBER}").returncode == 0
@@ -41,17 +42,39 @@ def test_a_person_is_shown_suppressed_allowed_and_forgotten(sinchflow, project):
         assert stop(running) == 0
     assert told(sinchflow, "list", "--json")["contacts"][0]["number"] == NUMBER  # from the journal
     assert f"number      {NUMBER}" in told(sinchflow, "show", NUMBER)
-    refused = sinchflow("contacts", "forget", NUMBER)
-    assert (refused.returncode, "no daemon runs" in refused.stderr) == (3, True)
-    with daemon(project) as running:
+    if not is_running:
         found = told(sinchflow, "forget", NUMBER, "--json")
-        assert (found["cancelled"], found["left"]) == (1, [])
+    with daemon(project) as running:
+        if is_running:
+            found = told(sinchflow, "forget", NUMBER, "--json")
         assert told(sinchflow, "show", NUMBER, "--json")["runs"] == []
         assert stop(running) == 0
+    assert (found["cancelled"], found["left"]) == (1, [])
     assert told(sinchflow, "list") == "nothing is known of anybody\n"
     files = [file for file in (project / ".sinchflow").iterdir() if file.name.startswith("journal")]
     assert files
     assert [file.name for file in files if b"491570156" in file.read_bytes() or b"Hello Bo" in file.read_bytes()] == []
+
+
+def test_journal_at_rest_is_changed_and_the_next_daemon_heeds_it(sinchflow, project):
+    refused = sinchflow("contacts", "suppress", NUMBER)
+    assert (refused.returncode, "no daemon has run there yet" in refused.stderr) == (3, True)
+    (project / "flows/know.yaml").write_text(FLOW)
+    with daemon(project) as running:
+        assert stop(running) == 0
+    assert told(sinchflow, "suppress", NUMBER) == f"{NUMBER}: nothing is sent to it any more\n"
+    assert told(sinchflow, "suppress", NUMBER) == f"{NUMBER}: nothing was sent to it before\n"
+    assert told(sinchflow, "show", NUMBER, "--json")["suppressed"]["source"] == "operator"
+    told(sinchflow, "forget", NUMBER)
+    assert told(sinchflow, "show", NUMBER, "--json")["suppressed"]["source"] == "operator"  # by pseudonym
+    with daemon(project) as running:
+        assert sinchflow("start", "know", "--input", f"number={NUMBER}").returncode == 0
+        listed = json.loads(sinchflow("sends", "list", "--format", "json").stdout)["sends"]
+        assert [(send["state"], "opted out" in send["reason"]) for send in listed] == [("skipped", True)]
+        assert stop(running) == 0
+    assert told(sinchflow, "allow", NUMBER) == f"{NUMBER}: messages go through again\n"
+    assert told(sinchflow, "allow", NUMBER) == f"{NUMBER}: messages went through before\n"
+    assert told(sinchflow, "show", NUMBER, "--json")["suppressed"] is None
 
 
 def test_what_is_no_number_is_refused(sinchflow, project):
@@ -78,7 +101,7 @@ def test_routes_shows_the_order_and_the_words(sinchflow, shop):
         "1  words that policy takes, when they are the whole message",
         "     opt-out (own): STOPP",
         "     opt-in: off",
-        *[line for line in sinchflow("routes").stdout.splitlines() if line.startswith("     help (")],
+        "     help: no `policy.help.reply`",
         "2  an open wait one of whose categories fits",
         "3  the first of these flows that matches; after one with `continue: true` also the next",
         "     hours (priority 5, continue) – keyword: HOURS, OPEN",

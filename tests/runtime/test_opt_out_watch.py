@@ -1,7 +1,7 @@
 """The provider's list of opt-outs, read now and then, against what we suppress by ourselves."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -25,7 +25,13 @@ CASES = {
         {},
         {A},
     ),
-    "an account that was not read yet": ([("default", set(), BOTH)], {A: "provider"}, {A}),
+    "an account that was not read yet": ([("default", set(), BOTH)], {A: "list"}, {A}),
+    "the provider's notification": ([("default", {A}, ONE), ("default", set(), ONE)], {A: "provider"}, {A}),
+    "an account that cannot be read any more": (
+        [("default", {A}, BOTH), ("nz", set(), BOTH), ("nz", None, BOTH), ("default", set(), BOTH)],
+        {},
+        {A},
+    ),
 }
 
 
@@ -41,10 +47,62 @@ def test_lists_and_our_own(name, clock):
             people.suppress(number, source, datetime(2026, 1, 1, tzinfo=UTC))
         lists = OptOutLists(people, clock)
         for account, numbers, accounts in reads:
-            lists.take(account, frozenset(numbers), accounts)
+            if numbers is None:
+                lists.lose(account)
+            else:
+                lists.take(account, frozenset(numbers), accounts, clock.now())
         assert {number for number in (A, B, C) if people.is_suppressed(number)} == after
 
     asyncio.run(scenario())
+
+
+def test_who_opted_in_while_the_list_was_read_is_not_suppressed_again(clock):
+    with_people(clock, lambda people, lists: _opted_in_meanwhile(people, lists, clock))
+
+
+def _opted_in_meanwhile(people, lists, clock):
+    people.suppress(A, "keyword", clock.now())
+    asked_at = clock.now()
+    clock.advance(timedelta(seconds=1))
+    people.allow(A, clock.now())
+    clock.advance(timedelta(seconds=1))
+    assert lists.take("default", frozenset({A}), ONE, asked_at) == (0, 0)
+    assert not people.is_suppressed(A)
+    assert lists.take("default", frozenset({A}), ONE, clock.now()) == (1, 0)
+
+
+def test_a_persons_own_word_stays_when_the_list_had_the_number_before(clock):
+    with_people(clock, lambda people, lists: _own_word(people, lists, clock))
+
+
+def _own_word(people, lists, clock):
+    lists.take("default", frozenset({A}), ONE, clock.now())
+    people.suppress(A, "keyword", clock.now())
+    assert lists.take("default", frozenset(), ONE, clock.now()) == (0, 0)
+    assert people.is_suppressed(A)
+
+
+def test_somebody_forgotten_stays_suppressed_while_the_list_has_the_number(clock):
+    with_people(clock, lambda people, lists: _forgotten(people, lists, clock))
+
+
+def _forgotten(people, lists, clock):
+    lists.take("default", frozenset({A}), ONE, clock.now())
+    people.forget(A)
+    assert lists.take("default", frozenset({A}), ONE, clock.now()) == (0, 0)
+    assert people.is_suppressed(A)
+    assert lists.take("default", frozenset(), ONE, clock.now()) == (0, 1)
+    assert not people.is_suppressed(A)
+
+
+def with_people(clock, scenario):
+    async def whole():
+        journal = MemoryJournal(asyncio.get_running_loop().call_soon)
+        people = People(journal, Commits(journal, clock, Stats(), asyncio.get_running_loop()))
+        people.load()
+        scenario(people, OptOutLists(people, clock))
+
+    asyncio.run(whole())
 
 
 def test_daemon_takes_over_the_list(play, house, eventually):

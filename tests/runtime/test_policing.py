@@ -43,7 +43,8 @@ TALKS = {
     "back again": (["STOP ALL", "start", "hello"], ["You are out.", "Welcome back.", "hi"]),
     "start alone": (["start"], ["hi"]),
     "help": (["HELP"], ["Call us."]),
-    "twice": (["stop", "unsubscribe me please"], ["You are out.", "You are out."]),
+    "twice": (["stop", "unsubscribe me please"], ["You are out."]),
+    "out, in and out": (["stop", "start", "stop"], ["You are out.", "Welcome back.", "You are out."]),
 }
 
 
