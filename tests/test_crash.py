@@ -353,3 +353,59 @@ def test_killed_daemon_begins_one_run_for_a_call_that_comes_again(tmp_path):
         assert max(answered.values()) == 1
 
     play(tmp_path, "{calls: off}", scenario)
+
+
+LEFT = """\
+name: left
+on: opt_out
+steps:
+  - log: "{{ contact.number }} has left"
+"""
+
+
+def test_killed_daemon_heeds_every_acknowledged_opt_out_once(tmp_path):
+    async def scenario(house: House) -> None:
+        (tmp_path / "flows/left.yaml").write_text(LEFT)
+        with (tmp_path / "sinchflow.yaml").open("a") as settings:
+            settings.write("policy: {opt_out: {reply: You are out.}}\n")
+        numbers = [f"+6149157{number:04}" for number in range(200)]
+        acknowledged: set[str] = set()
+
+        async def person(start: int, running: subprocess.Popen[bytes]) -> None:
+            for number in numbers[start::10]:
+                with contextlib.suppress(httpx.TransportError):
+                    assert await house.post("inbound", inbound(number, "Stop.")) == 202
+                    acknowledged.add(number)
+                if len(acknowledged) >= 100:
+                    running.kill()
+                    return
+
+        async with house.daemon() as running:
+            await asyncio.gather(*(person(start, running) for start in range(10)))
+        assert 100 <= len(acknowledged) < 200
+        headers: dict[str, str] = {}
+
+        async def known(number: str) -> tuple[bool, Counter[str]]:
+            url = f"http://127.0.0.1:{house.found['admin_port']}/api/contacts/{number}"
+            found = (await house.http.get(url, headers=headers)).json()
+            return found["suppressed"] is not None, Counter(run["flow"] for run in found["runs"])
+
+        async with house.daemon():
+            headers["Authorization"] = f"Bearer {house.found['token']}"
+            for number in acknowledged:
+                assert await house.post("inbound", inbound(number, "Stop.")) == 200
+            await eventually(house.is_quiet)
+
+            async def is_settled() -> bool:
+                states = {send["state"] for send in await asyncio.to_thread(house.sends)}
+                return states <= {"sent", "held"}
+
+            await eventually(is_settled)
+            answered = await house.answered()
+            held = {send["to"] for send in await asyncio.to_thread(house.sends) if send["state"] == "held"}
+            for number in acknowledged:
+                assert await known(number) == (True, {"policy: opt-out": 1, "left": 1})
+        assert max(answered.values()) == 1
+        assert {number for number in acknowledged if not answered[number]} <= held
+
+    play(tmp_path, "{calls: off}", scenario)

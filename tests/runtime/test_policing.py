@@ -94,6 +94,66 @@ def test_one_opt_out_whatever_its_sources(play, house, eventually):
     play(scenario)
 
 
+def test_operators_opt_out_starts_flows_too(play, house, eventually):
+    house.flow(LEFT, "left.yaml")
+
+    async def scenario(house):
+        for is_new in (True, False):
+            answer = await house.admin(f"/api/contacts/{CONTACT}/suppress", "POST")
+            assert answer.json() == {"number": CONTACT, "is_suppressed": True, "is_new": is_new}
+        await says(house, eventually, "stop")
+        about = (await house.admin(f"/api/contacts/{CONTACT}")).json()
+        assert about["suppressed"]["source"] == "operator"
+        assert [run["flow"] for run in about["runs"]].count("left") == 1
+        assert (await house.admin(f"/api/contacts/{CONTACT}/allow", "POST")).json()["is_new"]
+        assert (await house.admin(f"/api/contacts/{CONTACT}")).json()["suppressed"] is None
+
+    play(scenario)
+
+
+ORDER = """\
+name: order
+on: {inbound_sms: {keyword: ORDER}}
+steps:
+  - remember: {dish: "{{ match.rest }}"}
+  - http: {method: POST, url: "URL", json: {dish: "{{ match.rest }}"}}
+  - reply: "We cook {{ match.rest }}."
+---
+name: ask
+on: {inbound_sms: {keyword: ASK}}
+steps:
+  - reply: "Marmalade?"
+  - wait_for_reply: {timeout: 1d}
+"""
+
+
+def test_forgetting_ends_what_is_under_way_and_leaves_no_byte(play, house, eventually, answering):
+    async def scenario(house):
+        async with answering("hang") as url:
+            house.flow(ORDER.replace("URL", url.url))
+            assert await house.daemon.reload() is None
+            await house.text_in("ASK", OTHER)
+            await house.text_in("ASK me about tulips")
+            await house.text_in("ORDER marmalade")
+            await eventually(lambda: url.requests)
+            await house.text_in("ORDER walnuts")  # waits for its turn, and begins a run once that of before is over
+            answer = await house.admin(f"/api/contacts/{CONTACT}/forget", "POST")
+            assert answer.status_code == 200, answer.text
+            assert (answer.json()["cancelled"], answer.json()["left"]) == (3, [])
+            worker = house.daemon.worker
+            assert not worker.people.facts(CONTACT).keys() - {"number"}
+            await eventually(lambda: worker.open_runs == 1)
+            found = (await house.admin(f"/api/contacts/{CONTACT}")).json()
+            assert (found["values"], found["runs"], found["suppressed"]) == ({}, [], None)
+            files = [each for each in (house.root / ".sinchflow").iterdir() if each.name.startswith("journal")]
+            for secret in (CONTACT[1:].encode(), b"tulips", b"marmalade", b"walnuts"):
+                assert [file.name for file in files if secret in file.read_bytes()] == []
+            await says(house, eventually, "yes", sender=OTHER)  # goes on as if nothing had been
+            assert worker.open_runs == 0
+
+    play(scenario)
+
+
 def test_provider_knows_of_it_and_tells_us_of_others(house, scene, eventually):
     house.flow(HI, "hi.yaml")
 
