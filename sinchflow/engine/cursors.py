@@ -61,4 +61,5 @@ def position_of(run: Run, cursor: Cursor, command: str) -> int | None:
     prefix, _, position = command.rpartition(":")
     if prefix != f"{run.id}:{cursor.address}" or not position.isdecimal() or cursor.tally is None:
         return None
-    return int(position) - cursor.tries  # a wait that asks again numbers its one message by the try
+    index = int(position) - cursor.tries  # a wait that asks again numbers its one message by the try
+    return index if index >= 0 else None

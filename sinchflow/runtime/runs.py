@@ -337,6 +337,7 @@ class Runs:
 
     def _go_on(self, active: Active, transition: Transition, now: datetime) -> None:
         """Pass its sends through the gate, and store the run's new state with its intents; perform after that."""
+        active.is_storing = True  # from here on what its commands come to at once, too, waits in its inbox
         to_do: list[Send | Command] = []
         commands, run, kept = deque(transition.commands), transition.run, dict(transition.kept)
         unit = self._commits.unit
@@ -370,7 +371,6 @@ class Runs:
                 commands.extend(following.commands)
         self._commands.forget_waits(active.run, run)
         active.run = run
-        active.is_storing = True
         unit.runs.append(run)
         unit.kept.extend((run.id, address, items) for address, items in kept.items())
         unit.thens.append(lambda: self._stored(active, to_do))

@@ -162,6 +162,41 @@ steps:
 """
 
 
+AT_ONCE = """\
+name: parent
+on: {inbound_sms: {keyword: RUN}}
+steps:
+  - for_each:
+      items: [1, 2]
+      as: n
+      steps:
+        - id: child
+          run_flow: {flow: child, inputs: {n: "{{ n }}"}}
+        - set: {sum: "{{ vars.sum + steps.child.outputs.twice }}"}
+  - reply: "{{ vars.sum }}"
+vars: {sum: 0}
+---
+name: child
+on: manual
+inputs: {n: {type: integer}}
+outputs: {twice: "{{ inputs.n * 2 }}"}
+steps:
+  - set: {asked: "{{ inputs.n }}"}
+"""
+
+
+def test_run_hears_of_another_that_ends_at_once(house, scene, eventually):
+    house.flow(AT_ONCE)
+
+    async def scenario():
+        async with house.at_work():
+            await says(house, eventually, "RUN")
+            await eventually(lambda: said(house) == ["6"])
+            await eventually(lambda: house.daemon.worker.open_runs == 0)
+
+    scene(scenario)
+
+
 def test_run_waits_for_another_across_restarts(house, scene, eventually):
     house.flow(PARENT.replace('contact: "{{ contact.number }}"\n', 'contact: "+61491570156"\n'))
 
