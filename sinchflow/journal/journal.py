@@ -106,7 +106,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sends: tuple[Send, ...]
     calls: tuple[Call, ...]
     run_starts: tuple[tuple[str, str, str, datetime], ...]  #: flow, account, contact, when
-    send_times: tuple[tuple[str, datetime], ...]  #: recipient, when
+    send_times: tuple[tuple[str, str, datetime], ...]  #: recipient, flow, when
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,7 +111,7 @@ class MemoryJournal:
                 if run.started_at >= since and run.contact is not None
             ),
             send_times=tuple(
-                (send.command.to, send.created_at)
+                (send.command.to, self._runs[send.run].counts_as, send.created_at)
                 for _, send in sorted(self._sends.items())
                 if send.created_at >= since and send.state != "skipped"
             ),

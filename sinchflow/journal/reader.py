@@ -55,9 +55,11 @@ class Reader:
                 )
             ),
             send_times=tuple(
-                (recipient, rows.from_ms(created_at))
-                for recipient, created_at in ask(
-                    "SELECT recipient, created_at FROM send WHERE id >= ? AND state <> 'skipped'", first_send
+                (recipient, flow, rows.from_ms(created_at))
+                for recipient, flow, created_at in ask(
+                    "SELECT recipient, run.flow, created_at FROM send JOIN run ON run.id = send.run "
+                    "WHERE send.id >= ? AND state <> 'skipped' ORDER BY send.id",
+                    first_send,
                 )
             ),
         )

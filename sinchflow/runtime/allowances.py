@@ -5,8 +5,9 @@ Counts in memory, rebuilt from the journal at start; the verdicts are `policy`'s
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -22,9 +23,10 @@ from sinchflow.runtime.counts import RecentCounts
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policy_flows import is_confirmation
 
-Verdict = Allowed | Deferred | Refused
+#: A day on which the clock is put back has 25.
+_LONGEST_DAY = timedelta(hours=26)
 
-_DAY = timedelta(days=1)
+Verdict = Allowed | Deferred | Refused
 
 
 class Allowances:
@@ -44,8 +46,9 @@ class Allowances:
         """Count what a former process let through."""
         for flow_name, account, contact, when in snapshot.run_starts:
             self._starts.note((flow_name, account, contact), when)
-        for recipient, when in snapshot.send_times:
+        for recipient, flow_name, when in snapshot.send_times:
             self._messages.note(recipient, when)
+            self._by_flow.note(flow_name.partition("\n")[0], when)
             self._of_day.note("", when)
         for send in snapshot.sends:
             self._by_run[send.run] += 1
@@ -80,7 +83,7 @@ class Allowances:
             sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
             sent_by_run=self._by_run[run.id],
             sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, now),
-            sent_today=0 if day is None else self._of_day.within("", _DAY, now),
+            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), now),
         )
         verdict = gate(policy, ask)
         if not isinstance(verdict, Refused):
@@ -120,3 +123,17 @@ class Allowances:
         return number in policy.staff or (
             policy.staff_list is not None and number in self._lists().get(policy.staff_list, ())
         )
+
+
+def since_midnight(now: datetime, timezone: str) -> timedelta:
+    """How long the day has lasted there."""
+    there = now.astimezone(ZoneInfo(timezone))
+    return now - there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
+def longest_memory(policy: Policy) -> timedelta:
+    """How far back messages have to be known."""
+    spans = [each.per for each in (policy.max_sends_per_contact, policy.max_sends_per_flow) if each is not None]
+    if policy.max_sends_per_day is not None:
+        spans.append(_LONGEST_DAY)
+    return max(spans, default=timedelta())

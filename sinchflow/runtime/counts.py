@@ -1,12 +1,13 @@
-"""How often something happened lately, by key: what throttle and brake are decided on.
+"""How often something happened lately, by key: what throttle, brake and budgets are decided on.
 
 Rebuilt from the journal at start. Times are seconds since 1970 as floats, because there can be very many.
 """
 
+from bisect import bisect_right, insort
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-#: A list longer than this is pruned when it is looked at.
+#: A list with more old times than this is pruned when it is looked at, once half of it is old.
 _LONG = 32
 
 Key = TypeVar("Key", str, tuple[str, str, str])
@@ -22,11 +23,7 @@ class RecentCounts(Generic[Key]):
 
     def note(self, key: Key, when: datetime) -> None:
         """It happened."""
-        times = self._times.get(key)
-        if times is None:
-            self._times[key] = [when.timestamp()]
-        else:
-            times.append(when.timestamp())
+        insort(self._times.setdefault(key, []), when.timestamp())
 
     def within(self, key: Key, per: timedelta, now: datetime) -> int:
         """How often it happened in the last `per`, now included."""
@@ -38,10 +35,10 @@ class RecentCounts(Generic[Key]):
         times = self._times.get(key)
         if times is None:
             return 0
-        if len(times) > _LONG:
-            times[:] = [time for time in times if time > now_s - longest_s]
-        since = now_s - per.total_seconds()
-        return sum(time > since for time in times)
+        old = bisect_right(times, now_s - longest_s)
+        if old > _LONG and 2 * old > len(times):  # else each look would cost as much as the list is long
+            del times[:old]
+        return len(times) - bisect_right(times, now_s - per.total_seconds())
 
     def _sweep(self, before: float) -> None:
         """Forget what is older than anybody asks about, so that memory follows recent traffic only."""

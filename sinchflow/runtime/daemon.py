@@ -28,6 +28,7 @@ from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.runtime import logs
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.admin import Admin
+from sinchflow.runtime.allowances import longest_memory
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.clock import Clock, SystemClock
 from sinchflow.runtime.commits import Commits
@@ -228,9 +229,7 @@ def _longest_memory(catalog: Catalog) -> timedelta:
     """How far back throttle, brake and calls have to be known."""
     limits = [connection.limits.per for connection in catalog.connections.values()]
     spans = [*limits, *(flow.throttle.per for flow in catalog.flows.values() if flow.throttle)]
-    if catalog.project.policy.max_sends_per_contact is not None:
-        spans.append(catalog.project.policy.max_sends_per_contact.per)
-    return max(spans)
+    return max(*spans, longest_memory(catalog.project.policy))
 
 
 async def _within(work: Callable[[], Any], patience: timedelta) -> None:

@@ -206,7 +206,7 @@ def test_starts_sends_and_calls_are_loaded_from_the_given_time_on(store: Store) 
             loaded = journal.load(since)
             times = [since + timedelta(minutes=minutes) for minutes in range(5)]
             assert list(loaded.run_starts) == [("opening-hours", "default", "+61491570156", at) for at in times]
-            assert list(loaded.send_times) == [("+61491570156", at) for at in times]
+            assert list(loaded.send_times) == [("+61491570156", "opening-hours", at) for at in times]
             assert [call.started_at for call in loaded.calls] == times
 
     asyncio.run(scenario())
