@@ -60,11 +60,19 @@ class Draft:
         self.message_ids = run.message_ids
         self.outputs_given: dict[str, Any] = {}
         self.is_of_event = event.contact is not None  #: whom the run is about was said by the event
+        self._event = event
+        self._made: dict[str, Any] | None = None
         self._reason: str | None = None
         self._records: list[Record] = []
         self._new_items: dict[str, tuple[Any, ...]] = {}
         self._kept = kept
-        self._base = run_scope(flow, run, event, facts, now)
+
+    @property
+    def _base(self) -> dict[str, Any]:
+        """What templates see, but for what changes on the way; made when the first one looks."""
+        if self._made is None:
+            self._made = run_scope(self.flow, self.run, self._event, self.facts, self.now)
+        return self._made
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -188,7 +196,7 @@ class Draft:
 
     def forget_deadlines(self) -> None:
         """Blocks of which nothing is under way any more are over."""
-        for address in list(self.deadlines):
+        for address in list(self.deadlines) if self.deadlines else ():
             if not any(at == address or at.startswith(f"{address}.") for at in self.cursors):
                 del self.deadlines[address]
 

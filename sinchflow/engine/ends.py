@@ -30,7 +30,8 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
     try:
         if draft.run.depth > MOST_DEPTH:
             raise ActionError(f"flows began one another more than {MOST_DEPTH} deep: {flow.name} again")
-        draft.inputs = settle_inputs(flow, inputs, draft.scope("0"), draft.facts, templates)
+        if flow.inputs or inputs:
+            draft.inputs = settle_inputs(flow, inputs, draft.scope("0"), draft.facts, templates)
         if not draft.is_of_event and (number := contact_of(flow, draft.scope("0"), draft.facts, templates)) is not None:
             draft.set_contact(number)
         for name, value in flow.vars.items():
@@ -76,7 +77,7 @@ def complete(draft: Draft, templates: Templates) -> None:
     if draft.handled is not None:
         draft.end("failed", reason_of(draft.handled))
         return
-    if draft.run.is_otherwise:
+    if draft.run.is_otherwise or not draft.flow.outputs:
         draft.end("completed")
         return
     try:

@@ -224,10 +224,9 @@ class Walk:
         for command in sends.commands[:20]:
             self._draft.record(step.address, "command", asked_words(command))
         self._draft.commands.extend(sends.commands)
-        cursor = Cursor(address=step.address, tally=tally)
         if sends.commands:
-            self._draft.wait(cursor)
-            if problem := self._draft.too_large():
+            self._draft.wait(Cursor(address=step.address, tally=tally))
+            if sends.skipped and (problem := self._draft.too_large()):
                 self._draft.cursors.pop(step.address)
                 del self._draft.commands[-len(sends.commands) :]
                 return self._fail(step, "limit", problem)
@@ -298,10 +297,10 @@ class Walk:
             self._draft.cursors[cursor.address] = replace(cursor, tally=tally)
             return _HALT
         del self._draft.cursors[cursor.address]
+        if step.id is None and tally.failure is None and isinstance(step.action, SendSms):
+            return following(self._flow, step.address)  # nobody can ask for its output
         output = tally_output(tally)
-        if isinstance(step.action, WaitForReply):  # it had asked again
-            if isinstance(output, Failed):
-                return self._output(step, output)
+        if isinstance(step.action, WaitForReply) and not isinstance(output, Failed):  # it had asked again
             return self._wait_again(step, step.action, cursor)
         return self._output(step, output)
 
