@@ -140,6 +140,7 @@ def data_paths(root: Path, project: Project) -> Iterator[Path]:
 
 def _read(root: Path, key: _Key, stamp: Stamp) -> _Read:
     path, kind, country = key
+    path = path.absolute()  # it begins at the root already, which may be relative itself
     value: Any
     if kind == "list":
         value, findings = read_list(path, root, country)

@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -206,3 +207,14 @@ def test_new_account_is_known_to_unchanged_flows(tmp_path):
     assert found(checker.check(tmp_path)) == []
     write(tmp_path, sinchflow="- broken\n")
     assert found(checker.check(tmp_path)) == [("sinchflow.yaml", "type")]
+
+
+def test_lists_are_read_where_the_root_is_a_relative_path(tmp_path, monkeypatch):
+    write(tmp_path, shop__sinchflow="lists: {vip: vip.csv}\ncalendars: {desk: {weekly: {mon: 08:00-18:00}, closed: days.csv}}\n")
+    (tmp_path / "shop" / "vip.csv").write_text("number,name\n+61491570156,Joe\n+61491570157\n")
+    (tmp_path / "shop" / "days.csv").write_text("2026-12-24\nsoon\n")
+    monkeypatch.chdir(tmp_path)
+    checked = Checker().check(Path("shop"))
+    assert [row["name"] for row in checked.lists["vip"]] == ["Joe"]
+    assert len(checked.closed["desk"]) == 1
+    assert found(checked) == [("days.csv", "date"), ("vip.csv", "list-row")]
