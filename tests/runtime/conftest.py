@@ -288,6 +288,21 @@ def play(house: House) -> Callable[[Callable[[House], Awaitable[None]]], None]:
     return run
 
 
+@pytest.fixture
+def scene(house, serve):
+    """Run a scenario with a simulated Sinch, but no daemon yet."""
+
+    def run(scenario, **settings):
+        async def whole():
+            async with asyncio.timeout(60), serve(house.sim) as house.base:
+                house.settings(**settings)
+                await scenario()
+
+        asyncio.run(whole())
+
+    return run
+
+
 RIGHT_KEY = BasicKey(api_key="key", api_secret="s3cret")
 NO_LIMIT = Limits(calls=None)
 SOON = Timeouts(connect_s=2, read_s=0.2, write_s=2, pool_s=2, call_s=3)

@@ -1,26 +1,10 @@
 """Runs beside each other in a daemon at work: `concurrency`, `throttle.otherwise`, `run_flow`, `on_change`."""
 
-import asyncio
 
 import pytest
 
 CONTACT = "+61491570156"
 WAIT = "wait_for_reply: {timeout: 1h, categories: {go: {answer: go}}}"
-
-
-@pytest.fixture
-def scene(house, serve):
-    """Run a scenario with a simulated Sinch, but no daemon yet."""
-
-    def run(scenario, **settings):
-        async def whole():
-            async with asyncio.timeout(60), serve(house.sim) as house.base:
-                house.settings(**settings)
-                await scenario()
-
-        asyncio.run(whole())
-
-    return run
 
 
 def ticket(concurrency: str) -> str:

@@ -1,6 +1,5 @@
 """Waits for answers and receipts in a daemon at work: who gets a message, and what restarts and edits leave of them."""
 
-import asyncio
 
 import pytest
 
@@ -22,21 +21,6 @@ steps:
 """
 HOURS = "name: hours\non: {inbound_sms: {keyword: HOURS}}\nsteps: [{reply: We are open.}]\n"
 ANY = "name: any\non: inbound_sms\nsteps: [{reply: We call you.}]\n"
-
-
-@pytest.fixture
-def scene(house, serve):
-    """Run a scenario with a simulated Sinch, but no daemon yet."""
-
-    def run(scenario, **settings):
-        async def whole():
-            async with asyncio.timeout(60), serve(house.sim) as house.base:
-                house.settings(**settings)
-                await scenario()
-
-        asyncio.run(whole())
-
-    return run
 
 
 async def says(house, eventually, text, *expected, sender=CONTACT):

@@ -1,6 +1,5 @@
 """Opt-outs, opt-ins and help words, suppression and what is remembered of people, in a daemon at work."""
 
-import asyncio
 
 import pytest
 
@@ -10,21 +9,6 @@ HI = "name: hi\non: inbound_sms\nsteps: [{reply: hi}]\n"
 LEFT = "name: left\non: opt_out\nsteps: [{log: bye}, {set: {text: '{{ event.content }}'}}]\n"
 POLICY = """\
 {max_sends_per_contact: off, opt_out: {reply: You are out.}, opt_in: {reply: Welcome back.}, help: {reply: Call us.}}"""
-
-
-@pytest.fixture
-def scene(house, serve):
-    """Run a scenario with a simulated Sinch, but no daemon yet."""
-
-    def run(scenario, **settings):
-        async def whole():
-            async with asyncio.timeout(60), serve(house.sim) as house.base:
-                house.settings(**settings)
-                await scenario()
-
-        asyncio.run(whole())
-
-    return run
 
 
 async def says(house, eventually, *texts, sender=CONTACT):

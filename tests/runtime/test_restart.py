@@ -29,21 +29,6 @@ steps:
 """
 
 
-@pytest.fixture
-def scene(house, serve):
-    """Run a scenario with a simulated Sinch, but no daemon yet."""
-
-    def run(scenario, **settings):
-        async def whole():
-            async with asyncio.timeout(60), serve(house.sim) as house.base:
-                house.settings(**settings)
-                await scenario()
-
-        asyncio.run(whole())
-
-    return run
-
-
 def flow_that_calls(
     url: str, *, method: str = "POST", delay: str = "1s", when: str = "5xx", timeout: str = "10s"
 ) -> str:
