@@ -27,6 +27,7 @@ from sinchflow.engine.address import step_at
 from sinchflow.engine.cursors import deadline_of, release_command, timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
 from sinchflow.engine.ends import begin, hold
+from sinchflow.engine.waiting import receipt_before
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
 from sinchflow.model.command import Failed, Outcome, ReceiptCame, Woken
@@ -105,12 +106,16 @@ def advance(
     """The run with one more outcome. One that it does not wait for changes nothing.
 
     kept: the items that an earlier transition wanted kept beside the run, by address. A receipt without a command is
-    of one of the run's messages, and is kept for a step that waits for it later.
+    of one of the run's messages: for a step that waits for it already, else it is kept for one that does so later.
     """
     if run.is_final:
         return Transition(run=run)
     if isinstance(outcome, ReceiptCame) and not outcome.command:
-        return Transition(run=replace(run, receipts=(*run.receipts, outcome.fields)[-_MOST_RECEIPTS:]))
+        fields, commands = outcome.fields, [each for cursor in run.cursors for each in cursor.commands]
+        run = replace(run, receipts=(*run.receipts, fields)[-_MOST_RECEIPTS:])
+        outcome = next((came for each in commands if (came := receipt_before(each, [fields])) is not None), outcome)
+        if not outcome.command:
+            return Transition(run=run)
     walk = Walk(Draft(flow, run, event, facts, now, kept), templates)
     if outcome.command == timeout_command(run.id):
         walk.run_out()
