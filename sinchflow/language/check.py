@@ -17,6 +17,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding, in_order
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.inspector import Inspector
+from sinchflow.language.languages import is_language
 from sinchflow.language.nodes import Document, Mapping, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules import RULES
@@ -224,7 +225,7 @@ class _Check:
                 lists=frozenset(given.lists) if sound else None,
                 calendars=frozenset(given.calendars) if sound else None,
                 country=given.country,
-                language=given.language,
+                language=given.language if is_language(given.language or "") else None,
                 opt_out_words=_taken(given.policy.opt_out),
                 help_words=_taken(given.policy.help) if given.policy.help and given.policy.help.reply else None,
             )

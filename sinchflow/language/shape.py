@@ -303,7 +303,7 @@ def _type_hint(types: Series[str], node: Node | None) -> str:
             return "write true"
         case Scalar(text=text) if "boolean" in types and text.lower() in ("no", "off", "false", "0"):
             return "write false"
-        case Scalar(text=text) if types == ["object"] and re.match(r"\w+:\S", text):
+        case Scalar(text=text) if types == ["object"] and re.match(r"[A-Za-z_]\w*:\S", text):
             return f"put a space after the colon: {text.replace(':', ': ', 1)}"
         case Mapping(entries=((Scalar(text=key), _), *_)) if types == ["array"]:
             if key.startswith("-"):

@@ -210,7 +210,10 @@ def test_new_account_is_known_to_unchanged_flows(tmp_path):
 
 
 def test_lists_are_read_where_the_root_is_a_relative_path(tmp_path, monkeypatch):
-    write(tmp_path, shop__sinchflow="lists: {vip: vip.csv}\ncalendars: {desk: {weekly: {mon: 08:00-18:00}, closed: days.csv}}\n")
+    write(
+        tmp_path,
+        shop__sinchflow="lists: {vip: vip.csv}\ncalendars: {desk: {weekly: {mon: 08:00-18:00}, closed: days.csv}}\n",
+    )
     (tmp_path / "shop" / "vip.csv").write_text("number,name\n+61491570156,Joe\n+61491570157\n")
     (tmp_path / "shop" / "days.csv").write_text("2026-12-24\nsoon\n")
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.outline import ABOUT_NOBODY, Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-_HINT = "name the contact at the top, for example: contact: +61491570156"
+_NAME_IT = "name the contact at the top, for example: contact: "
 _WAYS_OUT = {
     "reply": "; or use send_sms with to",
     "wait_for_reply": "; or say whose message: from: +61491570156",
@@ -27,13 +27,23 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     uses += [throttle[0]] if throttle else []
     if concurrency and isinstance(concurrency[1], Mapping) and not concurrency[1].entry("key"):
         uses.append(concurrency[0])
+    name_it = _NAME_IT + _likely_contact(outline, nobody)
     for key in uses:
         message = f"{key.text} needs a contact, and {what} is about nobody"
-        yield finding(outline.document.origin_of(key), RULE.id, message, _HINT + _WAYS_OUT.get(key.text, ""))
+        yield finding(outline.document.origin_of(key), RULE.id, message, name_it + _WAYS_OUT.get(key.text, ""))
     for text, use in outline.uses("contact"):
         if use.path[1:] == ("number",) and not use.guarded:
             message = f"contact.number is nobody's when the flow is started by {nobody[0]}"
-            yield finding(outline.at_part(text, use, 0), RULE.id, message, _HINT)
+            yield finding(outline.at_part(text, use, 0), RULE.id, message, name_it)
+
+
+def _likely_contact(outline: Outline, nobody: list[str]) -> str:
+    """What the contact probably is: the input that is a number, what a webhook is told, else some number."""
+    for name, given in outline.inputs.items():
+        kind = given.get("type")
+        if isinstance(kind, Scalar) and kind.text == "phone":
+            return f'"{{{{ inputs.{name} }}}}"'
+    return '"{{ event.json.phone }}"' if nobody == ["webhook"] else "+61491570156"
 
 
 def _means_contact(key: Scalar, node: Node) -> bool:

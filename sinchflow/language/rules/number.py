@@ -31,6 +31,8 @@ _PLACES = {
 }
 #: Places whose numbers are mended when the flow runs, if they are unmistakable.
 _MENDED = ("send.to", "contact", "ask.number", "wait.from")
+_LISTED = ("policy.staff", "inbound_sms.from", "inbound_sms.to", "delivery_receipt.from", "delivery_receipt.to")
+_DOTTED = re.compile(r"(?:event|inputs|vars|steps|match|contact|env)(?:\.[A-Za-z_]\w*)+")
 _UNMISTAKABLE = re.compile(r"\+?[\d\s().\-/]{3,40}")
 
 
@@ -50,8 +52,17 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         elif meant and text.place in _MENDED and _UNMISTAKABLE.fullmatch(number.strip()):
             yield finding(where, RULE.id, f'"{number}" {reason}; it is read as {meant}', f"write {meant}", "warning")
         elif reason:
-            hint = f"write {meant}" if meant else "write it with + and the country's code, such as +61491570156"
+            hint = f"write {meant}" if meant else _way_out(number, text.place, settings)
             yield finding(where, RULE.id, f'"{number}" {reason}', hint)
+
+
+def _way_out(number: str, place: str, settings: Settings) -> str:
+    """How to mend what is no number: a list's name, an expression without its braces, or some digits."""
+    if number in (settings.lists or ()) and place in _LISTED:
+        return f"for the numbers of the list write {{list: {number}}}"
+    if place in _MENDED and _DOTTED.fullmatch(number):
+        return f'for the value of {number} write "{{{{ {number} }}}}"'
+    return "write it with + and the country's code, such as +61491570156"
 
 
 @lru_cache(maxsize=10_000)

@@ -18,13 +18,13 @@ NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
+def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
     for text, inspection in outline.inspections:
         known = _known(text)
         for use in inspection.uses:
             name = use.path[0]
             if name not in known and name != "secrets":
-                yield finding(outline.at_part(text, use, 0), RULE.id, *_words(text, name, outline))
+                yield finding(outline.at_part(text, use, 0), RULE.id, *_words(text, name, outline, settings))
 
 
 def _known(text: TextUse) -> tuple[str, ...]:
@@ -34,22 +34,26 @@ def _known(text: TextUse) -> tuple[str, ...]:
         names = (*names, "inputs")
     if text.place == "concurrency.key":
         names = (*names, "vars")
-    return (*names, *sorted(text.scope.items))
+    return (*names, *sorted(text.scope.items.difference(names)))
 
 
-def _words(text: TextUse, name: str, outline: Outline) -> tuple[str, str]:
+def _words(text: TextUse, name: str, outline: Outline, settings: Settings) -> tuple[str, str]:
     known = _known(text)
     if name in NAMES["step"]:
         place = "sinchflow.yaml" if text.scope.phase == "project" else f"the flow's {text.place.removeprefix('flow.')}"
         return f'"{name}" is not there yet in {place}', f"known here: {', '.join(sorted(known))}"
-    owner = _owner(name, text, outline)
+    owner = _owner(name, text, outline, settings)
     if owner:
         return f'unknown name "{name}"', f"did you mean {owner}.{name}?"
     return f'unknown name "{name}"', did_you_mean(name, known)
 
 
-def _owner(name: str, text: TextUse, outline: Outline) -> str:
+def _owner(name: str, text: TextUse, outline: Outline, settings: Settings) -> str:
     """The name that has it: `content` alone is usually meant to be `event.content`."""
+    if name in (settings.lists or ()):
+        return "lists"
+    if name in (settings.calendars or ()):
+        return "calendars"
     if name in text.scope.vars:
         return "vars"
     if name in text.scope.steps:

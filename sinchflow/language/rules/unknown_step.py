@@ -28,6 +28,8 @@ def _not_there(outline: Outline, text: TextUse, step: StepView) -> tuple[str, st
     if step.node.start <= text.scalar.start < step.node.end:
         return f"{named} has given nothing yet when this is read", "what a step gives is for the steps below it"
     if step.node.start < text.scalar.start:
+        if step.scope.items - text.scope.items:
+            return f"{named} is for each item of its loop", "keep what is to be known after the loop with set"
         return f"{named} is in another branch, and has not run when this one does", ""
     return f"{named} has not run when this is read", "move this step below it"
 
