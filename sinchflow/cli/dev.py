@@ -10,6 +10,8 @@ import typer
 from sinchflow.cli.invocation import root_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from sinchflow.runtime.daemon import Options
@@ -81,6 +83,8 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
         is_typed = sys.stdin.isatty() and sys.stdout.isatty()
         _greet(console, dev, options.root, is_live_http=is_live_http)
         if is_typed:
+            for line in _webhook_lines(dev):
+                console.print(f"  {line}", markup=False, soft_wrap=True)
             console.print(f"  Type a text and Enter to send it as {customer}; /help shows more, Ctrl-C ends.")
         console.print()
         terminal = Terminal(dev, console, customer, is_typed=is_typed)
@@ -91,6 +95,13 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
             await conversing
     finally:
         await dev.stop()
+
+
+def _webhook_lines(dev: "Dev") -> "Iterator[str]":
+    from sinchflow.deploy.flow_calls import rehearsal_lines
+
+    flows = dev.daemon.worker.catalog.flows.values()
+    return rehearsal_lines(flows, f"http://127.0.0.1:{dev.daemon.port}", dev.stand_ins())
 
 
 def _greet(console: "Console", dev: "Dev", root: Path, *, is_live_http: bool) -> None:

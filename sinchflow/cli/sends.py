@@ -74,6 +74,8 @@ def list_sends(
     else:
         rows = ([send[column] for column in _COLUMNS] for send in sends)
         print(table(_COLUMNS, rows) if sends else "no messages")
+        if len(sends) == limit:
+            print(f"sinchflow: the newest {limit} only; --limit shows more", file=sys.stderr)
 
 
 def _known(states: Sequence[str]) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def _report(found: dict[str, Any]) -> Iterator[str]:
     for sample in found["samples"]:
         yield f"  to {sample['to']} ({_count(sample['parts'], 'part')}): {sample['message']}"
     if found["deferred"]:
-        yield f"of these would wait: {found['deferred']}"
+        yield f"{found['deferred']} of them would wait for the end of quiet hours"
     for reason, count in found["skipped"].items():
         yield f"would not be sent: {count}: {reason}"
     for name, title in (("opted_out", "opted out"), ("bad_numbers", "no phone numbers")):

@@ -47,6 +47,8 @@ class Intents:
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self._deferred: dict[int, dict[int, Send]] = {}  # by run and id
         self.allowances = Allowances(lists, people)
+        #: called with each message that policy puts off or refuses
+        self.on_held_back: list[Callable[[Send], None]] = []
 
     def connect(self, accounts: Accounts) -> None:
         """Where messages go from now on."""
@@ -69,13 +71,20 @@ class Intents:
             case Deferred(until=until, reason=reason):
                 send = replace(send, state="deferred", due=until, reason=reason)
                 self._stats.sends["deferred"] += 1
+                self._tell(send)
             case _:
                 self._stats.sends["skipped"] += 1
-                unit.new_sends.append(replace(send, state="skipped", reason=verdict.reason))
+                send = replace(send, state="skipped", reason=verdict.reason)
+                unit.new_sends.append(send)
+                self._tell(send)
                 return Skipped(command=command.id, to=command.to, reason=verdict.reason)
         unit.new_sends.append(send)
         self._storing_to[command.to] += 1
         return send
+
+    def _tell(self, send: Send) -> None:
+        for tell in self.on_held_back:
+            tell(send)
 
     def take(self, send: Send) -> None:
         """The intent is on disk: the message waits for its time, or for its turn."""

@@ -106,6 +106,7 @@ class Runs:
         )  # fmt: skip
         self.allowances = self._intents.allowances
         self.refusal = self._intents.refusal
+        self.on_held_back = self._intents.on_held_back
         self.waits = Waits()
         self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
         self._active: dict[int, Active] = {}

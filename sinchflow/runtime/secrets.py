@@ -77,6 +77,10 @@ class Secrets:
         }
         return Secrets({**stand_ins, **self._values})
 
+    def only(self, names: Iterable[str]) -> dict[str, str]:
+        """The values of these names."""
+        return {name: self._values[name] for name in names}
+
     def fill(self, text: str) -> str:
         """The text with references replaced by the values. Raises KeyError with the name of an unknown one."""
         if SECRET_BEGIN not in text:

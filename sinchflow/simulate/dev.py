@@ -17,6 +17,7 @@ import structlog
 from starlette.routing import BaseRoute
 
 from sinchflow.model.event import Event
+from sinchflow.model.send import Send
 from sinchflow.runtime.catalog import Overrides
 from sinchflow.runtime.connections import Connection, Hooks
 from sinchflow.runtime.daemon import Daemon, Options
@@ -99,6 +100,12 @@ class Dev:
         """Names of the live flows."""
         return sorted(self.daemon.worker.catalog.flows)
 
+    def stand_ins(self) -> dict[str, str]:
+        """The secrets that flows name and nobody supplied, with what takes their place."""
+        catalog = self.daemon.worker.catalog
+        missing = Secrets.from_environment().missing(catalog.flows.values())
+        return Secrets({}).with_stand_ins(catalog.flows.values()).only(each.name for each in missing)
+
     def _is_calm(self) -> bool:
         return (
             self.daemon.worker.is_idle
@@ -130,6 +137,7 @@ class Dev:
         await self.daemon.start()
         undo.push_async_callback(self.daemon.stop)
         self.daemon.worker.on_routed.append(self._note_routed)
+        self.daemon.worker.on_held_back.append(self._note_held_back)
         for kind in KINDS:
             url = f"http://127.0.0.1:{self.daemon.port}/hooks/{TOKEN}/{kind}"
             sinch.webhooks.register(url, EVENTS[kind], template=TEMPLATES[kind], retries=5, retry_delay=5)
@@ -168,12 +176,17 @@ class Dev:
 
     def _note_routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
         if event.kind == "opt_out":
-            self.conversation.add("note", "opted out: Sinch rejects messages to this number now", event.contact)
+            self.conversation.add("note", "opted out: nothing more is sent to this number", event.contact)
         if event.kind == "inbound_sms" and not matched:
             self.conversation.add("note", "no flow matches this message", event.contact)
         for name in matched:
             if name not in started:
-                self.conversation.add("note", f"{name} matches, but its throttle drops this message", event.contact)
+                text = f"{name} matches, but throttle or concurrency begins no run of it now"
+                self.conversation.add("note", text, event.contact)
+
+    def _note_held_back(self, send: Send) -> None:
+        what = "put off" if send.state == "deferred" else "not sent"
+        self.conversation.add("note", f"{what}: {send.reason}: {send.command.body.get('content', '')}", send.command.to)
 
     def _note_log(self, _logger: Any, level: str, entry: MutableMapping[str, Any]) -> str:
         """The daemon's log line as a note; nothing is left to be printed."""

@@ -144,8 +144,9 @@ def test_opt_out_word_reaches_flows_and_blocks_the_number(rehearse, tmp_path):
         await dev.text_in(CUSTOMER, "hi")
 
     lines = rehearse(play)
-    assert ("note", "opted out: Sinch rejects messages to this number now") in lines
-    assert lines[-3:] == [("out", "GREETING"), ("receipt", "enroute"), ("receipt", "rejected")]
+    assert ("note", "opted out: nothing more is sent to this number") in lines
+    reason = "this contact has opted out (`sinchflow contacts allow` lets messages through again)"
+    assert lines[-2:] == [("in", "hi"), ("note", f"not sent: {reason}: GREETING")]
 
 
 def test_text_survives_the_rendered_templates(rehearse, tmp_path):
