@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -74,17 +75,25 @@ def show(context: typer.Context, number: _Number, as_json: AsJson = False, data:
         return
     suppressed = found["suppressed"]
     print(f"number      {found['number']}")
-    for name in ("language", "timezone", "last_inbound_at"):
+    for name in ("language", "timezone"):
         if found.get(name):
             print(f"{name:<11} {found[name]}")
+    if found.get("last_inbound_at"):
+        print(f"texted us   {_moment(found['last_inbound_at'])}")
     for name, value in found["values"].items():
         print(f"contact.{name} = {shown(str(value), 200)}")
     if suppressed:
         reason = f" ({shown(suppressed['reason'], 100)})" if suppressed["reason"] else ""
-        print(f"opted out   since {suppressed['since']}, by {suppressed['source']}{reason}")
+        print(f"opted out   since {_moment(suppressed['since'])}, by {suppressed['source']}{reason}")
     if found["runs"]:
         columns = ("id", "flow", "status", "started_at", "reason")
-        print(table(columns, ([run[column] or "" for column in columns] for run in found["runs"])))
+        rows = ({**run, "started_at": _moment(run["started_at"])} for run in found["runs"])
+        print(table(columns, ([run[column] or "" for column in columns] for run in rows)))
+
+
+def _moment(time: str) -> str:
+    """A time for people, to the second."""
+    return datetime.fromisoformat(time).astimezone(UTC).isoformat(" ", "seconds").removesuffix("+00:00") + " UTC"
 
 
 def suppress(context: typer.Context, number: _Number, as_json: AsJson = False, data: _Data = None) -> None:
@@ -111,7 +120,7 @@ def forget(context: typer.Context, number: _Number, as_json: AsJson = False, dat
         print_json(answer)
         return
     counts = ", ".join(f"{answer[name]} {name}" for name in ("events", "runs", "sends"))
-    print(f"{answer['number']} is forgotten: {counts}; {answer['cancelled']} open runs cancelled")
+    print(f"{answer['number']} is forgotten: {counts}; open runs cancelled: {answer['cancelled']}")
     if answer["left"]:
         left = ", ".join(map(str, answer["left"][:20]))
         print(f"still named in open runs about others ({left}): ask again when they have ended")
