@@ -86,6 +86,7 @@ class Outbox:
         self._last_began = datetime.min.replace(tzinfo=UTC)
         self._failures = 0  # calls in a row that failed
         self._paused_until: datetime | None = None
+        self._limited_until: datetime | None = None  # what the provider asked for: a success of before does not end it
         self._wakes_at: datetime | None = None
         self._is_scheduled = False
         self._is_stopping = False
@@ -148,6 +149,7 @@ class Outbox:
         """Use other credentials and limits from the next call on; calls made so far still count. None: send nothing."""
         if client is not self._client:
             self._client = client
+            self._limited_until = None
             self._resume()
             if client is None and self.queued:
                 self._miss_account()
@@ -305,6 +307,7 @@ class Outbox:
                 return [self._requeue(replace(send, state="held", call=None, reason=reason)) for send in batch]
             case messages.Limited():
                 self._pause(result.retry_after or _PAUSE * 5)
+                self._limited_until = self._paused_until
                 return [self._again(send, "status", 429, "the provider asked to slow down (429)") for send in batch]
             case NotSent():
                 self._fail(result.reason)
@@ -383,7 +386,7 @@ class Outbox:
 
     def _resume(self) -> None:
         self._failures = 0
-        self._paused_until = None
+        self._paused_until = self._limited_until
         self._stats.troubles.pop(self.trouble, None)
         self._pump_soon()
 
