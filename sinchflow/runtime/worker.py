@@ -181,9 +181,7 @@ class Worker:
 
     async def dry_run(self, flow: Flow, inputs: dict[str, Any]) -> Report:
         """What a start by hand would send to whom, as far as that can be known."""
-        played = DryRun(
-            catalog=self.catalog, facts=self._matching.facts, now=self._clock.now(), people=self.people
-        )
+        played = DryRun(catalog=self.catalog, facts=self._matching.facts, now=self._clock.now(), people=self.people)
         return await played.play(flow, inputs)
 
     def cancel_runs_of(self, contact: str, reason: str) -> tuple[int, bool]:

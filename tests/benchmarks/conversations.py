@@ -1,7 +1,7 @@
 """Figures of what waits, loops and lists cost: routing beside a million waits, loops of many items, broadcasts.
 
-    python -m tests.benchmarks.conversations            # all of them, one JSON object a line
-    python -m tests.benchmarks.conversations waits      # one
+python -m tests.benchmarks.conversations            # all of them, one JSON object a line
+python -m tests.benchmarks.conversations waits      # one
 """
 
 import argparse
@@ -117,7 +117,7 @@ def broadcast(count: int = 2_000) -> Figures:
     """A manual start that texts everybody on a list, one after the other and with `parallel`: calls and seconds."""
     figures: Figures = {}
     for name, steps in (
-        ("to", "  - send_sms: {to: \"{{ lists.all }}\", message: Outage}\n"),
+        ("to", '  - send_sms: {to: "{{ lists.all }}", message: Outage}\n'),
         (
             "parallel",
             '  - for_each:\n      items: "{{ lists.all }}"\n      as: person\n      parallel: 1000\n      steps:\n'

@@ -1,6 +1,5 @@
 """Runs beside each other in a daemon at work: `concurrency`, `throttle.otherwise`, `run_flow`, `on_change`."""
 
-
 import pytest
 
 CONTACT = "+61491570156"

@@ -1,6 +1,5 @@
 """Waits for answers and receipts in a daemon at work: who gets a message, and what restarts and edits leave of them."""
 
-
 import pytest
 
 CONTACT = "+61491570156"

@@ -1,6 +1,5 @@
 """Opt-outs, opt-ins and help words, suppression and what is remembered of people, in a daemon at work."""
 
-
 import pytest
 
 CONTACT = "+61491570156"
