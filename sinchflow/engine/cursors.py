@@ -41,11 +41,16 @@ def release_command(run_id: int) -> str:
 def waits_for(run: Run, cursor: Cursor, outcome: Outcome) -> bool:
     """Whether the outcome is one that the cursor still waits for."""
     if cursor.tally is not None and isinstance(outcome, Sent | Skipped | Failed):
-        position = position_of(run, cursor, outcome.command)
-        return position is not None and is_open(cursor.tally, position)
+        return is_open_at(run, cursor, outcome.command)
     return any(command.id == outcome.command for command in cursor.commands) and not any(
         each.command == outcome.command for each in cursor.outcomes
     )
+
+
+def is_open_at(run: Run, cursor: Cursor, command: str) -> bool:
+    """Whether the command is a message of the cursor's step that has no outcome yet."""
+    position = position_of(run, cursor, command)
+    return position is not None and cursor.tally is not None and is_open(cursor.tally, position)
 
 
 def with_cursor(run: Run, command_id: str, change: Callable[[Cursor], Cursor]) -> Run:

@@ -27,6 +27,8 @@ _MOST_RECORDS = 200
 _LONGEST_DETAIL = 500
 #: Of all details of a trace together; up to four bytes each.
 _MOST_DETAIL = 10_000
+#: As many characters as every record may have without anybody counting.
+_ALWAYS_ROOM = _MOST_DETAIL // _MOST_RECORDS
 _LONGEST_REASON = 2_000
 _MOST_MESSAGE_IDS = 20
 
@@ -77,8 +79,10 @@ class Draft:
     @property
     def languages(self) -> tuple[str, ...]:
         """In which languages the contact is spoken to, the best one first."""
-        wanted = (self._base["contact"].get("language"), self.facts.language)
-        return tuple(str(language) for language in wanted if language)
+        own, common = self._base["contact"].get("language"), self.facts.language
+        if own is None and common is None:
+            return ()
+        return tuple(str(language) for language in (own, common) if language)
 
     def caller(self) -> Caller:
         """The run and the project's settings, as commands need to know them."""
@@ -232,7 +236,7 @@ class Draft:
         """One line of the trace, as far as there is room."""
         if len(self.run.trace) + len(self._records) >= _MOST_RECORDS:
             return
-        if isinstance(detail, str) and len(detail) > 1:
+        if isinstance(detail, str) and len(detail) > _ALWAYS_ROOM:
             room = _MOST_DETAIL - sum(
                 len(each.detail)
                 for records in (self.run.trace, self._records)

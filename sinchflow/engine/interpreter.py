@@ -24,13 +24,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from sinchflow.engine.address import step_at
-from sinchflow.engine.cursors import deadline_of, release_command, timeout_command, waits_for
+from sinchflow.engine.cursors import deadline_of, is_open_at, release_command, timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
 from sinchflow.engine.ends import begin, hold
 from sinchflow.engine.waiting import receipt_before
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Failed, Outcome, ReceiptCame, Woken
+from sinchflow.model.command import Outcome, ReceiptCame, Woken
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, Step
 from sinchflow.model.run import Facts, Run, Transition
@@ -135,8 +135,14 @@ def advance(
 
 def awaits(run: Run, command_id: str) -> bool:
     """Whether the run still waits for this command's outcome."""
-    outcome = Failed(command=command_id, kind="", message="")
-    return not run.is_final and any(waits_for(run, cursor, outcome) for cursor in run.cursors)
+    if run.is_final:
+        return False
+    for cursor in run.cursors:
+        if cursor.tally is not None and is_open_at(run, cursor, command_id):
+            return True
+        if any(command.id == command_id for command in cursor.commands):
+            return all(outcome.command != command_id for outcome in cursor.outcomes)
+    return False
 
 
 def step_of(flow: Flow, command_id: str) -> Step:

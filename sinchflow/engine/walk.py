@@ -92,7 +92,6 @@ class Walk:
         self._draft = draft
         self._flow = draft.flow
         self._templates = templates
-        self._loops = Loops(draft)
         self._to_walk: deque[str] = deque()
         self._taken = 0
         self._scope: dict[str, Any] = {}
@@ -354,7 +353,7 @@ class Walk:
     # --- blocks that fork
 
     def _begin_loop(self, step: Step, action: ForEach, scope: dict[str, Any]) -> _Place:
-        items = self._loops.items_of(items_value(action.items, scope, self._templates), action.items)
+        items = Loops(self._draft).items_of(items_value(action.items, scope, self._templates), action.items)
         self._draft.open_loop(step.address, items)
         if problem := self._draft.too_large():
             self._draft.drop(step.address)
@@ -364,16 +363,16 @@ class Walk:
 
     def _go_round(self, step: Step, action: ForEach) -> _Place:
         """Begin as many iterations as may be open; the loop's output once none is."""
-        begun = self._loops.begin_iterations(step.address, action.parallel)
+        begun = Loops(self._draft).begin_iterations(step.address, action.parallel)
         self._to_walk.extend(f"{step.address}.for_each.{index}.0" for index in begun)
         frame = self._draft.frames[step.address]
         if frame.open:
             return _HALT
         self._draft.drop(step.address)
-        return self._output(step, self._loops.output(frame))
+        return self._output(step, Loops(self._draft).output(frame))
 
     def _begin_branches(self, step: Step, size: int) -> _Halt:
-        begun = self._loops.begin_branches(step.address, size)
+        begun = Loops(self._draft).begin_branches(step.address, size)
         self._to_walk.extend(f"{step.address}.parallel.{index}.0" for index in begun)
         return _HALT
 
@@ -390,14 +389,14 @@ class Walk:
                     self._give_up(end.block)
                     return self._fail(step, "condition", error.message)
                 is_over = False  # it names what the failed item never gave
-            self._loops.end_iteration(end.block, end.index, problem, is_over=is_over)
+            Loops(self._draft).end_iteration(end.block, end.index, problem, is_over=is_over)
             return self._go_round(step, action)
-        self._loops.end_branch(end.block, end.index)
+        Loops(self._draft).end_branch(end.block, end.index)
         frame = self._draft.frames[end.block]
         if frame.open:
             return _HALT
         self._draft.drop(end.block)
-        return self._output(step, self._loops.output(frame))
+        return self._output(step, Loops(self._draft).output(frame))
 
     # --- failures
 

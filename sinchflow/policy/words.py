@@ -1,24 +1,42 @@
 """Whether a whole message is a word that policy takes before any flow: opt-out, opt-in or help."""
 
+from sinchflow.expression.courtesy import LONGEST_MESSAGE
 from sinchflow.expression.keywords import Kind, means
 from sinchflow.model.project import KeywordPolicy, Policy
 
 #: In the order in which they are asked.
-_KINDS: tuple[Kind, ...] = ("opt_out", "opt_in", "help")
+KINDS: tuple[Kind, ...] = ("opt_out", "opt_in", "help")
+#: Short messages are mostly the same few: what they mean is kept.
+_MOST_KNOWN = 10_000
 
 
-def meaning(policy: Policy, text: str, *, is_opted_out: bool) -> Kind | None:
-    """What the message means, or None when it goes to waits and flows.
+class PolicyWords:
+    """The words of one policy, ready to be asked of every message that comes in."""
 
-    An opt-in word means something of somebody who has opted out only, a help word where policy has an answer to it.
-    """
-    for kind in _KINDS:
-        words = words_of(policy, kind)
-        if words is None or (kind == "opt_in" and not is_opted_out) or (kind == "help" and words.reply is None):
-            continue
-        if means(text, kind, words.keywords):
-            return kind
-    return None
+    def __init__(self, policy: Policy) -> None:
+        self._kinds = [(kind, words.keywords) for kind in KINDS if (words := words_of(policy, kind)) is not None]
+        self._is_help_answered = policy.help is not None and policy.help.reply is not None
+        self._known: dict[str, Kind | None] = {}
+
+    def meaning(self, text: str) -> Kind | None:
+        """What the message means, or None when it goes to waits and flows.
+
+        An opt-in word means something of somebody who has opted out only: that is for the caller to see.
+        """
+        if len(text) > LONGEST_MESSAGE:
+            return None
+        known = self._known
+        if text not in known:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[text] = self._find(text)
+        return known[text]
+
+    def _find(self, text: str) -> Kind | None:
+        for kind, keywords in self._kinds:
+            if means(text, kind, keywords):
+                return None if kind == "help" and not self._is_help_answered else kind
+        return None
 
 
 def words_of(policy: Policy, kind: Kind) -> KeywordPolicy | None:

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
-
 from sinchflow.journal.journal import Snapshot
 from sinchflow.model.command import SendMessage
 from sinchflow.model.flow import Flow
@@ -78,8 +76,11 @@ class Allowances:
         """Whether policy lets this message leave now, later or not at all."""
         policy = project.policy
         brake, budget, day = policy.max_sends_per_contact, policy.max_sends_per_flow, policy.max_sends_per_day
-        ask = replace(
-            self._ask_about(project, run.flow, command, now),
+        ask = self._ask_about(
+            project,
+            run.flow,
+            command,
+            now,
             sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
             sent_by_run=self._by_run[run.id],
             sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, now),
@@ -100,19 +101,19 @@ class Allowances:
         """The same for a message that was put off: it was counted then."""
         return gate(project.policy, self._ask_about(project, flow, command, now))
 
-    def _ask_about(self, project: Project, flow: str, command: SendMessage, now: datetime) -> Ask:
-        """All but the counts."""
+    def _ask_about(self, project: Project, flow: str, command: SendMessage, now: datetime, **counts: int) -> Ask:
         policy, to = project.policy, command.to
         person = None if policy.quiet_hours is None else self._people.known(to)
         return Ask(
             recipient=to,
             now=now,
             country=country_of(to) if policy.allowed_countries else None,
-            timezone=zone_name(None if person is None else person.timezone, project.timezone),
+            timezone=zone_name(person.timezone, project.timezone) if person is not None else project.timezone,
             is_suppressed=self._people.is_suppressed(to) and not is_confirmation(flow),
             is_staff=self._is_staff(policy, to),
             is_urgent=command.is_urgent,
             last_inbound_at=None if person is None else person.last_inbound_at,
+            **counts,
         )
 
     def forget_run(self, run_id: int) -> None:

@@ -23,6 +23,7 @@ from sinchflow.language.check import Checked
 from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.project import Project, Webhooks
 from sinchflow.model.run import Facts
+from sinchflow.policy.words import PolicyWords
 from sinchflow.runtime.connections import Connection, Hooks, Settings
 from sinchflow.runtime.flow_hooks import FlowHooks
 from sinchflow.runtime.guard import Guard
@@ -101,6 +102,7 @@ class Catalog:
             },
         )
         self._answers: dict[tuple[str, str], Answers] = {}
+        self.policy_words = PolicyWords(self.project.policy)
         made = policy_flows(self.project.policy)
         #: what policy answers by itself, by the kind of word
         self.policy_flows = {kind: each.flow for kind, each in made.items()}

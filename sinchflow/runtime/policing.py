@@ -11,7 +11,6 @@ import msgspec
 from sinchflow.engine.routing import Match
 from sinchflow.model.contact import SuppressionSource
 from sinchflow.model.event import Event, as_opt_out
-from sinchflow.policy.words import meaning
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.matching import Matching
@@ -46,13 +45,13 @@ class Policing:
         contact, text = event.contact, event.fields.get("content")
         if contact is None:
             return None
-        catalog, now = self._catalog(), self._clock.now()
-        policy = catalog.project.policy
-        if policy.quiet_hours is not None and event.ignored is None:
-            self._people.heard_from(contact, now)
-        kind = meaning(policy, str(text), is_opted_out=self._people.is_suppressed(contact)) if text else None
-        if kind is None:
+        catalog = self._catalog()
+        if catalog.project.policy.quiet_hours is not None and event.ignored is None:
+            self._people.heard_from(contact, self._clock.now())
+        kind = catalog.policy_words.meaning(str(text)) if text else None
+        if kind is None or (kind == "opt_in" and not self._people.is_suppressed(contact)):
             return None
+        now = self._clock.now()
         self._stats.policy_words[kind] += 1
         if kind == "opt_out":
             self._people.suppress(contact, "keyword", now, str(text))

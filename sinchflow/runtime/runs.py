@@ -373,7 +373,8 @@ class Runs:
         self._commands.forget_waits(active.run, run)
         active.run = run
         unit.runs.append(run)
-        unit.kept.extend((run.id, address, items) for address, items in kept.items())
+        if kept:
+            unit.kept.extend((run.id, address, items) for address, items in kept.items())
         unit.thens.append(lambda: self._stored(active, to_do))
         self._pace.update(active)
         if run.is_final and run.parent is not None:

@@ -259,13 +259,14 @@ class Worker:
 
         opt_outs: flows that take the message for the opt-out that it means.
         """
-        now = self._clock.now()
         unit = self._commits.unit
         unit.routed.append(event.id)
         started: dict[int, str] = {}
         refusals: list[str] = []
         seen = [(match, event) for match in matches]
-        seen += [(match, as_opt_out(event)) for match in opt_outs]
+        if opt_outs:
+            seen += [(match, as_opt_out(event)) for match in opt_outs]
+        now = self._clock.now() if seen else event.received_at
         for match, event_ in seen:
             transition = self._begun(event_, match, now, is_opt_out=event_ is not event)
             refusal = self._runs.admit(match.flow, transition, event_, now)
@@ -277,7 +278,8 @@ class Worker:
         for tell in self.on_routed:
             tell(event, [match.flow.name for match, _ in seen], [*started.values()])
         answer = _started(refusals, [*started])
-        unit.answers.extend(kept_answer(event, answer))
+        if event.kind == "webhook":
+            unit.answers.extend(kept_answer(event, answer))
         return answer
 
     def _begun(self, event: Event, match: Match, now: datetime, *, is_opt_out: bool) -> Transition:
@@ -285,14 +287,12 @@ class Worker:
         run_id, templates = self._journal.new_id(), self.catalog.templates
         inputs = event.fields.get("inputs", {}) if event.kind == "manual" else None
 
-        def start(contact: str | None) -> Transition:
-            facts = self._matching.facts(contact)
-            return interpreter.start(match.flow, run_id, event, match.match, facts, now, templates, inputs=inputs)
-
-        transition = start(event.contact)
+        flow, captured, facts = match.flow, match.match, self._matching.facts(event.contact)
+        transition = interpreter.start(flow, run_id, event, captured, facts, now, templates, inputs=inputs)
         contact = transition.run.contact
-        if contact not in (None, event.contact) and self.people.known(contact) is not None:
-            transition = start(contact)  # the flow's `contact:` is somebody of whom something is known
+        if contact is not None and contact != event.contact and self.people.known(contact) is not None:
+            facts = self._matching.facts(contact)  # the flow's `contact:` is somebody of whom something is known
+            transition = interpreter.start(flow, run_id, event, captured, facts, now, templates, inputs=inputs)
         return replace(transition, run=replace(transition.run, is_opt_out=True)) if is_opt_out else transition
 
     # --- stopping ---------------------------------------------------------------------------------------------------
