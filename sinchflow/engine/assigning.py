@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.draft import Draft
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import KeepContact
 from sinchflow.model.flow import Value
+
+#: Of all that is remembered with one person.
+LARGEST_CONTACT_BYTES = 32 * 1024
 
 
 def set_all(draft: Draft, values: Mapping[str, Value], address: str, templates: Templates) -> str | None:
@@ -30,6 +35,10 @@ def remember(draft: Draft, values: Mapping[str, Value], address: str, templates:
         raise ActionError("there is nobody to remember it with: the run has no contact")
     scope = draft.scope(address)
     rendered = {name: templates.data(value, scope) for name, value in values.items()}
+    size_bytes = len(msgspec.json.encode({**scope["contact"], **rendered}))
+    if size_bytes > LARGEST_CONTACT_BYTES:
+        limit = LARGEST_CONTACT_BYTES // 1024
+        raise ActionError(f"{size_bytes // 1024} KiB would be remembered with the contact; at most {limit} KiB can be")
     draft.remember(rendered)
     draft.record(address, "remember", ", ".join(values))
     return KeepContact(id=f"{draft.run.id}:{address}:0", number=draft.contact, values=rendered)

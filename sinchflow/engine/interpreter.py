@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from sinchflow.engine.address import step_at
@@ -35,8 +36,16 @@ from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, Step
 from sinchflow.model.run import Facts, Run, Transition
 
-#: That are kept with a run until it waits for one.
-_MOST_RECEIPTS = 40
+#: That are kept with a run until it waits for one, and how large they are together.
+_MOST_RECEIPTS, _MOST_RECEIPTS_BYTES = 40, 32 * 1024
+
+
+def _kept_receipts(receipts: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    """The last ones, as many as there is room for."""
+    receipts = receipts[-_MOST_RECEIPTS:]
+    while len(receipts) > 1 and len(msgspec.json.encode(receipts)) > _MOST_RECEIPTS_BYTES:
+        receipts = receipts[1:]
+    return receipts
 
 
 def _nothing_kept(address: str) -> Sequence[Any]:
@@ -112,7 +121,7 @@ def advance(
         return Transition(run=run)
     if isinstance(outcome, ReceiptCame) and not outcome.command:
         fields, commands = outcome.fields, [each for cursor in run.cursors for each in cursor.commands]
-        run = replace(run, receipts=(*run.receipts, fields)[-_MOST_RECEIPTS:])
+        run = replace(run, receipts=_kept_receipts((*run.receipts, fields)))
         outcome = next((came for each in commands if (came := receipt_before(each, [fields])) is not None), outcome)
         if not outcome.command:
             return Transition(run=run)
