@@ -137,6 +137,7 @@ def test_sends_are_listed_newest_first_by_state_and_number(admin, eventually):
         for number in range(3):
             await house.text_in("HI", f"+6149157015{number}")
             await eventually(lambda: house.daemon.stats.sends["sent"] == number + 1)  # noqa: B023
+        await eventually(lambda: house.daemon.worker.is_idle)  # what was counted is on disk, too
         listed = (await house.admin("/api/sends?state=sent&limit=2")).json()["sends"]
         assert [send["to"] for send in listed] == ["+61491570152", "+61491570151"]
         assert (await house.admin("/api/sends?state=held")).json() == {"sends": []}
