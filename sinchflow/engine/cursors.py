@@ -27,7 +27,7 @@ def deadline_of(run: Run, command_id: str) -> str | None:
 
 def sleeps_of(flow: Flow, run: Run) -> Iterator[Sleep]:
     """What is to be set anew for an open run after a restart, besides its cursors' commands."""
-    if flow.timeout is not None:
+    if flow.timeout is not None and run.handled is None:
         yield Sleep(id=timeout_command(run.id), until=run.started_at + flow.timeout)
     for address, until in run.deadlines.items():
         yield Sleep(id=deadline_command(run.id, address), until=until)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from sinchflow.engine.address import iterations, step_at
 from sinchflow.engine.caller import Caller
 from sinchflow.engine.scope import run_scope
-from sinchflow.model.command import Command
+from sinchflow.model.command import Command, KeepContact, LogLine
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, ForEach
 from sinchflow.model.run import Branch, Cursor, Facts, Frame, Problem, Record, Run, RunStatus, Transition
@@ -231,6 +231,7 @@ class Draft:
             reason = f"{reason[: _LONGEST_REASON - 1]}…"
         self.status, self._reason = status, reason
         self.cursors, self.frames, self.branches, self.deadlines = {}, {}, {}, {}
+        self.commands = [each for each in self.commands if isinstance(each, LogLine | KeepContact)]
 
     def record(self, address: str, what: str, detail: Any = None) -> None:
         """One line of the trace, as far as there is room."""

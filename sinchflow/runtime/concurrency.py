@@ -37,14 +37,14 @@ class OpenRuns:
             case "parallel":
                 return "refuse" if at_work >= concurrency.max else "begin"
             case "queued":
-                if not at_work:
+                if not at_work and not held:  # a held one's turn may have come just now
                     return "begin"
                 return "refuse" if at_work + held >= concurrency.max else "queue"
 
     def open_beside(self, run: Run) -> Iterable[int]:
         """The runs with the same key that are not this one."""
         key = _key_of(run)
-        runs = () if key is None else (*self._at_work.get(key, ()), *self._held.get(key, ()))
+        runs = () if key is None else (*self._held.get(key, ()), *self._at_work.get(key, ()))
         return [each for each in runs if each != run.id]
 
     def note(self, run: Run) -> None:

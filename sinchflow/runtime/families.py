@@ -44,11 +44,17 @@ class Families:
             words = f'there is no flow "{command.flow}" (any more)' if flow is None else f'flow "{flow.name}" is off'
             return Failed(command=command.id, kind="flow", message=words)
         run_id = self._journal.new_id()
-        transition = interpreter.start(
-            flow, run_id, replace(event, contact=None), {}, self._matching.facts(command.contact), now,
-            catalog.templates, inputs=command.inputs, contact=command.contact, depth=parent.depth + 1,
-            parent_command=command.id if command.wait else None,
-        )  # fmt: skip
+
+        def started(contact: str | None) -> Transition:
+            return interpreter.start(
+                flow, run_id, replace(event, contact=None), {}, self._matching.facts(contact), now, catalog.templates,
+                inputs=command.inputs, contact=command.contact, depth=parent.depth + 1,
+                parent_command=command.id if command.wait else None,
+            )  # fmt: skip
+
+        transition = started(command.contact)
+        if transition.run.contact != command.contact:
+            transition = started(transition.run.contact)  # the flow's `contact:`, of whom other things are known
         if command.wait:
             self._parents[command.id] = parent.id
         refusal = self._admit(flow, transition, event, now)

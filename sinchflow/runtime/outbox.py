@@ -201,7 +201,7 @@ class Outbox:
             if opens_at > now:
                 self._wake_at(opens_at)
                 return
-            batch = self._parts.popleft() if self._parts else self._take()
+            batch = self._still_wanted(self._parts.popleft()) if self._parts else self._take()
             if batch:
                 self._begin(batch, now)
 
@@ -233,6 +233,16 @@ class Outbox:
                 self._ready.append(recipient)
             self._settle([refused])
         return batch
+
+    def _still_wanted(self, part: list[Send]) -> list[Send]:
+        """Those of a part that may leave; the others' recipients are free again."""
+        refused = {send.id: settled for send in part if (settled := self._refusal(send)) is not None}
+        if refused:
+            self._settle([*refused.values()])
+            for send in part:
+                if send.id in refused:
+                    self._release(send.command.to)
+        return [send for send in part if send.id not in refused]
 
     def _begin(self, batch: list[Send], now: datetime, *, is_new: bool = False) -> None:
         """Store that these sends are in a call from now on; the call is made once that is on disk."""

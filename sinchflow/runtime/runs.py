@@ -7,8 +7,8 @@ being stored, further outcomes wait in its inbox, so that the outcomes of one ru
 the unit is on disk are its commands performed: sends go to their account's outbox, calls and questions get a task each,
 waits and timers are set. A run that begins another stores it in the same unit.
 
-A run is at work while one of its commands is on its way (`moving`); while all that it waits for is a time, a person or
-somebody's decision, it is at rest, and its contact's next event may be routed.
+A run is at work while one of its commands is on its way (`moving`); else it is at rest, and its contact's next event
+may be routed.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
-from sinchflow.engine.cursors import sleeps_of, with_cursor
+from sinchflow.engine.cursors import release_command, sleeps_of, with_cursor
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
@@ -33,9 +33,11 @@ from sinchflow.model.command import (
     Command,
     Outcome,
     ReceiptCame,
+    Replied,
     SendMessage,
     StartRun,
     Told,
+    Woken,
 )
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
@@ -167,6 +169,7 @@ class Runs:
             for send in sends.get(run.id, ()):
                 self._resume_send(active, send)
             self._pace.update(active)
+        self._intents.withdraw(send for send in snapshot.sends if send.run not in self._active)
         for run_id in self._admission.open_runs.to_release():
             self.called(run_id, interpreter.release(self._active[run_id].run))
         self.cancel_changed()
@@ -214,8 +217,6 @@ class Runs:
         self._active[active.run.id] = active
         self._marks.add(active.run.id, active.flow)
         return active
-
-    # --- ending from outside --------------------------------------------------------------------------------------
 
     def cancel(self, run_id: int, reason: str) -> bool:
         """End the run; what it asked for and has not left yet comes to nothing. False when it is not open."""
@@ -292,8 +293,7 @@ class Runs:
     def _drain(self, active: Active) -> None:
         """All outcomes that have gathered, in order, as one step of the run."""
         now, run = self._clock.now(), active.run
-        commands: list[Command] = []
-        kept: dict[str, tuple[Any, ...]] = {}
+        commands, kept = list[Command](), dict[str, tuple[Any, ...]]()
         while active.inbox:
             outcome, send = active.inbox.popleft()
             active.moving.discard(outcome.command)
@@ -301,22 +301,26 @@ class Runs:
                 self._people.allow(str(outcome.data["number"]), now)
             if send is not None:
                 self._commits.unit.sends.append(send)
-            transition = self._advance(active, run, outcome, now)
+            if isinstance(outcome, Replied):
+                self._commits.unit.routed.append(outcome.event)
+            transition = self._advance(active, run, outcome, now, kept)
             if transition is not None:
                 run = transition.run
                 commands.extend(transition.commands)
                 kept |= transition.kept
         self._go_on(active, Transition(run=run, commands=tuple(commands), kept=kept), now)
-        self._commits.flush_soon()
 
-    def _advance(self, active: Active, run: Run, outcome: Outcome | Cancelled, now: datetime) -> Transition | None:
+    def _advance(
+        self, active: Active, run: Run, outcome: Outcome | Cancelled, now: datetime, new: dict[str, tuple[Any, ...]]
+    ) -> Transition | None:
         """The engine's answer, or None after an error of ours: the run stays where it was, all others go on."""
         try:
             if isinstance(outcome, Cancelled):
                 return interpreter.cancel(run, outcome.reason, now)
             event, facts = self._event_of(active), self._matching.facts(run.contact)
             templates = self._catalog().templates
-            return interpreter.advance(active.flow, run, event, outcome, facts, now, templates, self._kept(run))
+            kept = lambda at: new[at] if at in new else self._kept_items(run.id, at)  # noqa: E731
+            return interpreter.advance(active.flow, run, event, outcome, facts, now, templates, kept)
         except Exception:
             self._stats.internal_errors += 1
             log.exception("internal error; the run stays where it was", run=run.id, flow=run.flow)
@@ -331,18 +335,14 @@ class Runs:
             active.event = as_opt_out(active.event)
         return active.event
 
-    def _kept(self, run: Run) -> Callable[[str], Sequence[Any]]:
-        return lambda address: self._kept_items(run.id, address)
-
     # --- storing and performing -----------------------------------------------------------------------------------
 
     def _go_on(self, active: Active, transition: Transition, now: datetime) -> None:
         """Pass its sends through the gate, and store the run's new state with its intents; perform after that."""
         active.is_storing = True  # from here on what its commands come to at once, too, waits in its inbox
-        to_do: list[Send | Command] = []
+        to_do, unit = list[Send | Command](), self._commits.unit
         commands, run, kept = deque(transition.commands), transition.run, dict(transition.kept)
-        unit = self._commits.unit
-        is_alone = len(transition.commands) == 1  # one of several would travel alone, the others in a second call
+        is_alone = len(commands) == 1  # one of several would travel alone, the others in a second call
         while commands:
             command = commands.popleft()
             outcome: Outcome | None = None
@@ -365,7 +365,7 @@ class Runs:
                     active.moving.add(command.id)
                 self._people.note(run.flow, command, now)
                 to_do.append(command)
-            following = None if outcome is None else self._advance(active, run, outcome, now)
+            following = None if outcome is None else self._advance(active, run, outcome, now, kept)
             if following is not None:
                 run = following.run
                 kept |= following.kept
@@ -380,7 +380,7 @@ class Runs:
         if run.is_final and run.parent is not None:
             self._families.has_ended(run)
         if run.key is not None and (next_id := self._admission.open_runs.count(run)) is not None:
-            self.called(next_id, interpreter.release(self._active[next_id].run))
+            unit.thens.append(lambda: self.called(next_id, Woken(command=release_command(next_id))))
         self._commits.flush_soon()
 
     def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
@@ -416,20 +416,19 @@ class Runs:
         source_number = self._catalog().facts.source_numbers.get(command.account)
         return await ask_provider(self._accounts.questions(command.account), command, source_number)
 
-    # --- calls that are tried again -------------------------------------------------------------------------------
-
     def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """See `HoldsRuns.backs_off`."""
         if (active := self._active.get(run_id)) is None:
             return
-        self._keep_attempt(active, command, attempt)
-        self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
+        if _is_awaited(active.run, command.id):
+            self._keep_attempt(active, command, attempt)
+            self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
         active.moving.discard(command.id)
         self._pace.update(active)
 
     def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
         """See `HoldsRuns.begins`."""
-        if (active := self._active.get(run_id)) is None:
+        if (active := self._active.get(run_id)) is None or not _is_awaited(active.run, command.id):
             return
         active.moving.add(command.id)
         self._pace.update(active)

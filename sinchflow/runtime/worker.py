@@ -245,12 +245,11 @@ class Worker:
             self._start_matches(event, matches)
 
     def _tell(self, event: Event, run_id: int, wait: AwaitReply, fit: Fit | None) -> None:
-        """The wait takes the message; it is routed with that."""
+        """The wait takes the message; it is routed in the unit in which its run hears it."""
         fields = event.fields | {"attachments": [_without_content(each) for each in event.fields["attachments"] or ()]}
         replied = Replied(command=wait.id, event=event.id, fields=fields)
         if fit is not None:
             replied = replace(replied, category=fit.category, match=fit.match)
-        self._commits.unit.routed.append(event.id)
         self._runs.called(run_id, replied)
         self._commits.flush_soon()
 
