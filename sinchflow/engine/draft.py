@@ -129,8 +129,9 @@ class Draft:
     def set_contact(self, number: str) -> None:
         """Whom the run is about, from here on for good."""
         self.contact = number
-        if self._base["contact"].get("number") != number:  # nothing is known of this person yet
-            self._base["contact"] = {"number": number}
+        if self._base["contact"].get("number") != number:
+            known = self.facts.contact
+            self._base["contact"] = known if known.get("number") == number else {"number": number}
 
     def remember(self, values: Mapping[str, Any]) -> None:
         """What is known about the contact from here on."""

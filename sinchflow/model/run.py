@@ -126,6 +126,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     match: dict[str, Any] = {}
     error: Problem | None = None  #: the last step's failure, while its `on_error` runs and after
     steps_taken: int = 0
+    let_through: int = 0  #: messages that policy let leave, or put off: what `max_sends_per_run` counts
     trace: tuple[Record, ...] = ()
 
     @property

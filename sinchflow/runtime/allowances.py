@@ -48,8 +48,8 @@ class Allowances:
             self._messages.note(recipient, when)
             self._by_flow.note(flow_name.partition("\n")[0], when)
             self._of_day.note("", when)
-        for send in snapshot.sends:
-            self._by_run[send.run] += 1
+        for run in snapshot.runs:
+            self._by_run[run.id] = run.let_through
 
     def admit_run(self, flow: Flow, run: Run, now: datetime) -> bool:
         """Whether the flow's throttle lets this run start."""
@@ -115,6 +115,10 @@ class Allowances:
             last_inbound_at=None if person is None else person.last_inbound_at,
             **counts,
         )
+
+    def of_run(self, run_id: int) -> int:
+        """How many messages of a run were let through, or put off."""
+        return self._by_run.get(run_id, 0)
 
     def forget_run(self, run_id: int) -> None:
         """The run has ended."""

@@ -53,8 +53,9 @@ class Families:
             )  # fmt: skip
 
         transition = started(command.contact)
-        if transition.run.contact != command.contact:
-            transition = started(transition.run.contact)  # the flow's `contact:`, of whom other things are known
+        if (contact := transition.run.contact) != command.contact:
+            knowing = started(contact)  # the flow's `contact:` is somebody of whom other things are known
+            transition = knowing if knowing.run.contact == contact else transition
         if command.wait:
             self._parents[command.id] = parent.id
         refusal = self._admit(flow, transition, event, now)

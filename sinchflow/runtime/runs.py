@@ -245,7 +245,7 @@ class Runs:
     def wanted_by(self, send: Send) -> str | None:
         """The flow whose run still waits for the message to leave; None when none does."""
         active = self._active.get(send.run)
-        return active.run.flow if active is not None and _is_awaited(active.run, send.command.id) else None
+        return active.run.flow if active is not None and interpreter.awaits(active.run, send.command.id) else None
 
     # --- outcomes -------------------------------------------------------------------------------------------------
 
@@ -286,7 +286,7 @@ class Runs:
     def answers(self, run_id: int, wait: AwaitReply) -> Answers | None:
         """What the wait wants to hear; None when the run does not wait (any more)."""
         active = self._active.get(run_id)
-        if active is None or not _is_awaited(active.run, wait.id):
+        if active is None or not interpreter.awaits(active.run, wait.id):
             return None
         return self._catalog().answers(active.flow, wait.id)
 
@@ -370,6 +370,8 @@ class Runs:
                 run = following.run
                 kept |= following.kept
                 commands.extend(following.commands)
+        if (let_through := self.allowances.of_run(run.id)) != run.let_through:
+            run = replace(run, let_through=let_through)
         self._commands.forget_waits(active.run, run)
         active.run = run
         unit.runs.append(run)
@@ -420,7 +422,7 @@ class Runs:
         """See `HoldsRuns.backs_off`."""
         if (active := self._active.get(run_id)) is None:
             return
-        if _is_awaited(active.run, command.id):
+        if interpreter.awaits(active.run, command.id):
             self._keep_attempt(active, command, attempt)
             self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
         active.moving.discard(command.id)
@@ -428,7 +430,7 @@ class Runs:
 
     def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
         """See `HoldsRuns.begins`."""
-        if (active := self._active.get(run_id)) is None or not _is_awaited(active.run, command.id):
+        if (active := self._active.get(run_id)) is None or not interpreter.awaits(active.run, command.id):
             return
         active.moving.add(command.id)
         self._pace.update(active)
@@ -442,8 +444,3 @@ class Runs:
         )
         self._commits.unit.runs.append(active.run)
         self._commits.flush_soon()
-
-
-def _is_awaited(run: Run, command_id: str) -> bool:
-    """Whether the run still waits for this command's outcome."""
-    return interpreter.awaits(run, command_id)
