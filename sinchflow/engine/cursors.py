@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from sinchflow.engine.tally import is_open
-from sinchflow.model.command import Failed, Outcome, Sent, Skipped, Sleep
+from sinchflow.model.command import Command, Failed, KeepContact, LogLine, Outcome, Sent, Skipped, Sleep
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run
 
@@ -45,6 +45,14 @@ def waits_for(run: Run, cursor: Cursor, outcome: Outcome) -> bool:
     return any(command.id == outcome.command for command in cursor.commands) and not any(
         each.command == outcome.command for each in cursor.outcomes
     )
+
+
+def is_asked(run: Run, command: Command) -> bool:
+    """Whether the run wants the command to be performed: the branch that asked for it is there, or need not be."""
+    if isinstance(command, LogLine | KeepContact | Sleep):
+        return True
+    address = command.id.split(":", 2)[1]
+    return any(cursor.address == address for cursor in run.cursors)
 
 
 def is_open_at(run: Run, cursor: Cursor, command: str) -> bool:

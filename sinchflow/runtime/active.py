@@ -29,7 +29,7 @@ class Active:
         self.run = run
         self.flow = flow
         self.event = event
-        self.inbox: deque[tuple[Outcome | Cancelled, Send | None]] = deque()
+        self.inbox: deque[tuple[Outcome | Cancelled, Send | None, Callable[[], None] | None]] = deque()
         self.is_storing = False
         self.is_at_work = False
         self.moving: set[str] = set()

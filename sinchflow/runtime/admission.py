@@ -14,12 +14,13 @@ from sinchflow.expression.template import Templates
 from sinchflow.journal.journal import Journal
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow
-from sinchflow.model.run import Facts, Transition
+from sinchflow.model.run import Facts, Run, Transition
 from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.concurrency import OpenRuns
 from sinchflow.runtime.stats import Stats
 
-_CHANGED = "another run of the flow with the same key began"
+#: Why a run ends that gives way to a newer one.
+REPLACED = "another run of the flow with the same key began"
 
 
 class Admission:
@@ -61,9 +62,14 @@ class Admission:
             transition = self._released(flow, transition, event, now)
         if verdict == "restart":
             for run_id in self.open_runs.open_beside(run):
-                self._cancel(run_id, _CHANGED)
+                self._cancel(run_id, REPLACED)
         self._begin(flow, transition, event, now)
         return None
+
+    def is_replaced(self, flow: Flow, run: Run) -> bool:
+        """Whether a newer run has taken this one's place, whose end was not stored before a crash."""
+        is_one = flow.concurrency is not None and flow.concurrency.mode == "restart"
+        return is_one and any(each > run.id for each in self.open_runs.open_beside(run))
 
     def _released(self, flow: Flow, held: Transition, event: Event, now: datetime) -> Transition:
         run = held.run

@@ -5,7 +5,7 @@ go is handed to its account's outbox once its intent is on disk.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -101,11 +101,6 @@ class Intents:
             self._clock.call_at(send.due, lambda: self._ask_again(send))
         else:
             self._outbox(send.command).put(send)
-
-    def withdraw(self, sends: Iterable[Send]) -> None:
-        """Messages of runs that ended just before a former process did."""
-        if left := [withdrawn(send) for send in sends if send.call is None]:
-            self._settle(left)
 
     def forget_run(self, run_id: int) -> None:
         """The run has ended: what it has put off comes to nothing."""

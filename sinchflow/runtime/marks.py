@@ -1,7 +1,10 @@
 """Open runs that something may be wanted of because of what their flow says, so that nobody looks through all runs."""
 
+from collections.abc import Callable
+
 from sinchflow.engine.address import all_steps
 from sinchflow.model.flow import Flow, WaitForReceipt
+from sinchflow.model.send import SentBy
 
 
 class Marks:
@@ -21,6 +24,11 @@ class Marks:
             self._has_receipt_wait[flow.digest] = any(isinstance(step.action, WaitForReceipt) for step in steps)
         if self._has_receipt_wait[flow.digest]:
             self.wants_receipts.add(run_id)
+
+    def keeper(self, sent_by: Callable[[], SentBy | None]) -> int | None:
+        """The run that may wait for a receipt later. sent_by: whose message it is about; asked only where it counts."""
+        sender = sent_by() if self.wants_receipts else None
+        return sender.run if sender is not None and sender.run in self.wants_receipts else None
 
     def remove(self, run_id: int) -> None:
         """It has ended."""

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
-from sinchflow.engine.cursors import release_command, sleeps_of, with_cursor
+from sinchflow.engine.cursors import is_asked, release_command, sleeps_of, with_cursor
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
@@ -32,8 +32,6 @@ from sinchflow.model.command import (
     CallUrl,
     Command,
     Outcome,
-    ReceiptCame,
-    Replied,
     SendMessage,
     StartRun,
     Told,
@@ -42,10 +40,10 @@ from sinchflow.model.command import (
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run, Transition
-from sinchflow.model.send import Send, SentBy
+from sinchflow.model.send import Send
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.active import Active, Cancelled, Pace
-from sinchflow.runtime.admission import Admission
+from sinchflow.runtime.admission import REPLACED, Admission
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
@@ -121,6 +119,7 @@ class Runs:
             journal=journal, catalog=catalog, matching=matching, admit=self.admit, tell=self.called
         )
         self._marks = Marks()
+        self.keeper = self._marks.keeper
         self._kept_items = lru_cache(maxsize=_LOOPS_AT_HAND)(journal.kept_items)
         self._stored_sources: set[str] = set()
         #: called with each run that has ended
@@ -148,9 +147,6 @@ class Runs:
     def resume(self, snapshot: Snapshot) -> None:
         """Open runs and their commands."""
         self.allowances.restore(snapshot)
-        sends: dict[int, list[Send]] = {}
-        for send in snapshot.sends:
-            sends.setdefault(send.run, []).append(send)
         for run in snapshot.runs:
             flow = self._catalog().flow(run.digest)
             if flow is None:  # cannot happen with a journal of ours: a run's document is stored with it
@@ -166,18 +162,21 @@ class Runs:
                 self._commands.perform(run, sleep)
             for cursor in run.cursors:
                 self._resume_cursor(active, cursor)
-            for send in sends.get(run.id, ()):
-                self._resume_send(active, send)
+            if self._admission.is_replaced(active.flow, run):
+                self.cancel(run.id, REPLACED)
+        lost = {run.id for run in snapshot.runs} - self._active.keys()
+        for send in snapshot.sends:  # also of runs that ended just before the former process did
+            if send.run not in lost:
+                self._resume_send(send)
+        for active in self._active.values():
             self._pace.update(active)
-        self._intents.withdraw(send for send in snapshot.sends if send.run not in self._active)
         for run_id in self._admission.open_runs.to_release():
             self.called(run_id, interpreter.release(self._active[run_id].run))
         self.cancel_changed()
 
     def _resume_cursor(self, active: Active, cursor: Cursor) -> None:
-        done = {outcome.command for outcome in cursor.outcomes}
         for command in cursor.commands:
-            if command.id in done or isinstance(command, SendMessage):
+            if isinstance(command, SendMessage) or not interpreter.awaits(active.run, command.id):
                 continue
             if isinstance(command, CallUrl | AskProvider):
                 attempt = cursor.attempts.get(command.id, Attempt())
@@ -189,12 +188,12 @@ class Runs:
             else:
                 self._commands.perform(active.run, command)
 
-    def _resume_send(self, active: Active, send: Send) -> None:
+    def _resume_send(self, send: Send) -> None:
         if send.call is None and self.wanted_by(send) is None:
             self.settle([withdrawn(send)])
         elif send.call is None:
             if send.state != "deferred":
-                active.moving.add(send.command.id)
+                self._active[send.run].moving.add(send.command.id)
             self._intents.resume(send)
         elif send.state == "sending":
             reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
@@ -223,7 +222,7 @@ class Runs:
         active = self._active.get(run_id)
         if active is None or active.run.is_final:
             return False
-        active.inbox.append((Cancelled(reason), None))
+        active.inbox.append((Cancelled(reason), None, None))
         if not active.is_storing:
             self._drain(active)
         return True
@@ -263,25 +262,25 @@ class Runs:
                     active.moving.discard(send.command.id)
                     self._pace.update(active)
             else:
-                active.inbox.append((outcome, send))
+                active.inbox.append((outcome, send, None))
                 heard[send.run] = active
         for active in heard.values():
             if not active.is_storing:
                 self._drain(active)
         self._commits.flush_soon()
 
-    def called(self, run_id: int, outcome: Outcome) -> None:
-        """See `HoldsRuns.called`; also for outcomes of waits."""
+    def called(self, run_id: int, outcome: Outcome, then: Callable[[], None] | None = None) -> None:
+        """See `HoldsRuns.called`; also for outcomes of waits. then: for what is to be stored in one unit with that."""
         if (active := self._active.get(run_id)) is not None:
-            active.inbox.append((outcome, None))
+            active.inbox.append((outcome, None, then))
             if not active.is_storing:
                 self._drain(active)
+        elif then is not None:
+            then()
 
-    def keep_receipt(self, event: Event, sent_by: Callable[[], SentBy | None]) -> None:
-        """A receipt that its run may wait for later. sent_by: whose message it is about; asked only where it counts."""
-        wanted = self._marks.wants_receipts
-        if wanted and (sender := sent_by()) and sender.run in wanted:
-            self.called(sender.run, ReceiptCame(command="", fields=event.fields))
+    def is_storing(self, run_id: int) -> bool:
+        """Whether the run hears of what it is told only after a unit that is under way."""
+        return (active := self._active.get(run_id)) is not None and active.is_storing
 
     def answers(self, run_id: int, wait: AwaitReply) -> Answers | None:
         """What the wait wants to hear; None when the run does not wait (any more)."""
@@ -294,21 +293,24 @@ class Runs:
         """All outcomes that have gathered, in order, as one step of the run."""
         now, run = self._clock.now(), active.run
         commands, kept = list[Command](), dict[str, tuple[Any, ...]]()
+        thens: list[Callable[[], None]] = []
         while active.inbox:
-            outcome, send = active.inbox.popleft()
+            outcome, send, then = active.inbox.popleft()
+            if then is not None:
+                thens.append(then)
             active.moving.discard(outcome.command)
             if isinstance(outcome, Told) and outcome.data.get("opted_out") is False:
                 self._people.allow(str(outcome.data["number"]), now)
             if send is not None:
                 self._commits.unit.sends.append(send)
-            if isinstance(outcome, Replied):
-                self._commits.unit.routed.append(outcome.event)
             transition = self._advance(active, run, outcome, now, kept)
             if transition is not None:
                 run = transition.run
                 commands.extend(transition.commands)
                 kept |= transition.kept
         self._go_on(active, Transition(run=run, commands=tuple(commands), kept=kept), now)
+        for then in thens:
+            then()
 
     def _advance(
         self, active: Active, run: Run, outcome: Outcome | Cancelled, now: datetime, new: dict[str, tuple[Any, ...]]
@@ -345,6 +347,8 @@ class Runs:
         is_alone = len(commands) == 1  # one of several would travel alone, the others in a second call
         while commands:
             command = commands.popleft()
+            if not is_asked(run, command):
+                continue  # an outcome that came together with the one before has ended its branch
             outcome: Outcome | None = None
             if isinstance(command, SendMessage):
                 intended = self._intents.intend(run, command, is_alone=is_alone)

@@ -200,10 +200,12 @@ class Worker:
     # --- routing ----------------------------------------------------------------------------------------------------
 
     def _route_event(self, event: Event) -> None:
-        if self._is_stopping:
-            return  # it is in the journal; the next start routes it
+        if not self._is_stopping:  # else it is in the journal; the next start routes it
+            self._guarded(event, self._route)
+
+    def _guarded(self, event: Event, route: Callable[[Event], None]) -> None:
         try:
-            self._route(event)
+            route(event)
         except Exception:  # our bug: the event stays unrouted until the next start; all others go on
             self._stats.internal_errors += 1
             log.exception("internal error while routing; the event stays in the journal", event_id=event.id)
@@ -217,16 +219,54 @@ class Worker:
             self._start_matches(event, self._policing.opted_out(event))
             return
         if event.kind == "delivery_receipt":
-            for run_id, wait in self._runs.waits.for_receipt(event):
-                self._runs.called(run_id, ReceiptCame(command=wait.id, fields=event.fields))
-            self._runs.keep_receipt(event, lambda: self._matching.sent_by(event))
-        elif event.kind == "inbound_sms" and event.ignored is None and (waits := self._runs.waits.for_reply(event)):
+            self._report(event)
+            return
+        if event.kind == "inbound_sms" and event.ignored is None and (waits := self._runs.waits.for_reply(event)):
             self._answer(event, waits)
             return
         self._start_matches(event, self._matching.matches(event))
 
+    def _report(self, event: Event) -> None:
+        """A receipt: to the runs that wait for it, the one that may do so later, and flows; all in one unit."""
+        came: list[tuple[int, ReceiptCame]] = []
+        if (keeper := self._runs.keeper(lambda: self._matching.sent_by(event))) is not None:
+            came.append((keeper, ReceiptCame(command="", fields=event.fields)))  # also for a wait that it has now
+        for run_id, wait in self._runs.waits.for_receipt(event):
+            came.append((run_id, ReceiptCame(command=wait.id, fields=event.fields)))
+        runs = {run_id for run_id, _ in came}
+        if len(runs) > 1 and any(map(self._runs.is_storing, runs)):
+            self._put_off(event)
+            return
+        if came:
+            self._runs.called(*came[0], lambda: self._guarded(event, self._start_flows))
+            for run_id, outcome in came[1:]:
+                self._runs.called(run_id, outcome)
+        else:
+            self._start_flows(event)
+
+    def _start_flows(self, event: Event) -> None:
+        self._start_matches(event, self._matching.matches(event))
+
+    def _put_off(self, event: Event) -> None:
+        """A run that may be meant is being stored: it could not hear of the event in the unit that routes it.
+
+        The event keeps its turn in its contact's lane.
+        """
+        if event.contact is not None:
+            self._lanes.begin(event.contact)
+        self._commits.unit.thens.append(lambda: self._route_again(event))
+        self._commits.flush_soon()
+
+    def _route_again(self, event: Event) -> None:
+        self._route_event(event)
+        if event.contact is not None:
+            self._lanes.rest(event.contact)
+
     def _answer(self, event: Event, waits: Sequence[tuple[int, AwaitReply]]) -> None:
         """A message of somebody whose answer is waited for: specific before general (design.md section 3)."""
+        if any(self._runs.is_storing(run_id) for run_id, _ in waits):
+            self._put_off(event)  # it may have ended its wait
+            return
         text = event.fields.get("content")
         message = Message(str(text)) if text else None
         general: tuple[int, AwaitReply] | None = None
@@ -245,11 +285,12 @@ class Worker:
             self._start_matches(event, matches)
 
     def _tell(self, event: Event, run_id: int, wait: AwaitReply, fit: Fit | None) -> None:
-        """The wait takes the message; it is routed in the unit in which its run hears it."""
+        """The wait takes the message; it is routed with that."""
         fields = event.fields | {"attachments": [_without_content(each) for each in event.fields["attachments"] or ()]}
         replied = Replied(command=wait.id, event=event.id, fields=fields)
         if fit is not None:
             replied = replace(replied, category=fit.category, match=fit.match)
+        self._commits.unit.routed.append(event.id)
         self._runs.called(run_id, replied)
         self._commits.flush_soon()
 

@@ -1,14 +1,18 @@
 """What runs may not lose, repeat or let slip between two units of the journal."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 
 import pytest
 from msgspec.structs import replace
 
+from sinchflow.model.command import Woken
+from sinchflow.model.event import EVENT_FIELDS, Event
 from sinchflow.model.flow import Concurrency
 from sinchflow.model.run import Cursor, Run
 from sinchflow.runtime.concurrency import OpenRuns
+from sinchflow.simulate.faults import Fault
 
 CONTACT = "+61491570156"
 OTHER = "+61491570157"
@@ -41,12 +45,9 @@ async def started(house, eventually, name, **inputs):
 
 def test_long_loop_goes_on_when_policy_refuses_its_first_item(play, house, eventually):
     """What follows from a refusal is decided before the loop's items are on disk."""
-    house.flow(
-        "name: all\non: manual\nvars: {numbers: "
-        + str([f"+6149157{n:04}" for n in range(100)]).replace("'", '"')
-        + "}\n"
-        'steps:\n  - for_each:\n      items: "{{ vars.numbers }}"\n      as: to\n      steps: [{send_sms: {to: "{{ to }}", message: hi}}]\n'
-    )
+    numbers = json.dumps([f"+6149157{n:04}" for n in range(100)])
+    loop = '{items: "{{ vars.numbers }}", as: to, steps: [{send_sms: {to: "{{ to }}", message: hi}}]}'
+    house.flow(f"name: all\non: manual\nvars: {{numbers: {numbers}}}\nsteps: [{{for_each: {loop}}}]\n")
 
     async def scenario(house):
         worker = house.daemon.worker
@@ -199,13 +200,25 @@ def test_long_queue_of_runs_that_end_at_once(play, house, eventually):
     play(scenario)
 
 
+CHILD = """\
+name: name
+on: {inbound_sms: {keyword: NAME}}
+steps: [{remember: {first_name: "{{ match.rest }}"}}]
+---
+name: parent
+on: {inbound_sms: {keyword: TELL}}
+steps: [{run_flow: {flow: child, inputs: {to: "OTHER"}}}]
+---
+name: child
+on: manual
+inputs: {to: {type: phone}}
+contact: "{{ inputs.to }}"
+steps: [{reply: "Hello {{ contact.first_name | default('nobody') }}"}]
+"""
+
+
 def test_child_knows_what_is_remembered_of_its_own_contact(play, house, eventually):
-    house.flow(
-        'name: name\non: {inbound_sms: {keyword: NAME}}\nsteps: [{remember: {first_name: "{{ match.rest }}"}}]\n---\n'
-        f'name: parent\non: {{inbound_sms: {{keyword: TELL}}}}\nsteps: [{{run_flow: {{flow: child, inputs: {{to: "{OTHER}"}}}}}}]\n---\n'
-        'name: child\non: manual\ninputs: {to: {type: phone}}\ncontact: "{{ inputs.to }}"\n'
-        'steps: [{reply: "Hello {{ contact.first_name | default(0) }}"}]\n'
-    )
+    house.flow(CHILD.replace("OTHER", OTHER))
 
     async def scenario(house):
         await says(house, eventually, "NAME Bo", sender=OTHER)
@@ -228,3 +241,110 @@ def test_nobody_overtakes_the_run_whose_turn_it_is():
     runs.note(second)
     assert runs.count(replace(second, status="completed")) is None
     assert runs.verdict(queued, third) == "begin"
+
+
+TWICE = """\
+name: notice
+on: {inbound_sms: {keyword: GO}}
+steps:
+  - {id: sms, send_sms: {to: "OTHER", message: News}}
+  - run_flow: {flow: watch, inputs: {sms: "{{ steps.sms.message_id }}"}, wait: false}
+  - {id: seen, wait_for_receipt: {message_id: "{{ steps.sms.message_id }}", status: delivered, timeout: 1h}}
+---
+name: watch
+on: manual
+inputs: {sms: {type: string}}
+steps: [{wait_for_receipt: {message_id: "{{ inputs.sms }}", status: delivered, timeout: 1h}}]
+---
+name: any
+on: {delivery_receipt: {status: delivered}}
+steps: [{log: it arrived}]
+"""
+
+
+def test_receipt_is_routed_in_the_unit_of_all_that_hear_of_it(play, house, eventually):
+    house.flow(TWICE.replace("OTHER", OTHER))
+
+    async def scenario(house):
+        await says(house, eventually, "GO")
+        runs, journal, units = house.daemon.worker._runs, house.daemon.journal, []
+        assert len(runs.waits) == 2
+        store = journal.commit
+        journal.commit = lambda changes, done: (units.append(changes), store(changes, done))
+        [message] = house.sim.messages
+        for run_id in sorted(runs._active):
+            runs.called(run_id, Woken(command="nothing"))  # it is being stored while the receipt comes
+        body = {"delivery_report_id": "d1", "message_id": message.message_id, "status": "delivered"}
+        body |= {"source_address": OTHER, "destination_address": "+61491593156", "metadata": message.metadata}
+        event = Event(
+            id=journal.new_id(), kind="delivery_receipt", key="d1", received_at=NOW, contact=OTHER,
+            fields=dict.fromkeys(EVENT_FIELDS["delivery_receipt"]) | body,
+        )  # fmt: skip
+        journal.accept(event, lambda _: None)
+        house.daemon.worker.take(event)
+        await eventually(lambda: house.daemon.worker.open_runs == 0)
+        assert house.daemon.stats.runs_ended["completed"] == 3
+        [unit] = [unit for unit in units if event.id in unit.routed]
+        assert sorted(run.flow for run in unit.runs if run.is_final) == ["any", "notice", "watch"]
+
+    play(scenario)
+
+
+def test_older_booking_ends_though_the_daemon_died_before_that_was_stored(house, scene, eventually):
+    text = f"name: book\non: {{inbound_sms: {{keyword: BOOK}}}}\nsteps: [{{{WAIT}}}, {{reply: done}}]\n"
+    path = house.flow(text + "concurrency: {mode: restart}\n")
+
+    async def scenario():
+        async with house.at_work():
+            await says(house, eventually, "BOOK")
+            house.daemon.worker._runs._admission.open_runs._at_work.clear()  # the older one's end is not stored
+            await says(house, eventually, "BOOK")
+            assert house.daemon.worker.open_runs == 2
+        async with house.at_work():
+            await idle(house, eventually)
+            assert house.daemon.worker.open_runs == 1
+            await says(house, eventually, "go", "go")
+            assert said(house) == ["done"]
+
+    assert path.exists()
+    scene(scenario)
+
+
+def test_cancelled_run_asks_for_nothing_more(play, house, eventually):
+    house.flow(f"name: book\non: {{inbound_sms: {{keyword: BOOK}}}}\nsteps: [{{{WAIT}}}, {{reply: done}}]\n")
+
+    async def scenario(house):
+        await says(house, eventually, "BOOK")
+        runs = house.daemon.worker._runs
+        [(run_id, active)] = runs._active.items()
+        [wait] = active.run.cursors[0].commands
+        runs.called(run_id, Woken(command="nothing"))  # what comes now waits until that is stored
+        runs.called(run_id, Woken(command=wait.id))
+        assert runs.cancel(run_id, "test")
+        await eventually(lambda: house.daemon.worker.open_runs == 0)
+        await asyncio.sleep(0.1)
+        assert said(house) == []
+
+    play(scenario)
+
+
+def test_message_in_a_call_of_a_run_that_ended_is_held_after_a_restart(house, scene, eventually):
+    house.flow(f'name: news\non: manual\ncontact: "{CONTACT}"\nsteps: [{{reply: News}}]\n')
+
+    async def scenario():
+        house.sim.fail_next(Fault(kind="delay", delay_s=30))
+        async with house.at_work():
+            worker = house.daemon.worker
+            await started(house, eventually, "news")
+            outbox = worker._runs._accounts.outbox("default")
+            await eventually(lambda: outbox._calls)
+            [run_id] = worker._runs._active
+            worker._runs.cancel(run_id, "test")
+            await eventually(lambda: worker.open_runs == 0)
+            [call] = outbox._calls
+            call.cancel()  # the daemon died
+        async with house.at_work():
+            await idle(house, eventually)
+            assert [send["state"] for send in await house.sends()] == ["held"]
+
+    scene(scenario)
