@@ -15,16 +15,14 @@ from sinchflow.language.build import build_flow, default_name
 from sinchflow.language.data import Data, DataFiles, data_paths
 from sinchflow.language.diagnostic import Diagnostic, finding, in_order
 from sinchflow.language.document import compose, decode, documents
+from sinchflow.language.facts import Facts, facts_of, name_of
 from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.inspector import Inspector
 from sinchflow.language.languages import is_language
-from sinchflow.language.nodes import Document, Mapping, Scalar
+from sinchflow.language.nodes import Document, Mapping
 from sinchflow.language.outline import Outline
-from sinchflow.language.rules import RULES
-from sinchflow.language.rules.duplicate_flow import Named, duplicate_flows
-from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.rules.unknown_flow import Callable, Reference, callable_of, flow_references, unknown_flows
-from sinchflow.language.rules.webhook_path import Address, addresses_of, webhook_paths
+from sinchflow.language.rules import RULES, SET_RULES
+from sinchflow.language.rules.rule import Rule, Settings, Survey
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
 from sinchflow.language.shape import Shapes
 from sinchflow.language.walk import outline_flow, outline_project
@@ -70,11 +68,8 @@ class _Result(msgspec.Struct, frozen=True):
     """What one document gave: a flow only when nothing is wrong with it."""
 
     findings: tuple[Diagnostic, ...]
-    flow: Flow | None
-    named: Named | None = None
-    references: tuple[Reference, ...] = ()
-    takes: Callable | None = None
-    addresses: tuple[Address, ...] = ()
+    flow: Flow | None = None
+    facts: Facts | None = None
 
 
 #: Document by file, digest and line, and the settings that it was judged by.
@@ -119,9 +114,8 @@ class _Check:
         self._root = root
         self._now = now
         self._settings = Settings()
-        self._takes: dict[str, Callable | None] = {}  #: what flows in files that are not to be reported take
-        self._addresses: list[Address] = []  #: at which they can be called
-        self._has_all_names = True  #: False when the name of some flow could not be read
+        self._project: Project | None = None  #: None when its file has mistakes
+        self._has_all_flows = True  #: False when some flow could not be read at all
         self._document: Document | None = None  #: the project file's
         self._data_names: set[str] = set()  #: of data files that are to be reported
         self._texts: dict[str, str] = {}
@@ -130,27 +124,20 @@ class _Check:
         self._sources: dict[str, Source] = {}
 
     def run(self, paths: Sequence[Path]) -> Checked:
-        project = self._project()
+        project = self._read_project()
         data = self._data_files(project, paths)
         folder = self._root / "flows"
         files = flow_files(folder) if os.path.lexists(folder) else iter(())
         if paths:
             reported = self._add(named_files(self._root, paths)) | self._data_names
-            others = self._names(files)
+            others = self._others(files)
         else:
             reported = self._add(files) | {PROJECT_FILE} | self._data_names
             others = []
             self._known.clear()
         self._known.update(self._seen)
-        own = sorted((result.named for result in self._seen.values() if result.named), key=lambda each: each.place)
-        self._findings += duplicate_flows([*others, *own])
-        addresses = (address for result in self._seen.values() for address in result.addresses)
-        self._findings += webhook_paths([*self._addresses, *addresses])
-        if self._has_all_names:
-            flows = self._takes | {each.named.name: each.takes for each in self._seen.values() if each.named}
-            self._findings += unknown_flows(
-                (each for result in self._seen.values() for each in result.references), flows
-            )
+        own = [result.facts for result in self._seen.values() if result.facts]
+        self._findings += self._across([*_by_place(others), *_by_place(own)])
         return Checked(
             project=project,
             flows=tuple(sorted(self._flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
@@ -174,30 +161,39 @@ class _Check:
         self._data_names = own & named if paths else own
         return data
 
-    def _names(self, files: Iterator[Path | tuple[Path, str]]) -> list[Named]:
-        """Only the names of flows in files that are not to be reported."""
-        found: list[Named] = []
+    def _others(self, files: Iterator[Path | tuple[Path, str]]) -> list[Facts]:
+        """The facts of flows in files that are not to be reported."""
+        found: list[Facts] = []
         for file in files:
             name = shown_name(self._root, file) if isinstance(file, Path) else ""
-            self._has_all_names &= isinstance(file, Path)
+            self._has_all_flows &= isinstance(file, Path)
             if isinstance(file, Path) and name not in self._texts:
                 for document in self._documents(name, file):
                     compose(document)
                     if isinstance(document.root, Mapping):
-                        named = _named(document, document.root)
-                        found.append(named)
-                        outline = outline_flow(document, self._tools.inspector)
-                        self._takes[named.name] = callable_of(outline)
-                        self._addresses += addresses_of(outline)
+                        named = name_of(document, document.root, default_name(document.file))
+                        found.append(facts_of(outline_flow(document, self._tools.inspector), named))
                     else:
-                        self._has_all_names = False
-        return sorted(found, key=lambda each: each.place)
+                        self._has_all_flows = False
+        return found
 
-    def _project(self) -> Project:
+    def _across(self, flows: list[Facts]) -> Iterator[Diagnostic]:
+        """What is wrong between flows."""
+        survey = Survey(
+            flows=tuple(flows),
+            is_complete=self._has_all_flows,
+            settings=self._settings,
+            project=self._project,
+        )
+        for rule in SET_RULES:
+            yield from rule.check(survey)
+
+    def _read_project(self) -> Project:
         """The project's settings; the defaults where they are wrong, and then nothing is judged by them."""
         path = self._root / PROJECT_FILE
         if not os.path.lexists(path):
-            return default_project()
+            self._project = default_project()
+            return self._project
         self._settings = Settings(env=None, accounts=None, lists=None, calendars=None)
         before = len(self._findings)
         found = list(self._documents(PROJECT_FILE, path))
@@ -210,7 +206,8 @@ class _Check:
             return default_project()
         if not found:  # an empty file
             self._settings = Settings()
-            return default_project()
+            self._project = default_project()
+            return self._project
         return self._judge_project(found[0])
 
     def _judge_project(self, document: Document) -> Project:
@@ -232,7 +229,10 @@ class _Check:
             findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
             self._settings = judged_by
         self._findings += findings
-        return default_project() if _has_errors(findings) else build_project(document)
+        if _has_errors(findings):
+            return default_project()
+        self._project = build_project(document)
+        return self._project
 
     def _add(self, files: Iterator[Path | tuple[Path, str]]) -> set[str]:
         names: set[str] = set()
@@ -241,7 +241,7 @@ class _Check:
             name = shown_name(self._root, path)
             names.add(name)
             if reason:
-                self._has_all_names = False
+                self._has_all_flows = False
                 self._findings.append(cannot_take(name, reason))
             elif name not in self._texts and name not in self._data_names:
                 self._flow_file(name, path)
@@ -261,13 +261,13 @@ class _Check:
         data = read_file(path)
         if isinstance(data, str):
             self._texts[name] = ""
-            self._has_all_names = False
+            self._has_all_flows = False
             self._findings.append(cannot_take(name, data))
             return
         text, findings = decode(data, name)
         self._texts[name] = text
         self._findings += findings
-        self._has_all_names &= not findings
+        self._has_all_flows &= not findings
         if not findings:
             yield from documents(text, name)
 
@@ -275,7 +275,7 @@ class _Check:
         key = (document.file, document.digest, document.line, self._settings)
         result = self._known.get(key) or self._judge(document)
         self._seen[key] = result
-        self._has_all_names &= result.named is not None
+        self._has_all_flows &= result.facts is not None
         self._findings += result.findings
         if result.flow is not None:
             self._flows.append(result.flow)
@@ -285,15 +285,19 @@ class _Check:
     def _judge(self, document: Document) -> _Result:
         syntax = compose(document)
         if syntax:
-            return _Result(tuple(syntax), None)
+            return _Result(tuple(syntax))
         findings = self._tools.shapes.check(document, "flow")
         if not isinstance(document.root, Mapping):
-            return _Result(tuple(findings), None)
+            return _Result(tuple(findings))
         outline = outline_flow(document, self._tools.inspector)
         findings += _apply(_FLOW_RULES, outline, msgspec.structs.replace(self._settings, now=self._now))
         flow = None if _has_errors(findings) else build_flow(document)
-        named, references = _named(document, document.root), tuple(flow_references(outline))
-        return _Result(tuple(findings), flow, named, references, callable_of(outline), tuple(addresses_of(outline)))
+        named = name_of(document, document.root, default_name(document.file))
+        return _Result(tuple(findings), flow, facts_of(outline, named))
+
+
+def _by_place(flows: list[Facts]) -> list[Facts]:
+    return sorted(flows, key=lambda each: each.named.place)
 
 
 def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:
@@ -307,11 +311,3 @@ def _taken(words: KeywordPolicy | None) -> tuple[str, ...] | None:
 
 def _has_errors(findings: Sequence[Diagnostic]) -> bool:
     return any(item.severity == "error" for item in findings)
-
-
-def _named(document: Document, root: Mapping) -> Named:
-    node = root.get("name")
-    if isinstance(node, Scalar) and node.is_text:
-        return Named(node.text, document.origin_of(node), True)
-    first = root.entries[0][0] if root.entries else root
-    return Named(default_name(document.file), document.origin_of(first), False)

@@ -1,4 +1,7 @@
-"""The rules beyond the schema, one file each; `RULES` are all of them, in order of their ids."""
+"""The rules beyond the schema, one file each, in order of their ids.
+
+`RULES` are those about one document, `SET_RULES` those about all flows together.
+"""
 
 from sinchflow.language.rules import (
     account,
@@ -9,6 +12,7 @@ from sinchflow.language.rules import (
     contact_needed,
     cut_text,
     delay_parts,
+    duplicate_flow,
     duplicate_step,
     duration_range,
     env_name,
@@ -47,6 +51,7 @@ from sinchflow.language.rules import (
     unknown_category,
     unknown_field,
     unknown_filter,
+    unknown_flow,
     unknown_input,
     unknown_list,
     unknown_name,
@@ -56,8 +61,9 @@ from sinchflow.language.rules import (
     unreachable,
     url,
     wait_categories,
+    webhook_path,
 )
-from sinchflow.language.rules.rule import Rule
+from sinchflow.language.rules.rule import Rule, SetRule
 
 RULES: tuple[Rule, ...] = (
     account.RULE,
@@ -115,4 +121,10 @@ RULES: tuple[Rule, ...] = (
     unreachable.RULE,
     url.RULE,
     wait_categories.RULE,
+)
+
+SET_RULES: tuple[SetRule, ...] = (
+    duplicate_flow.RULE,
+    unknown_flow.RULE,
+    webhook_path.RULE,
 )

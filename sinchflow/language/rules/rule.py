@@ -1,5 +1,6 @@
-"""What a rule is: an id, a reason, samples, and a check over the outline of one flow or of the project file."""
+"""What a rule is: an id, a reason, samples, and a check over one flow's outline, the project file's, or all flows."""
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Literal
@@ -7,8 +8,12 @@ from typing import Literal
 import msgspec
 
 from sinchflow.language.diagnostic import Diagnostic
+from sinchflow.language.facts import Facts
 from sinchflow.language.outline import Outline
-from sinchflow.model.project import DEFAULT_ACCOUNT
+from sinchflow.model.project import DEFAULT_ACCOUNT, Project
+
+#: A line that begins another file of a sample.
+_FILE = re.compile(r"^# file: (\S+)\n", re.MULTILINE)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,15 +33,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule of the validator; its texts are its documentation page.
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What `sinchflow explain ID` and the rule's page say.
 
-    failing and corrected are whole YAML documents: the first gives a finding of this rule, the second gives none.
+    failing and corrected are files of a project: the first gives findings of this rule and of no other, the second
+    gives none. Each is one file, unless lines `# file: flows/menu.yaml` begin several; `files_of` tells them apart.
     """
 
     id: str
     reason: str
     failing: str
     corrected: str
+
+
+class Rule(Page, frozen=True, kw_only=True):
+    """A rule about one document."""
+
     check: Callable[[Outline, Settings], Iterable[Diagnostic]]
     applies_to: Literal["flow", "project", "both"] = "flow"
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """All flows of a project at once, for the rules across files.
+
+    flows: by file and line, those with mistakes of their own too. Flows of files that are not to be reported come
+    first: of two that cannot both be, the finding is about the later one.
+    is_complete: False when some flow could not be read at all, so that what no flow has may still be there.
+    project: the project's settings; None when its file has mistakes.
+    """
+
+    flows: tuple[Facts, ...]
+    is_complete: bool
+    settings: Settings
+    project: Project | None
+
+
+class SetRule(Page, frozen=True, kw_only=True):
+    """A rule about all flows together; each finding is reported in the file that it is in."""
+
+    check: Callable[[Survey], Iterable[Diagnostic]]
+
+
+def files_of(sample: str, main: str = "flows/sample.yaml") -> dict[str, str]:
+    """The files of a sample by name; a sample without `# file:` lines is the file `main`."""
+    parts = _FILE.split(sample)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)) if len(parts) > 1 else {main: sample}
