@@ -8,9 +8,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sinchflow.language.nodes import Document, Mapping, Scalar, items_of
+from sinchflow.language.mentions import categories_of, mentions_of
+from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.model.origin import Origin
+
+#: Of values that are kept, in characters; longer ones are not judged.
+_LONGEST_VALUE = 200
 
 
 class Named(msgspec.Struct, frozen=True, array_like=True):
@@ -27,10 +31,23 @@ class Named(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Callable(msgspec.Struct, frozen=True, array_like=True):
-    """What a flow takes when another one runs it. inputs: by name, and whether each must be given; None: not known."""
+    """What a flow takes when another one runs it, and gives back; None: not known.
+
+    inputs: name, whether it must be given, and its type.
+    """
 
     is_manual: bool
-    inputs: tuple[tuple[str, bool], ...] | None
+    inputs: tuple[tuple[str, bool, str], ...] | None
+    outputs: tuple[str, ...] | None = ()
+
+
+class GivenInput(msgspec.Struct, frozen=True, array_like=True):
+    """One input of a `run_flow`. value: its text where that is written out, else None; at: its place."""
+
+    name: str
+    origin: Origin
+    value: str | None = None
+    at: Origin | None = None
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
@@ -38,7 +55,15 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
 
     name: str
     origin: Origin
-    inputs: tuple[tuple[str, Origin], ...] | None = None
+    inputs: tuple[GivenInput, ...] | None = None
+
+
+class Reading(msgspec.Struct, frozen=True, array_like=True):
+    """`steps.ID.outputs.NAME` of a step that runs the flow called `flow`."""
+
+    flow: str
+    output: str
+    origin: Origin
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True):
@@ -58,7 +83,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One flow as the others' rules see it.
 
     is_enabled: not switched off. takes: when another flow runs it. references: the flows that it names.
-    addresses: where it can be called; none when it is switched off.
+    addresses: where it can be called; none when it is switched off. mentions, categories: see `mentions`.
+    readings: the outputs that it takes from the flows that it runs.
     """
 
     named: Named
@@ -66,6 +92,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     takes: Callable
     references: tuple[Reference, ...] = ()
     addresses: tuple[Address, ...] = ()
+    mentions: tuple[str, ...] = ()
+    categories: tuple[str, ...] | None = ()
+    readings: tuple[Reading, ...] = ()
 
 
 def facts_of(outline: Outline, named: Named) -> Facts:
@@ -78,13 +107,51 @@ def facts_of(outline: Outline, named: Named) -> Facts:
         takes=_callable(outline),
         references=tuple(_references(outline)),
         addresses=tuple(_addresses(outline)) if is_enabled else (),
+        mentions=mentions_of(outline),
+        categories=categories_of(outline),
+        readings=tuple(_readings(outline)),
     )
 
 
 def _callable(outline: Outline) -> Callable:
-    inputs = tuple((name, given.entry("default") is None) for name, given in outline.inputs.items())
+    inputs = tuple((name, given.entry("default") is None, _type(given)) for name, given in outline.inputs.items())
+    gives = outline.root.get("outputs")
+    outputs = tuple(key.text for key, _ in gives.entries) if isinstance(gives, Mapping) else ()
     is_manual = "manual" in outline.kinds or not outline.has_all_triggers
-    return Callable(is_manual, inputs if outline.has_all_inputs else None)
+    is_known = gives is None or isinstance(gives, Mapping)
+    return Callable(is_manual, inputs if outline.has_all_inputs else None, outputs if is_known else None)
+
+
+def _type(given: Mapping) -> str:
+    """An input's type; empty where none is to be judged by."""
+    node = given.get("type")
+    return "string" if node is None else node.text if isinstance(node, Scalar) else ""
+
+
+def _given(document: Document, name: Scalar, node: Node) -> GivenInput:
+    is_plain = isinstance(node, Scalar) and node.is_text and "{{" not in node.text and "{%" not in node.text
+    if not isinstance(node, Scalar) or not is_plain or len(node.text) > _LONGEST_VALUE:
+        return GivenInput(name.text, document.origin_of(name))
+    return GivenInput(name.text, document.origin_of(name), node.text, document.origin_of(node))
+
+
+def _readings(outline: Outline) -> Iterator[Reading]:
+    """Only of steps whose id, flow and wait are plain."""
+    runs = {
+        step.id.text: name
+        for step in outline.steps
+        if step.action == "run_flow" and step.id
+        for name in [_flow_run(step.actions[0][1])]
+        if name
+    }
+    for text, use in outline.uses("steps") if runs else ():
+        if len(use.path) > 3 and use.path[2] == "outputs" and use.path[1] in runs:
+            yield Reading(runs[use.path[1]], use.path[3], outline.at_part(text, use, 3))
+
+
+def _flow_run(node: Node) -> str | None:
+    name = node.get("flow") if isinstance(node, Mapping) else node
+    return name.text if isinstance(name, Scalar) and name.is_text and "{{" not in name.text else None
 
 
 def _references(outline: Outline) -> Iterator[Reference]:
@@ -99,7 +166,7 @@ def _references(outline: Outline) -> Iterator[Reference]:
             if key.text == "run_flow" and isinstance(name, Scalar) and name.is_text and "{{" not in name.text:
                 given = node.get("inputs") if isinstance(node, Mapping) else None
                 entries = given.entries if isinstance(given, Mapping) else ()
-                inputs = tuple((each.text, outline.document.origin_of(each)) for each, _ in entries)
+                inputs = tuple(_given(outline.document, each, value) for each, value in entries)
                 yield Reference(name.text, outline.document.origin_of(name), inputs)
 
 

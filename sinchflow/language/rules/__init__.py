@@ -18,6 +18,8 @@ from sinchflow.language.rules import (
     env_name,
     error_place,
     event_field,
+    flow_input,
+    flow_output,
     http_parts,
     input_parts,
     keyword,
@@ -125,6 +127,8 @@ RULES: tuple[Rule, ...] = (
 
 SET_RULES: tuple[SetRule, ...] = (
     duplicate_flow.RULE,
+    flow_input.RULE,
+    flow_output.RULE,
     unknown_flow.RULE,
     webhook_path.RULE,
 )

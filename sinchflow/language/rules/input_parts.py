@@ -9,7 +9,7 @@ from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
 #: How a value of a type is written.
-_WRITTEN = {
+WRITTEN = {
     "integer": (re.compile(r"\s*[+-]?[0-9]+(?:\.0*)?\s*"), "a whole number"),
     "number": (re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*"), "a number"),
     "boolean": (re.compile(r"true|false"), "true or false"),
@@ -38,7 +38,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 def _default(outline: Outline, given: Mapping) -> Iterator[Diagnostic]:
     """A default that is written out and is not of the input's type."""
     kind, default = given.get("type"), given.get("default")
-    wanted = _WRITTEN.get(kind.text) if isinstance(kind, Scalar) else None
+    wanted = WRITTEN.get(kind.text) if isinstance(kind, Scalar) else None
     if wanted is None or default is None or (isinstance(default, Scalar) and "{{" in default.text):
         return
     form, words = wanted

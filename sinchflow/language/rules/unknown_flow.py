@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.facts import Callable, Reference
+from sinchflow.language.facts import Callable, GivenInput, Reference
 from sinchflow.language.rules.rule import SetRule, Survey
 from sinchflow.language.suggest import did_you_mean
-from sinchflow.model.origin import Origin
 
 
 def _check(survey: Survey) -> Iterator[Diagnostic]:
@@ -24,20 +23,20 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
             yield from _run(reference, called, reference.inputs)
 
 
-def _run(reference: Reference, called: Callable, given: tuple[tuple[str, Origin], ...]) -> Iterator[Diagnostic]:
+def _run(reference: Reference, called: Callable, given: tuple[GivenInput, ...]) -> Iterator[Diagnostic]:
     if not called.is_manual:
         message = f'the flow "{reference.name}" cannot be run by another one: it is not on: manual'
         hint = "add manual to its on:, for example: on: [manual, inbound_sms]"
         yield finding(reference.origin, RULE.id, message, hint)
     if called.inputs is None:
         return
-    known, names = dict(called.inputs), {name for name, _ in given}
-    for name, origin in given:
-        if name not in known:
-            message = f'the flow "{reference.name}" has no input "{name}"'
-            hint = did_you_mean(name, known, "it has") if known else "it takes none"
-            yield finding(origin, RULE.id, message, hint)
-    missing = [name for name, is_required in called.inputs if is_required and name not in names]
+    known, names = {name for name, _, _ in called.inputs}, {each.name for each in given}
+    for each in given:
+        if each.name not in known:
+            message = f'the flow "{reference.name}" has no input "{each.name}"'
+            hint = did_you_mean(each.name, known, "it has") if known else "it takes none"
+            yield finding(each.origin, RULE.id, message, hint)
+    missing = [name for name, is_required, _ in called.inputs if is_required and name not in names]
     if missing:
         message = f'the flow "{reference.name}" needs the input "{missing[0]}"'
         yield finding(reference.origin, RULE.id, message, f"add it: inputs: {{{missing[0]}: …}}")
