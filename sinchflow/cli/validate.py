@@ -1,6 +1,7 @@
 """`sinchflow validate`: all findings at once, as text or JSON."""
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from sinchflow.language.check import Checked
 
 _BOLD, _RED, _YELLOW, _CYAN, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[36m", "\x1b[0m"
+
+#: More are not listed one by one.
+_MOST_WEBHOOKS = 20
 
 
 class Format(StrEnum):
@@ -31,6 +35,9 @@ def validate(
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Judge again only what has changed (.sinchflow/cache).")
+    ] = True,
 ) -> None:
     """Find the mistakes in sinchflow.yaml and flows/**/*.yaml before they run.
 
@@ -45,13 +52,17 @@ def validate(
       sinchflow validate --format json --strict
     """
     from sinchflow.language.check import Checker
+    from sinchflow.language.kept import CACHE, Kept
 
     root = root_of(context)
     chosen = [root / path for path in paths or []]
     for path in chosen:
         if not path.exists():
             raise UsageError(f"{path}: no such file or directory")
-    checked = Checker().check(root, chosen, now=datetime.now(UTC))
+    kept = Kept(root / CACHE) if cache else None
+    checked = Checker(builds=False, kept=kept).check(root, chosen, now=datetime.now(UTC))
+    if kept is not None and checked.texts:
+        kept.save()
     if not checked.texts and not chosen:
         raise UsageError(
             f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
@@ -59,7 +70,7 @@ def validate(
     if output is Format.JSON:
         from sinchflow.language.diagnostic import present_json
 
-        print(present_json(checked.diagnostics, len(checked.flows)))
+        print(present_json(checked.diagnostics, checked.sound))
     else:
         _print_text(checked)
     if checked.has_errors or (strict and checked.diagnostics):
@@ -68,20 +79,33 @@ def validate(
 
 def _print_text(checked: "Checked") -> None:
     from sinchflow.language.diagnostic import present_text
-    from sinchflow.model.flow import Webhook
 
     for diagnostic in checked.diagnostics:
         block = present_text([diagnostic], checked.texts)
         print(_coloured(block, diagnostic.severity) if sys.stdout.isatty() else block, end="")
-    if any(isinstance(trigger, Webhook) for flow in checked.flows for trigger in flow.triggers):
-        from sinchflow.deploy.flow_calls import flow_call_lines, written_address
-
-        for line in flow_call_lines(checked.flows, written_address(checked.project)):
-            print(line)
+    for line in _webhook_lines(checked):
+        print(line)
     errors = sum(diagnostic.severity == "error" for diagnostic in checked.diagnostics)
     warnings = len(checked.diagnostics) - errors
     found = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
-    print(f"{_count(len(checked.flows), 'sound flow')}, {' and '.join(found) or 'no findings'}", file=sys.stderr)
+    print(f"{_count(checked.sound, 'sound flow')}, {' and '.join(found) or 'no findings'}", file=sys.stderr)
+
+
+def _webhook_lines(checked: "Checked") -> Iterator[str]:
+    """How the flows' own webhooks are called, of files without errors; only their number where they are too many."""
+    unsound = {item.file for item in checked.diagnostics if item.severity == "error"}
+    places = [facts.named.origin for facts in checked.facts if facts.addresses]
+    files = sorted({origin.file for origin in places} - unsound)
+    if len(places) > _MOST_WEBHOOKS:
+        yield f"{len(places):,} flows have a webhook; name a file of theirs to see how it is called"
+    elif files:
+        from sinchflow.deploy.flow_calls import flow_call_lines, written_address
+        from sinchflow.language.build import build_flow
+        from sinchflow.language.document import compose, documents
+
+        found = [document for file in files for document in documents(checked.texts[file], file)]
+        flows = [build_flow(document) for document in found if not compose(document)]
+        yield from flow_call_lines(flows, written_address(checked.project))
 
 
 def _count(number: int, what: str) -> str:

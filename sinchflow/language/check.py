@@ -3,6 +3,7 @@
 Keeps what it found out about every document by digest and place, so that a reload looks at changed documents only.
 """
 
+import codecs
 import os
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -11,38 +12,28 @@ from pathlib import Path
 import msgspec
 
 from sinchflow.expression.lists import ListData
-from sinchflow.language.build import build_flow, default_name
 from sinchflow.language.data import Data, DataFiles, data_paths
 from sinchflow.language.diagnostic import Diagnostic, finding, in_order
-from sinchflow.language.document import compose, decode, documents
-from sinchflow.language.facts import Facts, facts_of, name_of
+from sinchflow.language.document import MAX_BYTES, compose, decode, documents
+from sinchflow.language.facts import Facts
 from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
-from sinchflow.language.inspector import Inspector
+from sinchflow.language.harvest import Built, Found, Harvest, Known, Source
+from sinchflow.language.judge import Judge, at, has_errors
+from sinchflow.language.kept import Kept
 from sinchflow.language.languages import is_language
 from sinchflow.language.nodes import Document, Mapping
-from sinchflow.language.outline import Outline
-from sinchflow.language.rules import RULES, SET_RULES
-from sinchflow.language.rules.rule import Rule, Settings, Survey
+from sinchflow.language.rules import SET_RULES
+from sinchflow.language.rules.rule import Settings, Survey
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
-from sinchflow.language.shape import Shapes
-from sinchflow.language.walk import outline_flow, outline_project
 from sinchflow.model.flow import Flow
-from sinchflow.model.origin import Origin
 from sinchflow.model.project import KeywordPolicy, Project
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One YAML document as it stands in a file: `flow_from_source` makes the same flow of it again."""
-
-    file: str
-    line: int  #: of the file, on which `text` begins
-    text: str
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """What a check found.
 
-    flows: those of sound documents, in order of file and line; of the files that `paths` named, or all.
+    flows: those of sound documents, in order of file and line; of the files that `paths` named, or all; none where
+    only the findings were wanted. sound: how many there are. facts: of the flows in the same files.
     sources: by digest. texts: whole content of every YAML file, and of data files with findings, for `present_text`.
     diagnostics: sorted; of the files that `paths` named, or all.
     lists, closed: what the data files hold, by the names of lists and calendars. data_files: their state before they
@@ -51,6 +42,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     project: Project
     flows: tuple[Flow, ...]
+    sound: int
+    facts: tuple[Facts, ...]
     sources: dict[str, Source]
     diagnostics: tuple[Diagnostic, ...]
     texts: dict[str, str]
@@ -64,53 +57,43 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         return any(item.severity == "error" for item in self.diagnostics)
 
 
-class _Result(msgspec.Struct, frozen=True):
-    """What one document gave: a flow only when nothing is wrong with it."""
-
-    findings: tuple[Diagnostic, ...]
-    flow: Flow | None = None
-    facts: Facts | None = None
-
-
-#: Document by file, digest and line, and the settings that it was judged by.
-_Known = dict[tuple[str, str, int, Settings], _Result]
-_FLOW_RULES = tuple(rule for rule in RULES if rule.applies_to != "project")
-_PROJECT_RULES = tuple(rule for rule in RULES if rule.applies_to != "flow")
-
-
-class _Tools(msgspec.Struct, frozen=True):
-    """What is costly to make and lasts as long as the checker."""
-
-    shapes: Shapes
-    inspector: Inspector
-    data_files: DataFiles
-
-
 class Checker:
-    """Checks projects; the second check of a project costs reading the files and checking what changed."""
+    """Checks projects; the second check of a project costs reading the files and checking what changed.
 
-    def __init__(self) -> None:
-        self._tools = _Tools(Shapes(), Inspector(), DataFiles())
-        self._known: _Known = {}
+    builds: flows are made of sound documents, and remembered. Otherwise only the findings are wanted: then `kept`, if
+    given, says what was found before, and many files are judged by several processes.
+    """
+
+    def __init__(self, *, builds: bool = True, kept: Kept | None = None) -> None:
+        self._judge = Judge()
+        self._data_files = DataFiles()
+        self._known: Known = {}
+        self._builds = builds
+        self._kept = kept
+        if kept is not None:
+            self._judge.shapes.learn(kept.forms)
 
     def check(self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
 
-        paths: files or folders, relative ones from `root`; only they are checked, and of the other flows only the
-        names are looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in files.
-        now: times written out in documents that are new to this checker must be later; None: any time will do. So a
-        flow that was sound does not become unsound because time goes by.
+        paths: files or folders, relative ones from `root`; only they are checked, and of the other flows only what
+        matters to them is looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in
+        files. now: times written out in documents that are new to this checker must be later; None: any time will do.
+        So a flow that was sound does not become unsound because time goes by.
         """
-        return _Check(self._tools, self._known, root, now).run(paths)
+        flows = Built(self._judge, self._known) if self._builds else Found(self._judge, self._kept)
+        return _Check(self._judge, self._data_files, flows, root, now).run(paths)
 
 
 class _Check:
     """One check under way."""
 
-    def __init__(self, tools: _Tools, known: _Known, root: Path, now: datetime | None) -> None:
-        self._tools = tools
-        self._known = known
-        self._seen: _Known = {}
+    def __init__(
+        self, judge: Judge, data_files: DataFiles, flows: Built | Found, root: Path, now: datetime | None
+    ) -> None:
+        self._judge = judge
+        self._files = data_files
+        self._flows = flows
         self._root = root
         self._now = now
         self._settings = Settings()
@@ -119,30 +102,34 @@ class _Check:
         self._document: Document | None = None  #: the project file's
         self._data_names: set[str] = set()  #: of data files that are to be reported
         self._texts: dict[str, str] = {}
+        self._named: set[str] = set()  #: files of flows, also those that cannot be read
         self._findings: list[Diagnostic] = []
-        self._flows: list[Flow] = []
-        self._sources: dict[str, Source] = {}
 
     def run(self, paths: Sequence[Path]) -> Checked:
         project = self._read_project()
         data = self._data_files(project, paths)
         folder = self._root / "flows"
         files = flow_files(folder) if os.path.lexists(folder) else iter(())
+        settings = at(self._settings, self._now)
         if paths:
-            reported = self._add(named_files(self._root, paths)) | self._data_names
-            others = self._others(files)
+            given = dict(self._readable(named_files(self._root, paths)))
+            reported = self._named | self._data_names
+            others = self._flows.glean(self._other_files(files))
         else:
-            reported = self._add(files) | {PROJECT_FILE} | self._data_names
-            others = []
-            self._known.clear()
-        self._known.update(self._seen)
-        own = [result.facts for result in self._seen.values() if result.facts]
-        self._findings += self._across([*_by_place(others), *_by_place(own)])
+            given = dict(self._readable(files))
+            reported = None
+            others = Harvest()
+        own = self._flows.harvest(given, settings, is_all=not paths)
+        self._findings += own.findings
+        self._has_all_flows &= own.is_whole and others.is_whole
+        self._findings += self._across([*_by_place(others.facts), *_by_place(own.facts)])
         return Checked(
             project=project,
-            flows=tuple(sorted(self._flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
-            sources=self._sources,
-            diagnostics=in_order(item for item in self._findings if item.file in reported),
+            flows=tuple(sorted(own.flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
+            sound=own.sound,
+            facts=tuple(own.facts),
+            sources=own.sources,
+            diagnostics=in_order(item for item in self._findings if reported is None or item.file in reported),
             texts=self._texts,
             lists=data.lists,
             closed=data.closed,
@@ -155,27 +142,32 @@ class _Check:
         own = {shown_name(self._root, path) for path in data_paths(self._root, project)}
         if paths and not named & {PROJECT_FILE, *own}:
             return Data()
-        data = self._tools.data_files.read(self._root, project, self._document, self._now)
+        data = self._files.read(self._root, project, self._document, self._now)
         self._findings += data.findings
         self._texts |= data.texts
         self._data_names = own & named if paths else own
         return data
 
-    def _others(self, files: Iterator[Path | tuple[Path, str]]) -> list[Facts]:
-        """The facts of flows in files that are not to be reported."""
-        found: list[Facts] = []
+    def _readable(self, files: Iterator[Path | tuple[Path, str]]) -> Iterator[tuple[str, bytes]]:
+        """Names and bytes of files of flows; a finding where there is none to be had."""
         for file in files:
-            name = shown_name(self._root, file) if isinstance(file, Path) else ""
-            self._has_all_flows &= isinstance(file, Path)
-            if isinstance(file, Path) and name not in self._texts:
-                for document in self._documents(name, file):
-                    compose(document)
-                    if isinstance(document.root, Mapping):
-                        named = name_of(document, document.root, default_name(document.file))
-                        found.append(facts_of(outline_flow(document, self._tools.inspector), named))
-                    else:
-                        self._has_all_flows = False
-        return found
+            path, reason = file if isinstance(file, tuple) else (file, "")
+            name = shown_name(self._root, path)
+            self._named.add(name)
+            data = reason or (read_file(path) if name not in self._texts and name not in self._data_names else b"")
+            if isinstance(data, str):
+                self._has_all_flows = False
+                self._findings.append(cannot_take(name, data))
+            elif name not in self._texts and name not in self._data_names:
+                self._texts[name] = _shown(data)
+                yield name, data
+
+    def _other_files(self, files: Iterator[Path | tuple[Path, str]]) -> dict[str, bytes]:
+        """Those that are not to be reported: what is wrong with them is not."""
+        texts, findings = dict(self._texts), list(self._findings)
+        others = dict(self._readable(files))
+        self._texts, self._findings = texts, findings
+        return others
 
     def _across(self, flows: list[Facts]) -> Iterator[Diagnostic]:
         """What is wrong between flows."""
@@ -212,7 +204,7 @@ class _Check:
 
     def _judge_project(self, document: Document) -> Project:
         self._document = document
-        findings = self._tools.shapes.check(document, "project")
+        findings = self._judge.shapes.check(document, "project")
         if isinstance(document.root, Mapping):
             sound = not findings
             given = build_project(document) if sound else default_project()
@@ -226,36 +218,13 @@ class _Check:
                 opt_out_words=_taken(given.policy.opt_out),
                 help_words=_taken(given.policy.help) if given.policy.help and given.policy.help.reply else None,
             )
-            findings += _apply(_PROJECT_RULES, outline_project(document, self._tools.inspector), judged_by)
+            findings += self._judge.project(document, judged_by)
             self._settings = judged_by
         self._findings += findings
-        if _has_errors(findings):
+        if has_errors(findings):
             return default_project()
         self._project = build_project(document)
         return self._project
-
-    def _add(self, files: Iterator[Path | tuple[Path, str]]) -> set[str]:
-        names: set[str] = set()
-        for file in files:
-            path, reason = file if isinstance(file, tuple) else (file, "")
-            name = shown_name(self._root, path)
-            names.add(name)
-            if reason:
-                self._has_all_flows = False
-                self._findings.append(cannot_take(name, reason))
-            elif name not in self._texts and name not in self._data_names:
-                self._flow_file(name, path)
-        return names
-
-    def _flow_file(self, name: str, path: Path) -> None:
-        before = len(self._findings)
-        found = 0
-        for document in self._documents(name, path):
-            found += 1
-            self._flow(document)
-        if not found and len(self._findings) == before:
-            hint = "write one, or delete the file"
-            self._findings.append(finding(Origin(name, 1, 1), "no-flow", "the file holds no flow", hint, "warning"))
 
     def _documents(self, name: str, path: Path) -> Iterator[Document]:
         data = read_file(path)
@@ -271,43 +240,18 @@ class _Check:
         if not findings:
             yield from documents(text, name)
 
-    def _flow(self, document: Document) -> None:
-        key = (document.file, document.digest, document.line, self._settings)
-        result = self._known.get(key) or self._judge(document)
-        self._seen[key] = result
-        self._has_all_flows &= result.facts is not None
-        self._findings += result.findings
-        if result.flow is not None:
-            self._flows.append(result.flow)
-            source = Source(file=document.file, line=document.line, text=document.text)
-            self._sources.setdefault(document.digest, source)
 
-    def _judge(self, document: Document) -> _Result:
-        syntax = compose(document)
-        if syntax:
-            return _Result(tuple(syntax))
-        findings = self._tools.shapes.check(document, "flow")
-        if not isinstance(document.root, Mapping):
-            return _Result(tuple(findings))
-        outline = outline_flow(document, self._tools.inspector)
-        findings += _apply(_FLOW_RULES, outline, msgspec.structs.replace(self._settings, now=self._now))
-        flow = None if _has_errors(findings) else build_flow(document)
-        named = name_of(document, document.root, default_name(document.file))
-        return _Result(tuple(findings), flow, facts_of(outline, named))
+def _shown(data: bytes) -> str:
+    """The file's text for people; none of what is no text at all."""
+    if len(data) > MAX_BYTES or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ""
+    return data.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
 
 
 def _by_place(flows: list[Facts]) -> list[Facts]:
     return sorted(flows, key=lambda each: each.named.place)
 
 
-def _apply(rules: Sequence[Rule], outline: Outline, settings: Settings) -> list[Diagnostic]:
-    return [item for rule in rules for item in rule.check(outline, settings)]
-
-
 def _taken(words: KeywordPolicy | None) -> tuple[str, ...] | None:
     """The words that policy takes: empty for the defaults, None where it is off."""
     return None if words is None else words.keywords or ()
-
-
-def _has_errors(findings: Sequence[Diagnostic]) -> bool:
-    return any(item.severity == "error" for item in findings)

@@ -5,7 +5,8 @@ replaced by what the schema's `enum`, `pattern` and length limits see of it. Kno
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from typing import Any
 
 #: Forms and texts remembered; a project of 10,000 different flows stays below.
@@ -20,10 +21,12 @@ class Forms:
         self._words = {word for name, values in found if name == "enum" for word in values if isinstance(word, str)}
         self._patterns = [re.compile(text) for text in dict.fromkeys(text for name, text in found if name == "pattern")]
         self._limits = sorted({int(value) for name, value in found if name in ("minLength", "maxLength")})
-        self._texts: dict[str, object] = {}
-        self._sound: set[object] = set()
+        self._texts: dict[str, str] = {}
+        self._sound: set[str] = set()
+        self._learned: set[bytes] = set()  #: digests of forms that another process found sound
+        self._new: list[str] = []
 
-    def of_parts(self, instance: Any) -> list[object]:
+    def of_parts(self, instance: Any) -> list[str]:
         """The forms of a document's parts: its top-level values, and each step for itself."""
         if not isinstance(instance, dict):
             return [self._form(instance)]
@@ -31,43 +34,64 @@ class Forms:
         if not isinstance(steps, list) or not steps:
             return [self._form(instance)]
         around = {key: value for key, value in instance.items() if key != "steps"}
-        return [self._form(around), *(("step", self._form(step)) for step in steps)]
+        return [self._form(around), *(f"step {self._form(step)}" for step in steps)]
 
-    def are_sound(self, parts: list[object]) -> bool:
+    def are_sound(self, parts: Sequence[str]) -> bool:
         """Whether the schema is known to find nothing wrong with any of the parts."""
-        return self._sound.issuperset(parts)
+        if self._sound.issuperset(parts):
+            return True
+        if self._learned.issuperset(_digest(part) for part in parts if part not in self._sound):
+            self._sound.update(parts)
+            return True
+        return False
 
-    def remember(self, parts: list[object]) -> None:
+    def remember(self, parts: Sequence[str]) -> None:
         """The schema found nothing wrong with a document of these parts."""
         if len(self._sound) > _CAPACITY:
             self._sound.clear()
+        self._new += (part for part in parts if part not in self._sound)
         self._sound.update(parts)
 
-    def _form(self, value: Any) -> object:
+    def learn(self, digests: Iterable[bytes]) -> None:
+        """Another process found nothing wrong with parts of these forms."""
+        self._learned.update(digests)
+
+    def take_new(self) -> list[bytes]:
+        """The digests of forms that were found sound since this was asked last."""
+        new, self._new = self._new, []
+        return [_digest(form) for form in new]
+
+    def _form(self, value: Any) -> str:
         match value:
             case str():
                 return self._text(value)
             case dict():
-                return tuple((key, self._form(inner)) for key, inner in value.items())
+                return f"{{{','.join([f'{key!r}:{self._form(inner)}' for key, inner in value.items()])}}}"
             case list():
-                return ("list", *(self._form(inner) for inner in value))
+                return f"[{','.join([self._form(inner) for inner in value])}]"
             case _:
-                return type(value).__name__, value
+                return repr(value)
 
-    def _text(self, text: str) -> object:
+    def _text(self, text: str) -> str:
         """What the schema sees of a text: itself when it is a word of an enum, else its patterns and length."""
-        if text in self._words:
-            return text
-        if text not in self._texts:
+        found = self._texts.get(text)
+        if found is None:
             if len(self._texts) > _CAPACITY:
                 self._texts.clear()
-            fits = tuple(pattern.search(text) is not None for pattern in self._patterns)
-            self._texts[text] = (*fits, *(_side(len(text), limit) for limit in self._limits))
-        return self._texts[text]
+            found = self._texts[text] = repr(text) if text in self._words else self._fits(text)
+        return found
+
+    def _fits(self, text: str) -> str:
+        patterns = "".join("y" if pattern.search(text) else "n" for pattern in self._patterns)
+        return f"t{patterns}{''.join(_side(len(text), limit) for limit in self._limits)}"
 
 
-def _side(length: int, limit: int) -> int:
-    return (length > limit) - (length < limit)
+def _digest(form: str) -> bytes:
+    return blake2b(form.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def _side(length: int, limit: int) -> str:
+    return ">" if length > limit else "<" if length < limit else "="
 
 
 def _assertions(schema: Any) -> Iterator[tuple[str, Any]]:

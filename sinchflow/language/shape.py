@@ -6,6 +6,7 @@ first needed, so that commands that check nothing start quickly.
 
 import json
 import re
+from collections.abc import Collection
 from collections.abc import Sequence as Series
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
@@ -60,26 +61,41 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._validators: dict[Kind, tuple[Validator, Forms]] = {}
+        self._validators: dict[Kind, Validator] = {}
+        self._schemas: dict[Kind, dict[str, Any]] = {}
+        self._forms: dict[Kind, Forms] = {}
 
     def check(self, document: Document, kind: Kind) -> list[Diagnostic]:
         """What the schema finds wrong with a document that has nodes."""
-        validator, forms = self._validator(kind)
+        forms = self._forms_of(kind)
         instance = plain(document.root)
         parts = forms.of_parts(instance)
         if forms.are_sound(parts):
             return []
-        errors = list(validator.iter_errors(instance))
+        errors = list(self._validator(kind).iter_errors(instance))
         if not errors:
             forms.remember(parts)
         return [item for error in errors for item in _Error(document, error, _ROOTS[kind]).diagnostics()]
 
-    def _validator(self, kind: Kind) -> "tuple[Validator, Forms]":
+    def learn(self, forms: Collection[bytes]) -> None:
+        """Another check found nothing wrong with flows of these forms (`take_new_forms`)."""
+        self._forms_of("flow").learn(forms)
+
+    def take_new_forms(self) -> list[bytes]:
+        """Forms of flows that were found sound since this was asked last, for other checks."""
+        return self._forms_of("flow").take_new()
+
+    def _forms_of(self, kind: Kind) -> Forms:
+        if kind not in self._forms:
+            self._schemas[kind] = read_schema(kind)
+            self._forms[kind] = Forms(self._schemas[kind])
+        return self._forms[kind]
+
+    def _validator(self, kind: Kind) -> "Validator":
         if kind not in self._validators:
             from jsonschema import Draft7Validator
 
-            schema = read_schema(kind)
-            self._validators[kind] = Draft7Validator(schema), Forms(schema)
+            self._validators[kind] = Draft7Validator(self._schemas[kind])
         return self._validators[kind]
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from sinchflow.expression.keywords import Kind
 from sinchflow.language.build import flow_from_source
-from sinchflow.language.check import Source
+from sinchflow.language.harvest import Source
 from sinchflow.model.flow import Flow, Text, Words
 from sinchflow.model.project import Policy
 from sinchflow.policy.words import words_of

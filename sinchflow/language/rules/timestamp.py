@@ -34,6 +34,11 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
                 yield from _order(outline, node)
 
 
+def has_times(outline: Outline) -> bool:
+    """Whether the flow has a time written out: such a flow may have no finding today and one tomorrow."""
+    return any(text.place in _PLACES and not text.is_template for text in outline.texts)
+
+
 def _order(outline: Outline, node: Mapping) -> Iterator[Diagnostic]:
     expiry = node.get("message_expiry_timestamp")
     first, last = _time(node.get("scheduled")), _time(expiry)

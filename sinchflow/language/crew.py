@@ -1,0 +1,58 @@
+"""Many files judged at once by several processes: what thousands of flows need to be checked in seconds."""
+
+import gc
+import os
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from sinchflow.language.judge import FileResult, Judge
+from sinchflow.language.rules.rule import Settings
+
+#: Bytes of flows below which one process is done before others would have begun.
+_WORTHWHILE = 300_000
+#: Files that a process takes at a time.
+_AT_A_TIME = 20
+_MOST_PROCESSES = 8
+
+_Given = Sequence[tuple[str, bytes]]
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    results: list[FileResult]
+    forms: list[bytes]
+
+
+_encode = msgspec.msgpack.encode
+#: Of a process of the crew: its judge, and what it judges by.
+_own: list[tuple[Judge, Settings]] = []
+
+
+def judge_files(judge: Judge, given: _Given, settings: Settings) -> Iterator[FileResult]:
+    """What each of the files (name and bytes) gives, in their order; `judge` does it alone when they are few."""
+    processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
+    if processes == 1 or not hasattr(os, "fork") or sum(len(data) for _, data in given) < _WORTHWHILE:
+        for name, data in given:
+            yield judge.file(name, data, settings)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    slices = [given[at : at + _AT_A_TIME] for at in range(0, len(given), _AT_A_TIME)]
+    context = multiprocessing.get_context("fork")  # the judge, and all that is imported, is there at once
+    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(judge, settings)) as pool:
+        for encoded in pool.map(_judge, slices):
+            answer = msgspec.msgpack.decode(encoded, type=_Answer)
+            judge.shapes.learn(answer.forms)
+            yield from answer.results
+
+
+def _begin(judge: Judge, settings: Settings) -> None:
+    gc.freeze()
+    _own.append((judge, settings))
+
+
+def _judge(given: _Given) -> bytes:
+    judge, settings = _own[0]
+    results = [judge.file(name, data, settings) for name, data in given]
+    return _encode(_Answer(results, judge.shapes.take_new_forms()))
