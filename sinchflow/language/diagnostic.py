@@ -18,8 +18,23 @@ Severity = Literal["error", "warning"]
 _WIDTH = 140
 
 
+class Edit(msgspec.Struct, frozen=True):
+    """What mends a finding, where that is beyond doubt: `length` characters (0: none) of one line give way to `text`.
+
+    `line` and `column` from 1, in characters of the file, as in a finding; the place need not be the finding's own.
+    """
+
+    line: int
+    column: int
+    length: int
+    text: str
+
+
 class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. `line` and `column` from 1, in characters; `length` of the mark; `hint` may be empty."""
+    """One finding. `line` and `column` from 1, in characters; `length` of the mark; `hint` may be empty.
+
+    `edits` mend it, all of them together (`validate --fix`); none where a person must decide.
+    """
 
     file: str
     line: int
@@ -29,13 +44,21 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
     length: int = 1
     severity: Severity = "error"
     hint: str = ""
+    edits: tuple[Edit, ...] = ()
 
     def __str__(self) -> str:
         kind = "warning: " if self.severity == "warning" else ""
         return f"{self.file}:{self.line}:{self.column}: {kind}{printable(self.message)} [{self.rule}]"
 
 
-def finding(origin: Origin, rule: str, message: str, hint: str = "", severity: Severity = "error") -> Diagnostic:
+def finding(
+    origin: Origin,
+    rule: str,
+    message: str,
+    hint: str = "",
+    severity: Severity = "error",
+    edits: tuple[Edit, ...] = (),
+) -> Diagnostic:
     """A diagnostic at a place."""
     return Diagnostic(
         file=origin.file,
@@ -46,6 +69,7 @@ def finding(origin: Origin, rule: str, message: str, hint: str = "", severity: S
         message=message,
         hint=hint,
         severity=severity,
+        edits=edits,
     )
 
 
