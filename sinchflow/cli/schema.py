@@ -12,23 +12,25 @@ class SchemaName(StrEnum):
 
     FLOW = "flow"
     PROJECT = "project"
+    TEST = "test"
 
 
 def schema(
     name: Annotated[
-        SchemaName, typer.Argument(help="flow: files in flows/; project: sinchflow.yaml.")
+        SchemaName, typer.Argument(help="flow: files in flows/; project: sinchflow.yaml; test: *.test.yaml.")
     ] = SchemaName.FLOW,
 ) -> None:
-    """Print the JSON Schema of flows or of sinchflow.yaml, for editors and other tools.
+    """Print the JSON Schema of flows, of sinchflow.yaml or of transcript tests, for editors and other tools.
 
     \b
     Examples:
       sinchflow schema > flow.schema.json
       sinchflow schema project > project.schema.json
+      sinchflow schema test > test.schema.json
     """
     print(read_schema(name.value), end="")
 
 
 def read_schema(name: str) -> str:
-    """The schema's text; `name` is `flow` or `project`."""
+    """The schema's text; `name` is `flow`, `project` or `test`."""
     return files("sinchflow").joinpath("schemas", f"{name}.schema.json").read_text(encoding="utf-8")

@@ -60,7 +60,7 @@ def validate(
         if not path.exists():
             raise UsageError(f"{path}: no such file or directory")
     kept = Kept(root / CACHE) if cache else None
-    checked = Checker(builds=False, kept=kept).check(root, chosen, now=datetime.now(UTC))
+    checked = Checker(builds=False, kept=kept).check(root, chosen, now=datetime.now(UTC), tests=True)
     if kept is not None and checked.texts:
         kept.save()
     if not checked.texts and not chosen:

@@ -25,6 +25,7 @@ from sinchflow.language.nodes import Document, Mapping
 from sinchflow.language.rules import SET_RULES
 from sinchflow.language.rules.rule import Settings, Survey
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
+from sinchflow.language.test_files import check_tests, transcript_files
 from sinchflow.model.flow import Flow
 from sinchflow.model.project import KeywordPolicy, Project
 
@@ -73,16 +74,18 @@ class Checker:
         if kept is not None:
             self._judge.shapes.learn(kept.forms)
 
-    def check(self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None) -> Checked:
+    def check(
+        self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None, *, tests: bool = False
+    ) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
 
         paths: files or folders, relative ones from `root`; only they are checked, and of the other flows only what
         matters to them is looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in
         files. now: times written out in documents that are new to this checker must be later; None: any time will do.
-        So a flow that was sound does not become unsound because time goes by.
+        So a flow that was sound does not become unsound because time goes by. tests: transcript tests are checked too.
         """
         flows = Built(self._judge, self._known) if self._builds else Found(self._judge, self._kept)
-        return _Check(self._judge, self._data_files, flows, root, now).run(paths)
+        return _Check(self._judge, self._data_files, flows, root, now).run(paths, tests=tests)
 
 
 class _Check:
@@ -105,7 +108,7 @@ class _Check:
         self._named: set[str] = set()  #: files of flows, also those that cannot be read
         self._findings: list[Diagnostic] = []
 
-    def run(self, paths: Sequence[Path]) -> Checked:
+    def run(self, paths: Sequence[Path], *, tests: bool) -> Checked:
         project = self._read_project()
         data = self._data_files(project, paths)
         folder = self._root / "flows"
@@ -122,7 +125,11 @@ class _Check:
         own = self._flows.harvest(given, settings, is_all=not paths)
         self._findings += own.findings
         self._has_all_flows &= own.is_whole and others.is_whole
-        self._findings += self._across([*_by_place(others.facts), *_by_place(own.facts)])
+        facts = [*_by_place(others.facts), *_by_place(own.facts)]
+        self._findings += self._across(facts)
+        if tests:
+            found = self._tests(paths, facts)
+            reported = None if reported is None else reported | found
         return Checked(
             project=project,
             flows=tuple(sorted(own.flows, key=lambda flow: (flow.origin.file, flow.origin.line))),
@@ -168,6 +175,14 @@ class _Check:
         others = dict(self._readable(files))
         self._texts, self._findings = texts, findings
         return others
+
+    def _tests(self, paths: Sequence[Path], flows: list[Facts]) -> set[str]:
+        """Check transcript tests; returns the names of their files."""
+        files = transcript_files(self._root, paths)
+        found = check_tests(self._root, files, flows, self._has_all_flows, self._settings, self._judge.shapes)
+        self._findings += found.findings
+        self._texts |= found.texts
+        return set(found.texts)
 
     def _across(self, flows: list[Facts]) -> Iterator[Diagnostic]:
         """What is wrong between flows."""

@@ -14,7 +14,8 @@ from sinchflow.model.origin import Origin
 Stamp = tuple[int, int, int] | None
 
 _ENDINGS = (".yaml", ".yml")
-_TESTS = (".test.yaml", ".test.yml")
+#: How the names of transcript tests end.
+TESTS = (".test.yaml", ".test.yml")
 
 
 def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path | tuple[Path, str]]:
@@ -40,19 +41,20 @@ def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path 
                 yield child, "is a folder, but its name is that of a flow file"
             elif not os.path.lexists(child / PROJECT_FILE):
                 yield from flow_files(child, (*ancestors, real))
-        elif child.name.endswith(_ENDINGS) and not child.name.endswith(_TESTS):
+        elif child.name.endswith(_ENDINGS) and not child.name.endswith(TESTS):
             yield child
 
 
 def named_files(root: Path, paths: Sequence[Path]) -> Iterator[Path | tuple[Path, str]]:
-    """The files that `paths` mean: a file itself, of a folder its flow files. Relative paths begin at `root`."""
+    """The files that `paths` mean: a file itself, of a folder its flow files; no transcript tests.
+
+    Relative paths begin at `root`.
+    """
     for path in paths:
         whole = root / path
         if os.path.isdir(whole):
             yield from flow_files(whole)
-        elif whole.name.endswith(_TESTS):
-            yield whole, "is a transcript test, not a flow"
-        else:
+        elif not whole.name.endswith(TESTS):
             yield whole
 
 

@@ -19,7 +19,7 @@ from sinchflow.language.suggest import did_you_mean, nearest
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-Kind = Literal["flow", "project"]
+Kind = Literal["flow", "project", "test"]
 
 _EXAMPLE = re.compile(r"Example: `([^`\n]+)`")
 _PATTERNS = {
@@ -49,11 +49,11 @@ _TYPES = {
     "object": "a mapping",
     "null": "nothing",
 }
-_ROOTS = {"flow": "the flow", "project": "sinchflow.yaml"}
+_ROOTS = {"flow": "the flow", "project": "sinchflow.yaml", "test": "the test file"}
 
 
 class Shapes:
-    """The two schemas, compiled when first used.
+    """The schemas, compiled when first used.
 
     A project's flows are alike, and jsonschema takes a millisecond for each. So every top-level value and every step
     that it found nothing wrong with is remembered by its form (`forms.Forms`), and a document all of whose
@@ -269,8 +269,10 @@ def _label(path: Series[str | int], root: str) -> str:
     last, outer = path[-1], path[-2] if len(path) > 1 else ""
     if isinstance(last, str):
         return last
-    if outer in ("steps", "else", "on_error"):
+    if outer in ("steps", "else", "on_error", "script"):
         return "this step"
+    if outer == "tests":
+        return "this test"
     return "this branch" if outer == "choose" else f"{outer}"
 
 

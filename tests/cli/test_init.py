@@ -8,7 +8,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "flows"
 PROJECTS = sorted(path.parent.name for path in EXAMPLES.glob("*/sinchflow.yaml"))
-TEMPLATES = [*sorted(path.stem for path in EXAMPLES.glob("*.yaml")), *PROJECTS, "all"]
+TEMPLATES = [*sorted(path.stem for path in EXAMPLES.glob("*.yaml") if ".test" not in path.suffixes), *PROJECTS, "all"]
 
 
 @pytest.mark.parametrize("template", TEMPLATES)

@@ -70,11 +70,9 @@ def test_project_file_can_be_named_alone(tmp_path):
     assert found(checked) == [("sinchflow.yaml", "unknown-key")]
 
 
-def test_missing_path_and_transcript_test_are_findings(tmp_path):
+def test_missing_path_is_a_finding(tmp_path):
     write(tmp_path, flows__a=FLOW)
-    (tmp_path / "flows" / "a.test.yaml").write_text("x")
-    checked = Checker().check(tmp_path, [tmp_path / "no.yaml", tmp_path / "flows" / "a.test.yaml"])
-    assert found(checked) == [("flows/a.test.yaml", "file"), ("no.yaml", "file")]
+    assert found(Checker().check(tmp_path, [tmp_path / "no.yaml"])) == [("no.yaml", "file")]
 
 
 def test_what_cannot_be_read_is_a_finding_and_hides_nothing(tmp_path):

@@ -4,10 +4,10 @@ import pytest
 
 from sinchflow.language import rules
 from sinchflow.language.check import Checker
-from sinchflow.language.rules import RULES, SET_RULES
+from sinchflow.language.rules import RULES, SET_RULES, TRANSCRIPT_RULES
 from sinchflow.language.rules.rule import files_of
 
-ALL = (*RULES, *SET_RULES)
+ALL = (*RULES, *SET_RULES, *TRANSCRIPT_RULES)
 
 
 def findings(rule, sample, folder):
@@ -15,7 +15,7 @@ def findings(rule, sample, folder):
     for name, text in files_of(sample, "sinchflow.yaml" if is_project else "flows/sample.yaml").items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    return [item.rule for item in Checker().check(folder).diagnostics]
+    return [item.rule for item in Checker().check(folder, tests=True).diagnostics]
 
 
 @pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)
@@ -28,7 +28,7 @@ def test_corrected_sample_has_no_findings(rule, tmp_path):
     assert findings(rule, rule.corrected, tmp_path) == []
 
 
-@pytest.mark.parametrize("some", [RULES, SET_RULES], ids=["of one document", "across files"])
+@pytest.mark.parametrize("some", [RULES, SET_RULES, TRANSCRIPT_RULES], ids=["of one document", "across files", "of tests"])
 def test_rules_have_their_own_ids_and_stand_in_order(some):
     ids = [rule.id for rule in some]
     assert sorted(set(ids)) == ids

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sinchflow.language.forms import Forms
 from sinchflow.language.shape import read_schema
 
-KINDS = ["flow", "project"]
+KINDS = ["flow", "project", "test"]
 #: What `Forms` keeps of a value; a keyword that is not here would have to be seen by it.
 SEEN = {
     "$schema", "$id", "$ref", "title", "description", "default", "definitions", "type", "enum", "pattern", "minLength",

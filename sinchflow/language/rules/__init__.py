@@ -1,6 +1,6 @@
 """The rules beyond the schema, one file each, in order of their ids.
 
-`RULES` are those about one document, `SET_RULES` those about all flows together.
+`RULES` are those about one document, `SET_RULES` those about all flows together, `TRANSCRIPT_RULES` those about tests.
 """
 
 from sinchflow.language.rules import (
@@ -45,6 +45,12 @@ from sinchflow.language.rules import (
     template_not_allowed,
     template_place,
     template_syntax,
+    test_expectation,
+    test_flow,
+    test_given,
+    test_name,
+    test_step,
+    test_value,
     text_language,
     text_length,
     timestamp,
@@ -65,7 +71,7 @@ from sinchflow.language.rules import (
     wait_categories,
     webhook_path,
 )
-from sinchflow.language.rules.rule import Rule, SetRule
+from sinchflow.language.rules.rule import Rule, SetRule, TranscriptRule
 
 RULES: tuple[Rule, ...] = (
     account.RULE,
@@ -131,4 +137,13 @@ SET_RULES: tuple[SetRule, ...] = (
     flow_output.RULE,
     unknown_flow.RULE,
     webhook_path.RULE,
+)
+
+TRANSCRIPT_RULES: tuple[TranscriptRule, ...] = (
+    test_expectation.RULE,
+    test_flow.RULE,
+    test_given.RULE,
+    test_name.RULE,
+    test_step.RULE,
+    test_value.RULE,
 )

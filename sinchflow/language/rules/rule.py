@@ -10,6 +10,7 @@ import msgspec
 from sinchflow.language.diagnostic import Diagnostic
 from sinchflow.language.facts import Facts
 from sinchflow.language.outline import Outline
+from sinchflow.language.transcript import TranscriptFile
 from sinchflow.model.project import DEFAULT_ACCOUNT, Project
 
 #: A line that begins another file of a sample.
@@ -72,6 +73,25 @@ class SetRule(Page, frozen=True, kw_only=True):
     """A rule about all flows together; each finding is reported in the file that it is in."""
 
     check: Callable[[Survey], Iterable[Diagnostic]]
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """What transcript tests are judged by: the project's flows by name, and its settings. is_complete: see `Survey`.
+
+    mentions: of all flows and the project file together. paths: of all flows' webhooks.
+    """
+
+    flows: dict[str, Facts]
+    is_complete: bool
+    settings: Settings
+    mentions: frozenset[str]
+    paths: frozenset[str]
+
+
+class TranscriptRule(Page, frozen=True, kw_only=True):
+    """A rule about one file of transcript tests."""
+
+    check: Callable[[TranscriptFile, Stage], Iterable[Diagnostic]]
 
 
 def files_of(sample: str, main: str = "flows/sample.yaml") -> dict[str, str]:
