@@ -189,6 +189,8 @@ class _Error:
         if self._node is None or (isinstance(self._node, Scalar) and self._node.value is None):
             return self._at_value("type", f"{self._label} has no value; expected {expected}")
         hint = _type_hint(types, self._node)
+        if isinstance(self._node, Scalar) and self._node.text in self._error.schema.get("properties", {}):
+            hint = f'put a colon after it: "{self._node.text}:"'
         return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint)
 
     def _enum(self) -> Diagnostic:

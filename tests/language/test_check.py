@@ -75,6 +75,30 @@ def test_missing_path_is_a_finding(tmp_path):
     assert found(Checker().check(tmp_path, [tmp_path / "no.yaml"])) == [("no.yaml", "file")]
 
 
+def test_transcript_tests_are_checked_where_they_are_wanted(tmp_path):
+    write(tmp_path, flows__a="name: a\n" + FLOW, flows__b=BROKEN)
+    for folder in ("flows", "tests/more", ".hidden", "node_modules", "nested"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / folder / "a.test.yaml").write_text("flow: b\n")
+    (tmp_path / "nested" / "sinchflow.yaml").touch()
+    names = ["flows/a.test.yaml", "tests/more/a.test.yaml"]
+    checker = Checker()
+    assert {item.file for item in checker.check(tmp_path, tests=True).diagnostics} == {*names, "flows/b.yaml"}
+    assert {item.file for item in checker.check(tmp_path).diagnostics} == {"flows/b.yaml"}
+    for given, found_in in (("flows/a.test.yaml", names[:1]), ("tests", names[1:]), ("flows/a.yaml", [])):
+        checked = checker.check(tmp_path, [tmp_path / given], tests=True)
+        assert sorted({item.file for item in checked.diagnostics}) == found_in
+
+
+def test_transcript_test_that_cannot_be_read_is_a_finding(tmp_path):
+    (tmp_path / "a.test.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.test.yaml").mkdir()
+    (tmp_path / "c.test.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    checked = Checker().check(tmp_path, tests=True)
+    assert found(checked) == [("a.test.yaml", "encoding"), ("c.test.yaml", "file")]
+
+
 def test_what_cannot_be_read_is_a_finding_and_hides_nothing(tmp_path):
     write(tmp_path, flows__a=BROKEN)
     flows = tmp_path / "flows"

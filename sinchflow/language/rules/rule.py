@@ -78,7 +78,7 @@ class SetRule(Page, frozen=True, kw_only=True):
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """What transcript tests are judged by: the project's flows by name, and its settings. is_complete: see `Survey`.
 
-    mentions: of all flows and the project file together. paths: of all flows' webhooks.
+    mentions, paths: of all flows; paths are those of their webhooks.
     """
 
     flows: dict[str, Facts]

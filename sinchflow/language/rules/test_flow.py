@@ -7,7 +7,7 @@ from sinchflow.language.facts import Callable, Facts
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.rules.flow_input import input_fault
 from sinchflow.language.rules.rule import Stage, TranscriptRule
-from sinchflow.language.suggest import did_you_mean
+from sinchflow.language.suggest import did_you_mean, nearest
 from sinchflow.language.transcript import ScriptStep, TranscriptFile
 
 
@@ -69,7 +69,8 @@ def _started(file: TranscriptFile, step: ScriptStep, takes: Callable, name: str,
             hint = "a test of bad input goes on with run: {status: failed}"
             yield finding(file.at(value), RULE.id, message, hint, "warning")
     missing = [each for each, is_required, _ in takes.inputs if is_required and not (node and node.entry(each))]
-    if missing:
+    unknown = [key.text for key, _ in node.entries if key.text not in types] if node else []
+    if missing and not nearest(missing[0], unknown):
         message = f'the flow "{name}" needs the input "{missing[0]}"'
         yield finding(file.at(step.key), RULE.id, message, f"add it: inputs: {{{missing[0]}: …}}")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Callable, GivenInput, Reference
 from sinchflow.language.rules.rule import SetRule, Survey
-from sinchflow.language.suggest import did_you_mean
+from sinchflow.language.suggest import did_you_mean, nearest
 
 
 def _check(survey: Survey) -> Iterator[Diagnostic]:
@@ -37,7 +37,7 @@ def _run(reference: Reference, called: Callable, given: tuple[GivenInput, ...]) 
             hint = did_you_mean(each.name, known, "it has") if known else "it takes none"
             yield finding(each.origin, RULE.id, message, hint)
     missing = [name for name, is_required, _ in called.inputs if is_required and name not in names]
-    if missing:
+    if missing and not nearest(missing[0], names - known):
         message = f'the flow "{reference.name}" needs the input "{missing[0]}"'
         yield finding(reference.origin, RULE.id, message, f"add it: inputs: {{{missing[0]}: …}}")
 
