@@ -6,6 +6,7 @@ Keeps what it found out about every document by digest and place, so that a relo
 import codecs
 import os
 from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Contents
 from datetime import date, datetime
 from pathlib import Path
 
@@ -75,7 +76,13 @@ class Checker:
             self._judge.shapes.learn(kept.forms)
 
     def check(
-        self, root: Path, paths: Sequence[Path] = (), now: datetime | None = None, *, tests: bool = False
+        self,
+        root: Path,
+        paths: Sequence[Path] = (),
+        now: datetime | None = None,
+        *,
+        tests: bool = False,
+        instead: Contents[str, bytes] | None = None,
     ) -> Checked:
         """Read and check `sinchflow.yaml` and every flow of the project at `root`.
 
@@ -83,22 +90,30 @@ class Checker:
         matters to them is looked at. A file outside of `flows/` is one more flow file. Never raises for what stands in
         files. now: times written out in documents that are new to this checker must be later; None: any time will do.
         So a flow that was sound does not become unsound because time goes by. tests: transcript tests are checked too.
+        instead: bytes of YAML files, by the names that findings have, that count for what stands on disk.
         """
         flows = Built(self._judge, self._known) if self._builds else Found(self._judge, self._kept)
-        return _Check(self._judge, self._data_files, flows, root, now).run(paths, tests=tests)
+        return _Check(self._judge, self._data_files, flows, root, now, instead or {}).run(paths, tests=tests)
 
 
 class _Check:
     """One check under way."""
 
     def __init__(
-        self, judge: Judge, data_files: DataFiles, flows: Built | Found, root: Path, now: datetime | None
+        self,
+        judge: Judge,
+        data_files: DataFiles,
+        flows: Built | Found,
+        root: Path,
+        now: datetime | None,
+        instead: Contents[str, bytes],
     ) -> None:
         self._judge = judge
         self._files = data_files
         self._flows = flows
         self._root = root
         self._now = now
+        self._instead = instead
         self._settings = Settings()
         self._project: Project | None = None  #: None when its file has mistakes
         self._has_all_flows = True  #: False when some flow could not be read at all
@@ -161,7 +176,9 @@ class _Check:
             path, reason = file if isinstance(file, tuple) else (file, "")
             name = shown_name(self._root, path)
             self._named.add(name)
-            data = reason or (read_file(path) if name not in self._texts and name not in self._data_names else b"")
+            data = reason or (
+                self._read(name, path) if name not in self._texts and name not in self._data_names else b""
+            )
             if isinstance(data, str):
                 self._has_all_flows = False
                 self._findings.append(cannot_take(name, data))
@@ -176,10 +193,15 @@ class _Check:
         self._texts, self._findings = texts, findings
         return others
 
+    def _read(self, name: str, path: Path) -> bytes | str:
+        """The file's bytes, or why they are not to be had."""
+        return self._instead[name] if name in self._instead else read_file(path)
+
     def _tests(self, paths: Sequence[Path], flows: list[Facts]) -> set[str]:
         """Check transcript tests; returns the names of their files."""
-        files = transcript_files(self._root, paths)
-        found = check_tests(self._root, files, flows, self._has_all_flows, self._settings, self._judge.shapes)
+        files = ((path, shown_name(self._root, path)) for path in transcript_files(self._root, paths))
+        given = ((name, self._read(name, path)) for path, name in files)
+        found = check_tests(given, flows, self._has_all_flows, self._settings, self._judge.shapes)
         self._findings += found.findings
         self._texts |= found.texts
         return set(found.texts)
@@ -242,7 +264,7 @@ class _Check:
         return self._project
 
     def _documents(self, name: str, path: Path) -> Iterator[Document]:
-        data = read_file(path)
+        data = self._read(name, path)
         if isinstance(data, str):
             self._texts[name] = ""
             self._has_all_flows = False

@@ -12,7 +12,7 @@ import msgspec
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.facts import Facts
-from sinchflow.language.files import TESTS, cannot_take, read_file, shown_name
+from sinchflow.language.files import TESTS, cannot_take
 from sinchflow.language.nodes import Mapping
 from sinchflow.language.rules import TRANSCRIPT_RULES
 from sinchflow.language.rules.rule import Settings, Stage
@@ -66,17 +66,19 @@ def _below(folder: Path, ancestors: tuple[str, ...]) -> Iterator[Path]:
 
 
 def check_tests(
-    root: Path, files: Iterator[Path], flows: Sequence[Facts], is_complete: bool, settings: Settings, shapes: Shapes
+    files: Iterator[tuple[str, bytes | str]],
+    flows: Sequence[Facts],
+    is_complete: bool,
+    settings: Settings,
+    shapes: Shapes,
 ) -> FoundInTests:
-    """What is wrong with the files. flows, is_complete, settings: of the whole project, see `Survey`."""
+    """What is wrong with the files: of each its name and its bytes, or why it cannot be read. flows, is_complete, settings: of the whole project, see `Survey`."""
     stage: Stage | None = None
     findings: list[Diagnostic] = []
     texts: dict[str, str] = {}
-    for file in files:
+    for name, data in files:
         stage = stage or _stage(flows, is_complete, settings)
-        name = shown_name(root, file)
         if name not in texts:
-            data = read_file(file)
             texts[name], found = ("", [cannot_take(name, data)]) if isinstance(data, str) else decode(data, name)
             findings += found or _check(texts[name], name, stage, shapes)
     return FoundInTests(tuple(findings), texts)
