@@ -72,7 +72,10 @@ def check_tests(
     settings: Settings,
     shapes: Shapes,
 ) -> FoundInTests:
-    """What is wrong with the files: of each its name and its bytes, or why it cannot be read. flows, is_complete, settings: of the whole project, see `Survey`."""
+    """What is wrong with the files: of each its name and its bytes, or why it cannot be read.
+
+    flows, is_complete, settings: of the whole project, see `Survey`.
+    """
     stage: Stage | None = None
     findings: list[Diagnostic] = []
     texts: dict[str, str] = {}
