@@ -213,6 +213,8 @@ class _Check:
             is_complete=self._has_all_flows,
             settings=self._settings,
             project=self._project,
+            document=self._document,
+            mentions=frozenset(self._judge.project_mentions(self._document)) if self._document else frozenset(),
         )
         for rule in SET_RULES:
             yield from rule.check(survey)

@@ -10,6 +10,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.facts import Facts, facts_of, name_of
 from sinchflow.language.inspector import Inspector
+from sinchflow.language.mentions import mentions_of
 from sinchflow.language.nodes import Document, Mapping
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules import RULES
@@ -81,6 +82,10 @@ class Judge:
         """What the rules find in the project file, which has nodes."""
         if isinstance(document.root, Mapping):
             yield from _apply(_PROJECT_RULES, outline_project(document, self._inspector), settings)
+
+    def project_mentions(self, document: Document) -> tuple[str, ...]:
+        """What the project file, which has nodes, mentions of its own lists and environment."""
+        return mentions_of(outline_project(document, self._inspector))
 
     def facts(self, document: Document) -> Facts | None:
         """The facts of a flow document, not yet composed, that is not to be judged."""

@@ -67,6 +67,8 @@ from sinchflow.language.rules import (
     unknown_test,
     unknown_var,
     unreachable,
+    unused_setting,
+    unused_var,
     url,
     wait_categories,
     webhook_path,
@@ -127,6 +129,7 @@ RULES: tuple[Rule, ...] = (
     unknown_test.RULE,
     unknown_var.RULE,
     unreachable.RULE,
+    unused_var.RULE,
     url.RULE,
     wait_categories.RULE,
 )
@@ -136,6 +139,7 @@ SET_RULES: tuple[SetRule, ...] = (
     flow_input.RULE,
     flow_output.RULE,
     unknown_flow.RULE,
+    unused_setting.RULE,
     webhook_path.RULE,
 )
 

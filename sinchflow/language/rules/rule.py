@@ -9,6 +9,7 @@ import msgspec
 
 from sinchflow.language.diagnostic import Diagnostic
 from sinchflow.language.facts import Facts
+from sinchflow.language.nodes import Document
 from sinchflow.language.outline import Outline
 from sinchflow.language.transcript import TranscriptFile
 from sinchflow.model.project import DEFAULT_ACCOUNT, Project
@@ -60,13 +61,16 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     flows: by file and line, those with mistakes of their own too. Flows of files that are not to be reported come
     first: of two that cannot both be, the finding is about the later one.
     is_complete: False when some flow could not be read at all, so that what no flow has may still be there.
-    project: the project's settings; None when its file has mistakes.
+    project: the project's settings; None when its file has mistakes. document: that file, None when there is none.
+    mentions: what that file itself mentions (`mentions`).
     """
 
     flows: tuple[Facts, ...]
     is_complete: bool
     settings: Settings
     project: Project | None
+    document: Document | None = None
+    mentions: frozenset[str] = frozenset()
 
 
 class SetRule(Page, frozen=True, kw_only=True):
