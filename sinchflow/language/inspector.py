@@ -4,16 +4,21 @@ A template's `{{ holes }}` are independent of each other, so each is inspected f
 """
 
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from sinchflow.expression.inspect import Fault, Inspection, Use, inspect_condition, inspect_template
 
+if TYPE_CHECKING:
+    import jinja2
+
 _Found = TypeVar("_Found", Fault, Use)
 
 #: Expressions remembered; some 1 kB each.
 _CAPACITY = 20_000
+#: Syntax trees remembered; some 5 kB each.
+_TREES = 4_000
 
 _HOLE = re.compile(r"""\{\{(?:[^'"{}]|'[^'\\{}]*'|"[^"\\{}]*")*\}\}""")
 _MARK = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
@@ -24,6 +29,7 @@ class Inspector:
 
     def __init__(self) -> None:
         self._known: dict[tuple[bool, str], Inspection] = {}
+        self._trees: dict[tuple[bool, str], list[jinja2.nodes.Node]] = {}
 
     def condition(self, source: str) -> Inspection:
         """What a bare expression names, and what is wrong with it."""
@@ -41,6 +47,17 @@ class Inspector:
             faults=tuple(_moved(fault, at) for at, part in parts for fault in part.faults),
             uses=tuple(_moved(use, at) for at, part in parts for use in part.uses),
         )
+
+    def trees(self, source: str, *, is_condition: bool) -> "list[jinja2.nodes.Node]":
+        """Syntax trees with places (`expression.placed`); callers do not change them."""
+        found = self._trees.get((is_condition, source))
+        if found is None:
+            from sinchflow.expression.placed import expressions
+
+            if len(self._trees) >= _TREES:
+                self._trees.clear()
+            found = self._trees[is_condition, source] = expressions(source, is_condition=is_condition)
+        return found
 
     def _look(self, is_condition: bool, source: str) -> Inspection:
         found = self._known.get((is_condition, source))

@@ -7,7 +7,7 @@ Tolerant by design: nodes that the schema refused are passed over, and what coul
 from collections.abc import Callable
 from collections.abc import Sequence as Series
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -16,6 +16,11 @@ from sinchflow.language.inspector import Inspector
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar
 from sinchflow.language.scalars import place
 from sinchflow.model.origin import Origin
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from sinchflow.expression.inference import Remark
 
 #: Keys of a step that name its action.
 ACTIONS = (
@@ -178,6 +183,17 @@ class Outline:
         return [
             (text, inspect(text.scalar.text)) for text in self.texts if (inspect := self._inspect_as(text)) is not None
         ]
+
+    def trees(self, source: str, *, is_condition: bool) -> "list[jinja2.nodes.Node]":
+        """The syntax trees of a template or a condition, to look at."""
+        return self._inspector.trees(source, is_condition=is_condition)
+
+    @cached_property
+    def remarks(self) -> "list[tuple[TextUse, Remark]]":
+        """What the types of names say of the texts that use them, in order of place."""
+        from sinchflow.language.remarks import Remarks
+
+        return list(Remarks(self).all())
 
     def _inspect_as(self, text: TextUse) -> Callable[[str], Inspection] | None:
         if text.is_condition:

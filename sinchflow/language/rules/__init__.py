@@ -9,6 +9,7 @@ from sinchflow.language.rules import (
     calendar_parts,
     choose_branches,
     concurrency_parts,
+    constant_condition,
     contact_needed,
     cut_text,
     delay_parts,
@@ -70,6 +71,7 @@ from sinchflow.language.rules import (
     unused_setting,
     unused_var,
     url,
+    value_type,
     wait_categories,
     webhook_path,
 )
@@ -81,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     calendar_parts.RULE,
     choose_branches.RULE,
     concurrency_parts.RULE,
+    constant_condition.RULE,
     contact_needed.RULE,
     cut_text.RULE,
     delay_parts.RULE,
@@ -131,6 +134,7 @@ RULES: tuple[Rule, ...] = (
     unreachable.RULE,
     unused_var.RULE,
     url.RULE,
+    value_type.RULE,
     wait_categories.RULE,
 )
 
