@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.diagnostic import Diagnostic, Edit, finding
+from sinchflow.language.fix import quoted_rest, replaced, spaced_dash, with_commas
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence
 from sinchflow.language.scalars import find_hidden, place, resolve
 from sinchflow.language.syntax import Fault, explain, unquoted_template
@@ -53,8 +54,12 @@ def decode(data: bytes, file: str, most: int = MAX_BYTES) -> tuple[str, list[Dia
     found = _FORBIDDEN.search(text)
     if found:
         where = Document(file, 1, text, "").origin(found.start())
-        message = f"character U+{ord(found[0]):04X} cannot stand in a file"
-        return text, [finding(where, "control-character", message, "delete it; it is invisible in most editors")]
+        message, hint = (
+            f"character U+{ord(found[0]):04X} cannot stand in a file",
+            "delete it; it is invisible in most editors",
+        )
+        edits = replaced(where, "") if found[0] == "\ufeff" else ()
+        return text, [finding(where, "control-character", message, hint, edits=edits)]
     return text, []
 
 
@@ -183,10 +188,13 @@ class _Composer:
         for name, named in self._named.items():
             if name not in self._used and isinstance(named.node, Scalar):
                 message = f'"&{name}" is read as an anchor, a name for this value, and not as text'
-                self._report(named.at, named.node.end, "cut-text", message, "put the whole text in quotes")
+                edits = quoted_rest(self.document, named.at)
+                self._report(named.at, named.node.end, "cut-text", message, "put the whole text in quotes", edits)
 
-    def _report(self, start: int, end: int, rule: str, message: str, hint: str = "") -> None:
-        self.findings.append(finding(self.document.origin(start, end), rule, message, hint))
+    def _report(
+        self, start: int, end: int, rule: str, message: str, hint: str = "", edits: tuple[Edit, ...] = ()
+    ) -> None:
+        self.findings.append(finding(self.document.origin(start, end), rule, message, hint, edits=edits))
 
     def _scalar(self, event: Any) -> None:
         start, end = event.start_mark.index, event.end_mark.index
@@ -211,7 +219,9 @@ class _Composer:
         line = self.document.source_line(start)
         word = self.document.text[start : event.end_mark.index].split(None, 1)[0] if event.end_mark else line
         message = f'YAML reads "{word}" as a tag and drops it from the text'
-        self._report(start, start + len(word), "yaml-tag", message, "put the text in quotes, or take the tag away")
+        hint = "put the text in quotes, or take the tag away"
+        edits = () if word.startswith("!!") else quoted_rest(self.document, start)
+        self._report(start, start + len(word), "yaml-tag", message, hint, edits)
 
     def _after_anchor(self, start: int) -> int:
         found = re.compile(r"&\S+\s*").match(self.document.text, start)
@@ -225,7 +235,8 @@ class _Composer:
         named = self._named.get(event.anchor)
         if named is None:
             hint = "a text that begins with * needs quotes"
-            self._report(start, end, "yaml-alias", f'no anchor "&{event.anchor}" stands before this alias', hint)
+            message = f'no anchor "&{event.anchor}" stands before this alias'
+            self._report(start, end, "yaml-alias", message, hint, quoted_rest(self.document, start))
             raise _Abandoned
         self._used.add(event.anchor)
         self._count(named.size, start)
@@ -301,17 +312,18 @@ class _Composer:
             line = self.document.origin_of(first).line
             message = f'key "{node.text}" stands here twice; the first is on line {line}'
             hint = 'delete one, or begin a new list item with "-"'
-            self._report(node.start, node.end, "duplicate-key", message, hint)
+            edits = spaced_dash(self.document, *outer.keys.values(), node)
+            self._report(node.start, node.end, "duplicate-key", message, hint, edits)
 
     def _value(self, outer: _Open, key: Scalar, node: Node) -> None:
         if outer.is_flow and self._is_lone(key, node):
             before = self.document.text[outer.start : key.start].rstrip()
             if before.endswith(",") and outer.entries:
                 message = f'the comma ends the text before it, and "{key.text}" is read as a key of its own'
-                hint = "put the whole text in quotes"
+                hint, edits = "put the whole text in quotes", with_commas(self.document, *outer.entries[-1], key)
             else:
-                message, hint = f'"{key.text}" is a key without a value', f'write "{key.text}: …"'
-            self._report(key.start, key.end, "cut-text", message, hint)
+                message, hint, edits = f'"{key.text}" is a key without a value', f'write "{key.text}: …"', ()
+            self._report(key.start, key.end, "cut-text", message, hint, edits)
         if not outer.is_repeated:
             outer.entries.append((key, node))
 

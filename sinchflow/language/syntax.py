@@ -8,7 +8,8 @@ import re
 import msgspec
 import yaml
 
-from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.diagnostic import Diagnostic, Edit, finding
+from sinchflow.language.fix import bare, inserted, quoted, quoted_rest, replaced, spaced_pair, value_on_line
 from sinchflow.language.nodes import Document
 
 _TEMPLATE_VALUE = re.compile(
@@ -16,6 +17,10 @@ _TEMPLATE_VALUE = re.compile(
 )
 _TEXT_VALUE = re.compile(r"""^(?P<before>\s*(?:-\s+)*(?:[\w.-]+:\s+)?)(?P<value>\S.*?)\s*$""")
 _QUOTED_START = re.compile(r"""^\s*(?:-\s+)*(?:[\w.-]+:\s+)?(["'])""")
+#: A template that is nothing else.
+_ALONE = re.compile(r"\{\{-?\s*([^{}]*?)\s*-?\}\}")
+#: A text in single quotes with apostrophes in it that are not written twice.
+_APOSTROPHES = re.compile(r"'((?:[^']|(?<=\w)'(?=\w))*)'\s*(?:\s#.*)?")
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -36,20 +41,27 @@ def unquoted_template(document: Document, at: int) -> Fault:
         before, value = found["before"], found["value"]
     else:
         before, value = "", rest[:close]
-    if before.split(":")[0].strip(" -") == "if" and re.fullmatch(r"\{\{[^{}]*\}\}", value):
+    key = before.split(":")[0].strip(" -")
+    edits = _quoted_template(document, at, at + close) if "}}" in rest else ()
+    if key in ("if", "until") and (inner := _ALONE.fullmatch(value_on_line(document, at))):
+        edits = replaced(document.origin(at, at + len(inner[0])), bare(inner[1]))
+    if key == "if" and re.fullmatch(r"\{\{[^{}]*\}\}", value):
         hint = f"an if takes the expression without braces: {before.strip()} {value[2:-2].strip()}"
     else:
         hint = f"quote this template: {before.strip()} {quoted(value)}".replace(":  ", ": ")
     message = "YAML reads an unquoted {{ … }} as a mapping"
     where = document.origin(at, at + close)
-    return Fault(finding(where, "unquoted-template", message, hint), (at, at + len(value)))
+    return Fault(finding(where, "unquoted-template", message, hint, edits=edits), (at, at + len(value)))
 
 
-def quoted(text: str) -> str:
-    """The text as a quoted YAML scalar on one line."""
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def _quoted_template(document: Document, at: int, end: int) -> tuple[Edit, ...]:
+    """Quotes around a template: to the end of its line behind a key or a dash, alone between brackets."""
+    if edits := quoted_rest(document, at):
+        return edits
+    first = at - (document.origin(at).column - 1)
+    before, after = document.text[first:at].rstrip()[-1:], document.text[end:].lstrip(" \t")[:1]
+    is_alone = before in (":", ",", "[", "{") and after in (",", "]", "}")
+    return replaced(document.origin(at, end), quoted(document.text[at:end])) if is_alone else ()
 
 
 def explain(document: Document, error: yaml.YAMLError) -> Fault:
@@ -87,7 +99,8 @@ def _unquoted_text(document: Document, at: int, problem: str, context: str) -> F
     hint = f"quote the text: {found['before'].strip()} {quoted(found['value'])}"
     first = at - (where.column - 1)
     culprit = (first + found.start("value"), first + found.end("value"))
-    return Fault(finding(where, "yaml-syntax", message, hint), culprit)
+    edits = quoted_rest(document, culprit[0])
+    return Fault(finding(where, "yaml-syntax", message, hint, edits=edits), culprit)
 
 
 def _misread(document: Document, at: int, problem: str, context: str, start: int) -> Diagnostic:
@@ -117,7 +130,8 @@ def _misread(document: Document, at: int, problem: str, context: str, start: int
         return syntax('a line that begins with "%" is a YAML directive, and none is used here', "delete the line")
     if "could not find expected ':'" in problem:
         where = document.origin(start, start + 1)
-        return syntax('this line is neither "key: value" nor a continued text', 'is a ":" missing, or an indentation?')
+        message, hint = 'this line is neither "key: value" nor a continued text', 'is a ":" missing, or an indentation?'
+        return finding(where, "yaml-syntax", message, hint, edits=spaced_pair(document, start))
     if any(part in problem for part in ("expected key", "expected '-' indicator", "<block end>")):
         return _misplaced(document, at)
     if "cannot start any token" in problem or "node content" in problem:
@@ -146,7 +160,8 @@ def _in_quotes(document: Document, at: int, problem: str, start: int) -> Diagnos
         escape = document.text[at : at + 2]
         message = f'"{escape}" is no escape that YAML knows between double quotes'
         hint = "write \\\\ for a backslash, or use single quotes: in them nothing is escaped"
-        return finding(document.origin(at, at + 2), "yaml-syntax", message, hint)
+        edits = inserted(document, at, "\\") if escape[:1] == "\\" else ()
+        return finding(document.origin(at, at + 2), "yaml-syntax", message, hint, edits=edits)
     quote = document.text[start : start + 1]
     message = f"the text that begins here with {quote} is never closed"
     hint = f"add the closing {quote}" + ("; inside single quotes an apostrophe is written ''" if quote == "'" else "")
@@ -169,6 +184,16 @@ def _misplaced(document: Document, at: int) -> Diagnostic:
         hint = "put the whole text in quotes"
         if quote:
             hint += "; inside single quotes write ''" if quote[1] == "'" else '; inside double quotes write \\"'
-        return finding(where, "yaml-syntax", "text goes on here after its end", hint)
+        edits = _apostrophes(document, at - len(before) + quote.start(1)) if quote else ()
+        return finding(where, "yaml-syntax", "text goes on here after its end", hint, edits=edits)
     hint = "keys of one mapping, and items of one list, begin in the same column"
     return finding(where, "yaml-syntax", "this line's indentation fits no line above it", hint)
+
+
+def _apostrophes(document: Document, start: int) -> tuple[Edit, ...]:
+    """`'it's fine'` in other quotes."""
+    line = document.source_line(start)
+    found = _APOSTROPHES.fullmatch(line, document.origin(start).column - 1)
+    if found is None:
+        return ()
+    return replaced(document.origin(start, start + len(found[1]) + 2), quoted(found[1]))

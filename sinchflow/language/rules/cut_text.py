@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import quoted, with_number_sign
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.syntax import quoted
 
 #: Texts that people read: a comment behind one of them is nearly always part of the text.
 _TEXTS = frozenset(
@@ -34,7 +34,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             start = comment.start() + len(comment[0]) - len(comment[0].lstrip())
             message = f'YAML ends this text before "#": "{text.scalar.text}" is all that is left of it'
             hint = f"quote the text: {key}{whole}; or move the comment to a line of its own"
-            yield finding(outline.document.origin(start, comment.start() + len(rest)), RULE.id, message, hint)
+            where = outline.document.origin(start, comment.start() + len(rest))
+            edits = with_number_sign(outline.document, text.scalar)
+            yield finding(where, RULE.id, message, hint, edits=edits)
 
 
 def _pattern(text: TextUse) -> re.Pattern[str]:

@@ -1,0 +1,165 @@
+"""Edits that mend a finding, made where the finding is made: only what is beyond doubt gets one.
+
+Owns how a word or a text is put in place of another in somebody's YAML so that nothing around it changes. It refuses to
+judge whether a mend is right; `mend` tries each before it is kept. No edit ever changes the number of lines.
+"""
+
+import re
+from collections.abc import Iterable
+
+from sinchflow.language.diagnostic import Edit
+from sinchflow.language.nodes import Document, Mapping, Node, Scalar
+from sinchflow.language.suggest import sure
+from sinchflow.model.origin import Origin
+
+#: Words that mean the same with and without quotes.
+_WORD = re.compile(r"[A-Za-z0-9_+/][A-Za-z0-9_+./-]*")
+#: What may stand before a value that goes on to the end of its line.
+_BEFORE = re.compile(r"""\s*(?:-\s+)*(?:[^\s"'#{}\[\],&*!|>%@`-][^"'#{}\[\]]*?:\s+)?""")
+#: `Order #1` and `Order #{{ id }}` are text, `# one` is a comment, and `#one` may be either.
+_NUMBER_SIGN = re.compile(r"\s+#(?P<number>\d|\{\{)?(?P<comment>[\s#]|\Z)?")
+#: An expression that YAML reads as a text of its own without quotes.
+_PLAIN = re.compile(r"""(?:not |[A-Za-z_(])(?:[^:#{}\[\],]|:(?!\s|\Z)|(?<!\s)#)*""")
+_LEFT_OPEN = re.compile(r"""(?:,[^,:{}\[\]"'#\r\n]*)*(?=\s*(?:\}|,\s*[A-Za-z_][\w-]*:\s))""")
+#: Keys whose text people read: a comma in it is a comma, not the beginning of another key.
+_SPOKEN = frozenset({"reply", "message", "log", "stop", "fail", "subject", "description"})
+_PAIR = re.compile(r"(?P<name>[A-Za-z_][\w-]*):(?![\s/:])\S")
+_OPERATORS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?P<found>&&|\|\||(?<![=!<>])=(?!=)|[()])""")
+_INSTEAD = {"=": "==", "&&": "and", "||": "or"}
+
+
+def quoted(text: str) -> str:
+    """The text as a quoted YAML scalar on one line."""
+    if '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return "'" + text.replace("'", "''") + "'"
+
+
+def bare(expression: str) -> str:
+    """A condition as it stands after `if:`, without quotes where it can."""
+    return expression if _PLAIN.fullmatch(expression) else quoted(expression)
+
+
+def replaced(origin: Origin, text: str) -> tuple[Edit, ...]:
+    """All that is marked gives way to the text."""
+    return (Edit(origin.line, origin.column, origin.length, text),)
+
+
+def respelled(origin: Origin, old: str, new: str | None) -> tuple[Edit, ...]:
+    """A word gives way to another one, inside of its quotes if it has any; nothing when either is no plain word.
+
+    origin: of the word or of the scalar that it is.
+    """
+    if not new or not _WORD.fullmatch(new) or new in ("null", "~"):
+        return ()
+    return _inside(origin, old, new)
+
+
+def meant(origin: Origin, word: str, known: Iterable[str]) -> tuple[Edit, ...]:
+    """A word gives way to the only known one that is very near, if there is one."""
+    return respelled(origin, word, sure(word, known))
+
+
+def braced(origin: Origin, expression: str, *, is_plain: bool) -> tuple[Edit, ...]:
+    """A text that is an expression becomes a template."""
+    template = f"{{{{ {expression} }}}}"
+    if is_plain:
+        return replaced(origin, quoted(template)) if origin.length == len(expression) else ()
+    return _inside(origin, expression, template)
+
+
+def _inside(origin: Origin, old: str, new: str) -> tuple[Edit, ...]:
+    """An edit of the text, whose quotes, if it has any, are marked too; an escape in it shows in its length."""
+    quotes = (origin.length - len(old)) // 2
+    if origin.length not in (len(old), len(old) + 2):
+        return ()
+    return (Edit(origin.line, origin.column + quotes, len(old), new),)
+
+
+def rewritten(document: Document, scalar: Scalar, text: str) -> tuple[Edit, ...]:
+    """A scalar on one line gives way to the text as it stands; what was quoted loses its quotes."""
+    raw = document.text[scalar.start : scalar.end]
+    if scalar.style in ("|", ">") or not raw or "\n" in raw or "\r" in raw:
+        return ()
+    return replaced(document.origin(scalar.start, scalar.end), text)
+
+
+def renamed(document: Document, mapping: Mapping, key: Scalar, known: Iterable[str]) -> tuple[Edit, ...]:
+    """An unknown key becomes the known one that is very near, if that does not stand in the mapping already."""
+    name = sure(key.text, known)
+    return respelled(document.origin_of(key), key.text, name) if name and mapping.entry(name) is None else ()
+
+
+def inserted(document: Document, at: int, text: str) -> tuple[Edit, ...]:
+    """Some characters more."""
+    origin = document.origin(at)
+    return (Edit(origin.line, origin.column, 0, text),)
+
+
+def quoted_rest(document: Document, at: int) -> tuple[Edit, ...]:
+    """Quotes around a value that takes up the rest of its line; a comment behind it stays one.
+
+    Nothing when it does not stand behind a key or a dash, or where it may be a comment or its text.
+    """
+    found = value_on_line(document, at)
+    return replaced(document.origin(at, at + len(found)), quoted(found)) if found else ()
+
+
+def value_on_line(document: Document, at: int) -> str:
+    """The value that begins here and takes up the rest of its line but for a comment; empty when that is in doubt."""
+    column = document.origin(at).column - 1
+    line = document.source_line(at)
+    before, rest = line[:column], line[column:].rstrip()
+    if not _BEFORE.fullmatch(before) or not before.strip() or rest[:1] in ("", '"', "'", "[", "|", ">", "#"):
+        return ""
+    for sign in _NUMBER_SIGN.finditer(rest):
+        if sign["number"] is None:
+            return "" if sign["comment"] is None else rest[: sign.start()]
+    return rest
+
+
+def with_number_sign(document: Document, scalar: Scalar) -> tuple[Edit, ...]:
+    """Quotes around an unquoted text of one line together with the `#1 …` that YAML takes for a comment."""
+    whole = value_on_line(document, scalar.start)
+    return quoted_rest(document, scalar.start) if len(whole) > scalar.end - scalar.start else ()
+
+
+def with_commas(document: Document, key: Scalar, value: Node, lone: Scalar) -> tuple[Edit, ...]:
+    """Quotes around a text of a flow mapping that was cut at its comma. lone: what was read as the next key."""
+    if key.text not in _SPOKEN or not isinstance(value, Scalar) or value.style or not isinstance(value.value, str):
+        return ()
+    rest = _LEFT_OPEN.match(document.text, lone.end)
+    end = rest.end() if rest else lone.end
+    whole = document.text[value.start : end].rstrip()
+    if rest is None or any(mark in whole for mark in ("\n", "\r", " #")):
+        return ()
+    return replaced(document.origin(value.start, value.start + len(whole)), quoted(whole))
+
+
+def spaced_pair(document: Document, start: int) -> tuple[Edit, ...]:
+    """A space after the colon of `key:value`."""
+    found = _PAIR.match(document.text, start)
+    return inserted(document, start + len(found["name"]) + 1, " ") if found else ()
+
+
+def spaced_dash(document: Document, *keys: Scalar) -> tuple[Edit, ...]:
+    """A space after the dash of every key that begins with one."""
+    dashed = [key for key in keys if key.text[:1] == "-" and not key.style]
+    return tuple(edit for key in dashed for edit in inserted(document, key.start + 1, " "))
+
+
+def operators(source: str) -> list[tuple[int, str, str]]:
+    """Where an expression has operators of other languages, what they are, and what is written for them here."""
+    found: list[tuple[int, str, str]] = []
+    depth = 0
+    for each in _OPERATORS.finditer(source):
+        sign = each["found"]
+        depth += {"(": 1, ")": -1}.get(sign or "", 0)
+        if sign not in _INSTEAD or (sign == "=" and depth):  # `f(x=1)` names an argument
+            continue
+        word = _INSTEAD[sign]
+        if sign != "=":
+            word = f"{'' if source[each.start() - 1 : each.start()].isspace() else ' '}{word}"
+            word = f"{word}{'' if source[each.end() : each.end() + 1].isspace() else ' '}"
+        found.append((each.start(), sign, word))
+    return found
