@@ -51,8 +51,9 @@ def validate(
       sinchflow validate flows/menu.yaml
       sinchflow validate --format json --strict
     """
+    from sinchflow.cli.crew import judge_files
+    from sinchflow.cli.kept import CACHE, Kept
     from sinchflow.language.check import Checker
-    from sinchflow.language.kept import CACHE, Kept
 
     root = root_of(context)
     chosen = [root / path for path in paths or []]
@@ -60,7 +61,9 @@ def validate(
         if not path.exists():
             raise UsageError(f"{path}: no such file or directory")
     kept = Kept(root / CACHE) if cache else None
-    checked = Checker(builds=False, kept=kept).check(root, chosen, now=datetime.now(UTC), tests=True)
+    forms = kept.forms if kept is not None else ()
+    checker = Checker(builds=False, judge_files=judge_files, kept=kept, sound_forms=forms)
+    checked = checker.check(root, chosen, now=datetime.now(UTC), tests=True)
     if kept is not None and checked.texts:
         kept.save()
     if not checked.texts and not chosen:

@@ -5,7 +5,7 @@ Keeps what it found out about every document by digest and place, so that a relo
 
 import codecs
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Mapping as Contents
 from datetime import date, datetime
 from pathlib import Path
@@ -18,10 +18,10 @@ from sinchflow.language.diagnostic import Diagnostic, finding, in_order
 from sinchflow.language.document import MAX_BYTES, compose, decode, documents
 from sinchflow.language.facts import Facts
 from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
-from sinchflow.language.harvest import Built, Found, Harvest, Known, Source
+from sinchflow.language.harvest import Built, Found, Harvest, JudgeFiles, Kept, Known, Source, judge_one_by_one
 from sinchflow.language.judge import Judge, at, has_errors
-from sinchflow.language.kept import Kept
 from sinchflow.language.languages import is_language
+from sinchflow.language.lists import list_columns
 from sinchflow.language.nodes import Document, Mapping
 from sinchflow.language.rules import SET_RULES
 from sinchflow.language.rules.rule import Settings, Survey
@@ -63,17 +63,25 @@ class Checker:
     """Checks projects; the second check of a project costs reading the files and checking what changed.
 
     builds: flows are made of sound documents, and remembered. Otherwise only the findings are wanted: then `kept`, if
-    given, says what was found before, and many files are judged by several processes.
+    given, says what was found before, and `judge_files` may do its work in several processes. sound_forms: of flows
+    that the schema found nothing wrong with before.
     """
 
-    def __init__(self, *, builds: bool = True, kept: Kept | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        builds: bool = True,
+        judge_files: JudgeFiles = judge_one_by_one,
+        kept: Kept | None = None,
+        sound_forms: Collection[bytes] = (),
+    ) -> None:
         self._judge = Judge()
         self._data_files = DataFiles()
         self._known: Known = {}
         self._builds = builds
+        self._judge_files = judge_files
         self._kept = kept
-        if kept is not None:
-            self._judge.shapes.learn(kept.forms)
+        self._judge.shapes.learn(sound_forms)
 
     def check(
         self,
@@ -92,7 +100,7 @@ class Checker:
         So a flow that was sound does not become unsound because time goes by. tests: transcript tests are checked too.
         instead: bytes of YAML files, by the names that findings have, that count for what stands on disk.
         """
-        flows = Built(self._judge, self._known) if self._builds else Found(self._judge, self._kept)
+        flows = Built(self._judge, self._known) if self._builds else Found(self._judge, self._judge_files, self._kept)
         return _Check(self._judge, self._data_files, flows, root, now, instead or {}).run(paths, tests=tests)
 
 
@@ -132,7 +140,7 @@ class _Check:
         if paths:
             given = dict(self._readable(named_files(self._root, paths)))
             reported = self._named | self._data_names
-            others = self._flows.glean(self._other_files(files))
+            others = self._flows.glean(self._other_files(files), settings)
         else:
             given = dict(self._readable(files))
             reported = None
@@ -252,6 +260,7 @@ class _Check:
                 accounts=frozenset(given.all_accounts) if sound else None,
                 lists=frozenset(given.lists) if sound else None,
                 calendars=frozenset(given.calendars) if sound else None,
+                columns=tuple(list_columns(self._root, given.lists)),
                 country=given.country,
                 language=given.language if is_language(given.language or "") else None,
                 opt_out_words=_taken(given.policy.opt_out),

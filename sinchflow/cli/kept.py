@@ -103,11 +103,6 @@ class Kept:
         self._is_changed = False
 
 
-def digest_of(data: bytes) -> bytes:
-    """What tells one state of a file from any other."""
-    return hashlib.sha256(data).digest()
-
-
 def _read(path: Path) -> _Stored:
     program = _program()
     try:
