@@ -5,10 +5,11 @@ judge whether a mend is right; `mend` tries each before it is kept. No edit ever
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sinchflow.language.diagnostic import Edit
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar
+from sinchflow.language.scalars import resolve
 from sinchflow.language.suggest import sure
 from sinchflow.model.origin import Origin
 
@@ -26,6 +27,23 @@ _SPOKEN = frozenset({"reply", "message", "log", "stop", "fail", "subject", "desc
 _PAIR = re.compile(r"(?P<name>[A-Za-z_][\w-]*):(?![\s/:])\S")
 _OPERATORS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?P<found>&&|\|\||(?<![=!<>])=(?!=)|[()])""")
 _INSTEAD = {"=": "==", "&&": "and", "||": "or"}
+
+_TRUTH = {
+    "yes": "true", "on": "true", "true": "true", "1": "true",
+    "no": "false", "off": "false", "false": "false", "0": "false",
+}  # fmt: skip
+_SPAN = re.compile(r"([0-9]+) ?([a-z]+)\.?")
+_UNITS = {
+    name: unit
+    for unit, names in {
+        "ms": "ms milliseconds millisecond millis msec msecs",
+        "s": "s sec secs second seconds",
+        "m": "m min mins minute minutes",
+        "h": "h hr hrs hour hours",
+        "d": "d day days",
+    }.items()
+    for name in names.split()
+}
 
 
 def quoted(text: str) -> str:
@@ -88,6 +106,39 @@ def renamed(document: Document, mapping: Mapping, key: Scalar, known: Iterable[s
     """An unknown key becomes the known one that is very near, if that does not stand in the mapping already."""
     name = sure(key.text, known)
     return respelled(document.origin_of(key), key.text, name) if name and mapping.entry(name) is None else ()
+
+
+def retyped(document: Document, types: Collection[str], node: Node | None) -> tuple[Edit, ...]:
+    """A value of the type that is wanted, where only its spelling stands in the way."""
+    match node:
+        case Scalar(text=text) if "boolean" in types and "string" not in types and text.lower() in _TRUTH:
+            return rewritten(document, node, _TRUTH[text.lower()])
+        case Scalar(text=text) if "string" not in types and node.style and _fits(text, types):
+            return rewritten(document, node, text)
+        case Scalar() if set(types) == {"object"} and not node.style:
+            return spaced_pair(document, node.start)
+        case Mapping(entries=entries) if "array" in types:
+            return spaced_dash(document, *(key for key, _ in entries))
+        case _:
+            return ()
+
+
+def _fits(text: str, types: Collection[str]) -> bool:
+    value = resolve(text)
+    wanted = (int, float) if "number" in types else int if "integer" in types else ()
+    return isinstance(value, wanted) and not isinstance(value, bool)
+
+
+def as_duration(text: str) -> str:
+    """`10 minutes` as `10m`; empty when it is no duration in words."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    return f"{found[1]}{_UNITS[found[2]]}" if found and found[2] in _UNITS else ""
+
+
+def as_language(text: str) -> str:
+    """`EN_gb` as `en-GB`; empty when it has another form."""
+    language, _, country = text.replace("_", "-").partition("-")
+    return f"{language.lower()}-{country.upper()}" if language and country else ""
 
 
 def inserted(document: Document, at: int, text: str) -> tuple[Edit, ...]:

@@ -11,9 +11,11 @@ from collections.abc import Sequence as Series
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
-from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.diagnostic import Diagnostic, Edit, finding
+from sinchflow.language.fix import as_duration, as_language, meant, renamed, respelled, retyped
 from sinchflow.language.forms import Forms
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, plain
+from sinchflow.language.outline import ACTIONS
 from sinchflow.language.suggest import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -133,13 +135,13 @@ class _Error:
             case _:
                 return [self._limit()]
 
-    def _at_value(self, rule: str, message: str, hint: str = "") -> Diagnostic:
+    def _at_value(self, rule: str, message: str, hint: str = "", edits: tuple[Edit, ...] = ()) -> Diagnostic:
         """At the value; at its key where the value is nothing that can be underlined."""
         node: Node | None = self._node
         if self._key is not None and (node is None or not isinstance(node, Scalar) or node.start == node.end):
             node = self._key
         origin = self._document.origin_of(node) if node is not None else self._document.origin(0)
-        return finding(origin, rule, message, hint or self._example())
+        return finding(origin, rule, message, hint or self._example(), edits=edits)
 
     def _example(self) -> str:
         found = _EXAMPLE.search(str(self._schema().get("description", "")))
@@ -161,10 +163,20 @@ class _Error:
                 "unknown-key",
                 f'unknown key "{key.text}" in {place}',
                 did_you_mean(key.text, known, "allowed here") if known else f"{place} takes no keys",
+                edits=self._renamed(key, known),
             )
             for key, _ in (self._node.entries if isinstance(self._node, Mapping) else ())
             if key.text not in known
         ]
+
+    def _renamed(self, key: Scalar, known: Collection[str]) -> tuple[Edit, ...]:
+        """The key that was meant, in its place; of a step's actions only if the step has no other."""
+        node = self._node
+        if not isinstance(node, Mapping):
+            return ()
+        if any(given.text in ACTIONS for given, _ in node.entries):
+            known = [name for name in known if name not in ACTIONS or "reply" not in known]  # only a step takes reply
+        return renamed(self._document, node, key, known)
 
     def _required(self) -> list[Diagnostic]:
         missing = next(name for name in self._error.validator_value if name not in self._error.instance)
@@ -191,7 +203,8 @@ class _Error:
         hint = _type_hint(types, self._node)
         if isinstance(self._node, Scalar) and self._node.text in self._error.schema.get("properties", {}):
             hint = f'put a colon after it: "{self._node.text}:"'
-        return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint)
+        edits = retyped(self._document, types, self._node)
+        return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint, edits)
 
     def _enum(self) -> Diagnostic:
         allowed = [str(item) for item in self._error.validator_value]
@@ -200,20 +213,24 @@ class _Error:
             hint = did_you_mean(given, allowed, "allowed")
             if "description" in self._error.schema and "then" in self._error.relative_schema_path:
                 hint = str(self._error.schema["description"])
-            return self._at_value("value", f'{self._label} cannot be "{given}"', hint)
+            edits = meant(self._document.origin_of(self._node), given, allowed)
+            return self._at_value("value", f'{self._label} cannot be "{given}"', hint, edits)
         message = f"{self._label} must be one of a few words, but is {_found(self._node)}"
         return self._at_value("type", message, f"allowed: {', '.join(allowed)}")
 
     def _pattern(self) -> Diagnostic:
         given = self._node.text if isinstance(self._node, Scalar) else ""
         message = f'{self._label} cannot be "{given}"; expected {self._pattern_words()}'
-        return self._at_value("value", message, self._mended(given))
+        return self._at_value("value", message, *self._mended(given, self._node))
 
-    def _mended(self, given: str) -> str:
-        """A hint with the text as it would fit, when little has to change."""
-        tries = (given.lower(), given.upper(), _identifier(given), given.replace(" ", "").rstrip("inuteshorday"))
-        mended = next((text for text in tries if re.search(str(self._error.validator_value), text)), "")
-        return f'did you mean "{mended}"?' if mended else ""
+    def _mended(self, given: str, node: Node | None) -> tuple[str, tuple[Edit, ...]]:
+        """A hint with the text as it would fit, when little has to change, and its edit when nothing refers to it."""
+        spellings = (given.lower(), given.upper(), given.replace(" ", ""), as_duration(given), as_language(given))
+        tries = (*spellings, _identifier(given))
+        mended = next((text for text in tries if text and re.search(str(self._error.validator_value), text)), "")
+        is_name = any(words in self._pattern_words() for words in ("letter", "path"))
+        edits = () if is_name or node is None else respelled(self._document.origin_of(node), given, mended)
+        return (f'did you mean "{mended}"?' if mended else ""), edits
 
     def _pattern_words(self) -> str:
         pattern = str(self._error.validator_value)
@@ -223,11 +240,12 @@ class _Error:
         name = str(self._error.instance)
         pair = self._node.entry(name) if isinstance(self._node, Mapping) else None
         origin = self._document.origin_of(pair[0]) if pair else self._document.origin(0)
+        hint, edits = self._mended(name, pair[0] if pair else None) if self._error.validator == "pattern" else ("", ())
         if self._error.validator == "pattern":
             message = f'"{name}" cannot be a key of {self._label}; expected {self._pattern_words()}'
         else:
             message = f"this key of {self._label} has {len(name)} characters; expected 1 to 100"
-        return finding(origin, "value", message, self._mended(name) if self._error.validator == "pattern" else "")
+        return finding(origin, "value", message, hint, edits=edits)
 
     def _limit(self) -> Diagnostic:
         value, given, label = self._error.validator_value, self._error.instance, self._label
