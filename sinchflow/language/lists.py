@@ -6,7 +6,7 @@ something here; the others are texts for templates. Every row that cannot be tak
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from sinchflow.model.origin import Origin
 
 #: Of one file.
 MAX_BYTES = 50 * 1_048_576
+_LONGEST_HEADER = 65_536  #: bytes that are looked at for the columns' names alone
 _MOST_SHOWN = 20  #: findings of one file that are shown
 _MOST_WRONG = 1_000  #: wrong rows after which a file is read no further: it is not what it was taken for
 
@@ -63,6 +64,20 @@ def read_list(path: Path, root: Path, country: str | None = None) -> tuple[ListD
                 cells[at] = number
                 rows.append(dict(zip(columns, cells, strict=False)))
     return ListData(rows), file.findings()
+
+
+def list_columns(root: Path, lists: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The columns of the lists whose files have a sound header, by name. lists: paths from `root`."""
+    for name, path in lists.items():
+        data = read_file(root / path, _LONGEST_HEADER)
+        text = "" if isinstance(data, str) else data.decode("utf-8-sig", errors="replace")
+        try:
+            header = next((cells for cells in csv.reader(io.StringIO(text, newline="")) if "".join(cells).strip()), [])
+        except csv.Error:
+            continue
+        columns = _names(header)
+        if NUMBER in columns and all(columns) and len(set(columns)) == len(columns):
+            yield name, tuple(columns)
 
 
 def read_days(path: Path, root: Path) -> tuple[frozenset[date], list[Diagnostic]]:
@@ -159,12 +174,17 @@ class _File:
         return Origin(self._name, line, column + 1, max(len(cell), 1))
 
 
+def _names(cells: Sequence[str]) -> list[str]:
+    """The columns' names as they are written in the header, `number` in small letters."""
+    names = [cell.strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return [NUMBER if name.lower() == NUMBER else name for name in names]
+
+
 def _columns(file: _File, line: int, cells: list[str], numbers: Numbers) -> list[str] | None:
     """The names of the columns, or None when one cannot go on with them."""
-    names = [cell.strip() for cell in cells]
-    while not names[-1]:
-        names.pop()
-    columns = [NUMBER if name.lower() == NUMBER else name for name in names]
+    columns = _names(cells)
     is_sound = True
     for index, name in enumerate(columns):
         if not name:
@@ -176,11 +196,11 @@ def _columns(file: _File, line: int, cells: list[str], numbers: Numbers) -> list
         is_sound = False
     if NUMBER in columns:
         return columns if is_sound else None
-    listed = ", ".join(names)[:200]
-    if any(numbers.to_e164(name) for name in names):
+    listed = ", ".join(columns)[:200]
+    if any(numbers.to_e164(name) for name in columns):
         hint = "begin the file with a line of column names, for example number,name"
         file.add(line, "list-header", "the first row holds a number instead of column names", hint)
-    elif len(names) == 1 and (sign := next((each for each in ";\t|" if each in names[0]), None)):
+    elif len(columns) == 1 and (sign := next((each for each in ";\t|" if each in columns[0]), None)):
         shown = "tabs" if sign == "\t" else f'"{sign}"'
         file.add(line, "list-header", f"columns are separated by commas, not by {shown}", "save it with commas")
     else:

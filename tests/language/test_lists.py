@@ -106,7 +106,7 @@ def test_only_what_was_named_is_reported(tmp_path):
     project(tmp_path)
     (tmp_path / "a.csv").write_text("number\nwhat\n")
     (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/a.yaml").write_text("on: manual\nsteps: [{log: x}]\n")
+    (tmp_path / "flows/a.yaml").write_text("on: manual\nsteps: [{log: '{{ lists | length }}'}]\n")
     checker = Checker()
     assert checker.check(tmp_path, [Path("flows/a.yaml")]).diagnostics == ()
     assert [each.file for each in checker.check(tmp_path, [Path("a.csv")]).diagnostics] == ["a.csv"]

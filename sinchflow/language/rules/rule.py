@@ -21,13 +21,14 @@ _FILE = re.compile(r"^# file: (\S+)\n", re.MULTILINE)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`) are None when
     the file could not be read: they are not judged. `now` is None when times are not judged. The words of policy are
-    empty where they are the defaults, None where it takes none.
+    empty where they are the defaults, None where it takes none. columns: of lists whose files have sound headers.
     """
 
     env: frozenset[str] | None = frozenset()
     accounts: frozenset[str] | None = frozenset({DEFAULT_ACCOUNT})
     lists: frozenset[str] | None = frozenset()
     calendars: frozenset[str] | None = frozenset()
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
     country: str | None = None
     language: str | None = None
     opt_out_words: tuple[str, ...] | None = ()
