@@ -1,46 +1,67 @@
 """The `sinchflow` command: wires one file per command together and turns exceptions into one line and an exit code.
 
-Knows nothing of what the commands do. Each command imports what it needs when it is called, so that `version` and
-`--help` answer at once.
+Knows nothing of what the commands do. Only the file of the command that is asked for is imported, and each command
+imports what it needs when it is called, so that the command line answers at once.
 """
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from sinchflow.cli import (
-    apply,
-    cancel,
-    contacts,
-    destroy,
-    dev,
-    drift,
-    init,
-    keys,
-    message,
-    opt_out,
-    plan,
-    routes,
-    run,
-    schema,
-    send,
-    senders,
-    sends,
-    start,
-    validate,
-    version,
-)
 from sinchflow.cli.invocation import Invocation
 from sinchflow.errors import SinchflowError, UsageError
+
+
+class Command(NamedTuple):
+    """A command: its name, what it does in a few words, and where it is. A group of commands is built by `build`."""
+
+    name: str
+    help: str
+    module: str
+    function: str
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it has commands of its own."""
+        return self.function == "build"
+
+
+#: In the order of `--help`.
+COMMANDS = (
+    Command("init", "Write a new project.", "init", "init"),
+    Command("validate", "Find mistakes before they run.", "validate", "validate"),
+    Command("dev", "Try the flows; nothing leaves the machine.", "dev", "dev"),
+    Command("run", "Run the daemon, connected to Sinch.", "run", "run"),
+    Command("start", "Start a flow by hand.", "start", "start"),
+    Command("sends", "What became of the messages.", "sends", "build"),
+    Command("contacts", "What is known of people; forget them.", "contacts", "build"),
+    Command("routes", "Where a message goes.", "routes", "routes"),
+    Command("send", "Send a message.", "send", "send"),
+    Command("message", "What became of a message, at Sinch.", "message", "message"),
+    Command("cancel", "Take back a scheduled message.", "cancel", "cancel"),
+    Command("senders", "What the account may send from.", "senders", "senders"),
+    Command("opt-out", "Put numbers on Sinch's opt-out list.", "opt_out", "opt_out"),
+    Command("opt-in", "Take numbers off that list.", "opt_out", "opt_in"),
+    Command("opt-outs", "Which numbers opted out.", "opt_out", "opt_outs"),
+    Command("plan", "What would change of the webhooks at Sinch.", "plan", "plan"),
+    Command("apply", "Register the webhooks at Sinch.", "apply", "apply"),
+    Command("drift", "Whether the webhooks are still as wanted.", "drift", "drift"),
+    Command("destroy", "Delete our webhooks at Sinch.", "destroy", "destroy"),
+    Command("keys", "Keys with which Sinch signs.", "keys", "build"),
+    Command("schema", "Print the JSON Schemas, for editors.", "schema", "schema"),
+    Command("version", "Print the version.", "version", "version"),
+)
 
 
 def main() -> None:
     """Run the command line and exit: 0 fine, 1 findings or failures, 2 usage, 3 cannot start, 4 provider or network."""
     invocation = Invocation()
     try:
-        build()(obj=invocation, prog_name="sinchflow")
+        build(sys.argv[1:])(obj=invocation, prog_name="sinchflow")
     except SinchflowError as error:
         report(invocation, f"sinchflow: {error}")
         sys.exit(error.exit_code)
@@ -60,8 +81,8 @@ def report(invocation: Invocation, line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def build() -> typer.Typer:
-    """The command line with all its commands."""
+def build(arguments: Sequence[str] = ()) -> typer.Typer:
+    """The command line: with the one command that the arguments ask for, or with all of them."""
     app = typer.Typer(
         add_completion=False,
         no_args_is_help=True,
@@ -70,29 +91,27 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    app.command("init", short_help="Write a new project.")(init.init)
-    app.command("validate", short_help="Find mistakes before they run.")(validate.validate)
-    app.command("dev", short_help="Try the flows; nothing leaves the machine.")(dev.dev)
-    app.command("run", short_help="Run the daemon, connected to Sinch.")(run.run)
-    app.command("start", short_help="Start a flow by hand.")(start.start)
-    app.add_typer(sends.build(), name="sends", short_help="What became of the messages.")
-    app.add_typer(contacts.build(), name="contacts", short_help="What is known of people; forget them.")
-    app.command("routes", short_help="Where a message goes.")(routes.routes)
-    app.command("send", short_help="Send a message.")(send.send)
-    app.command("message", short_help="What became of a message, at Sinch.")(message.message)
-    app.command("cancel", short_help="Take back a scheduled message.")(cancel.cancel)
-    app.command("senders", short_help="What the account may send from.")(senders.senders)
-    app.command("opt-out", short_help="Put numbers on Sinch's opt-out list.")(opt_out.opt_out)
-    app.command("opt-in", short_help="Take numbers off that list.")(opt_out.opt_in)
-    app.command("opt-outs", short_help="Which numbers opted out.")(opt_out.opt_outs)
-    app.command("plan", short_help="What would change of the webhooks at Sinch.")(plan.plan)
-    app.command("apply", short_help="Register the webhooks at Sinch.")(apply.apply)
-    app.command("drift", short_help="Whether the webhooks are still as wanted.")(drift.drift)
-    app.command("destroy", short_help="Delete our webhooks at Sinch.")(destroy.destroy)
-    app.add_typer(keys.build(), name="keys", short_help="Keys with which Sinch signs.")
-    app.command("schema", short_help="Print the JSON Schemas, for editors.")(schema.schema)
-    app.command("version", short_help="Print the version.")(version.version)
+    name = asked_for(arguments)
+    for command in [each for each in COMMANDS if each.name == name] or COMMANDS:
+        function = getattr(import_module(f"sinchflow.cli.{command.module}"), command.function)
+        if command.is_group:
+            app.add_typer(function(), name=command.name, short_help=command.help)
+        else:
+            app.command(command.name, short_help=command.help)(function)
     return app
+
+
+def asked_for(arguments: Sequence[str]) -> str | None:
+    """The command's name among the arguments: the first that is no option of `sinchflow` itself."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "-C":
+            next(rest, None)
+        elif not argument.startswith("-"):
+            return argument
+        elif argument != "--debug" and not argument.startswith("-C"):
+            return None
+    return None
 
 
 def options(
