@@ -35,6 +35,10 @@ def validate(
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend in the files what can be mended beyond doubt.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="With --fix: show what would change, and write nothing.")
+    ] = False,
     cache: Annotated[
         bool, typer.Option("--cache/--no-cache", help="Judge again only what has changed (.sinchflow/cache).")
     ] = True,
@@ -43,18 +47,25 @@ def validate(
 
     Every finding is shown at once, at file:line:column, with what was expected and how to mend it.
     Flows with a webhook of their own are followed by its address and a line to try it with.
-    Exit code 0 when all is well, 1 when there are errors (with --strict: warnings too).
+    --fix writes missing quotes, numbers in E.164 form, and misspelt keys and names of which only one comes near, with
+    comments and layout as they were; then it reports what is left. PATH limits it to these files.
+    Exit code 0 when all is well, 1 when there are errors (with --strict: warnings too), a file could not be written,
+    or --diff shows a change.
 
     \b
     Examples:
       sinchflow validate
       sinchflow validate flows/menu.yaml
       sinchflow validate --format json --strict
+      sinchflow validate --fix --diff
     """
     from sinchflow.cli.crew import judge_files
+    from sinchflow.cli.fixing import fix_files, show_fixes
     from sinchflow.cli.kept import CACHE, Kept
     from sinchflow.language.check import Checker
 
+    if diff and (not fix or output is not Format.TEXT):
+        raise UsageError("--diff goes with --fix, and not with another --format")
     root = root_of(context)
     chosen = [root / path for path in paths or []]
     for path in chosen:
@@ -63,7 +74,13 @@ def validate(
     kept = Kept(root / CACHE) if cache else None
     forms = kept.forms if kept is not None else ()
     checker = Checker(builds=False, judge_files=judge_files, kept=kept, sound_forms=forms)
-    checked = checker.check(root, chosen, now=datetime.now(UTC), tests=True)
+    now, is_written = datetime.now(UTC), True
+    if diff:
+        raise typer.Exit(int(show_fixes(checker, root, chosen, now)))
+    if fix:
+        checked, is_written = fix_files(checker, root, chosen, now)
+    else:
+        checked = checker.check(root, chosen, now=now, tests=True)
     if kept is not None and checked.texts:
         kept.save()
     if not checked.texts and not chosen:
@@ -76,7 +93,7 @@ def validate(
         print(present_json(checked.diagnostics, checked.sound))
     else:
         _print_text(checked)
-    if checked.has_errors or (strict and checked.diagnostics):
+    if checked.has_errors or (strict and checked.diagnostics) or not is_written:
         raise typer.Exit(1)
 
 
