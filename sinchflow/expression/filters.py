@@ -36,7 +36,8 @@ TIMEZONE = "__timezone"
 COUNTRY = "__country"
 
 _MOST_PARTS = 32  # 5,000 characters, the longest message
-_PHONE_FORMS = {"international": "INTERNATIONAL", "national": "NATIONAL", "e164": "E164"}
+#: Forms of numbers, and what phonenumbers calls them.
+PHONE_FORMS = {"international": "INTERNATIONAL", "national": "NATIONAL", "e164": "E164"}
 _DEEPEST_VALUE = 100  # Python and msgspec take some hundreds
 _MOST_DIGITS = 15  # of a double
 
@@ -255,9 +256,9 @@ def phone(context: Context, value: Any, form: str = "international") -> str:
     number = to_e164(written, context.get(COUNTRY))
     if number is None:
         raise jinja2.TemplateRuntimeError(f'"{written[:40]}" is not a phone number')
-    if form not in _PHONE_FORMS:
-        raise jinja2.TemplateRuntimeError(f"phone takes {', '.join(_PHONE_FORMS)}, not {form}")
-    return in_form(number, _PHONE_FORMS[form])
+    if form not in PHONE_FORMS:
+        raise jinja2.TemplateRuntimeError(f"phone takes {', '.join(PHONE_FORMS)}, not {form}")
+    return in_form(number, PHONE_FORMS[form])
 
 
 def mask(value: Any, shown: int = 3) -> str:

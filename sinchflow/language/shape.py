@@ -51,6 +51,7 @@ _TYPES = {
     "object": "a mapping",
     "null": "nothing",
 }
+_COUNTS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ROOTS = {"flow": "the flow", "project": "sinchflow.yaml", "test": "the test file"}
 
 
@@ -203,6 +204,8 @@ class _Error:
         hint = _type_hint(types, self._node)
         if isinstance(self._node, Scalar) and self._node.text in self._error.schema.get("properties", {}):
             hint = f'put a colon after it: "{self._node.text}:"'
+        elif isinstance(self._node, Scalar) and self._node.text in _properties(self._error.schema, "type"):
+            hint = f"write {self._label}: {{type: {self._node.text}}}"
         edits = retyped(self._document, types, self._node)
         return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint, edits)
 
@@ -334,6 +337,12 @@ def _identifier(text: str) -> str:
     return f"_{name}" if name[:1].isdigit() else name
 
 
+def _properties(schema: Any, name: str) -> Series[str]:
+    """The words that a key of a mapping takes; none where it takes any."""
+    words: Series[str] = schema.get("properties", {}).get(name, {}).get("enum", ())
+    return words
+
+
 def _type_hint(types: Series[str], node: Node | None) -> str:
     """What was probably meant by a value of the wrong type."""
     match node:
@@ -341,6 +350,8 @@ def _type_hint(types: Series[str], node: Node | None) -> str:
             return "write true"
         case Scalar(text=text) if "boolean" in types and text.lower() in ("no", "off", "false", "0"):
             return "write false"
+        case Scalar(text=text) if "integer" in types and text.lower() in _COUNTS:
+            return f"write {_COUNTS.index(text.lower())}"
         case Scalar(text=text) if types == ["object"] and re.match(r"[A-Za-z_]\w*:\S", text):
             return f"put a space after the colon: {text.replace(':', ': ', 1)}"
         case Mapping(entries=((Scalar(text=key), _), *_)) if types == ["array"]:

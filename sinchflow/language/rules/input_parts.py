@@ -23,6 +23,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     events = [kind for kind in outline.kinds if kind != "manual"]
     for key, _ in inputs.entries:
         given = outline.inputs[key.text]
+        if not isinstance(inputs.get(key.text), Mapping):
+            continue
         yield from _default(outline, given)
         where = outline.document.origin_of(key)
         if events and not given.entry("value") and not given.entry("default"):

@@ -32,6 +32,8 @@ def _given(outline: Outline, holder: str) -> Iterator[Scalar]:
     node = outline.root.get(holder)
     source = outline.document.text
     for key, value in node.entries if isinstance(node, Mapping) else ():
+        if holder == "inputs" and not isinstance(value, Mapping):
+            continue
         if "&" not in source[key.end : value.start]:  # an anchor: what reads it elsewhere is not known here
             yield key
     for step in outline.steps if holder == "vars" else ():
