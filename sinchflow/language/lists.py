@@ -17,11 +17,14 @@ from sinchflow.language.diagnostic import Diagnostic, Severity, finding, split_l
 from sinchflow.language.document import decode
 from sinchflow.language.files import cannot_take, read_file, shown_name
 from sinchflow.language.rules.number import fault
+from sinchflow.language.zones import zone_fault
 from sinchflow.model.origin import Origin
 
 #: Of one file.
 MAX_BYTES = 50 * 1_048_576
 _LONGEST_HEADER = 65_536  #: bytes that are looked at for the columns' names alone
+_ZONE = "timezone"  #: the column of time zones
+_MOST_ZONES = 600  #: of one file; there are fewer, so a column that has more holds something else
 _MOST_SHOWN = 20  #: findings of one file that are shown
 _MOST_WRONG = 1_000  #: wrong rows after which a file is read no further: it is not what it was taken for
 
@@ -37,7 +40,8 @@ def read_list(path: Path, root: Path, country: str | None = None) -> tuple[ListD
     """A list's rows that are sound, in order, and what is wrong with the file.
 
     path: relative paths begin at `root`, which findings' names begin at too. country: how national numbers are read.
-    A number that came before is a warning, and its later row is left out; everything else that is found is an error.
+    A number that came before is a warning, and its later row is left out; a time zone that there is not is a warning.
+    Everything else that is found is an error.
     """
     file = _File(path, root)
     rows: list[Row] = []
@@ -51,6 +55,7 @@ def read_list(path: Path, root: Path, country: str | None = None) -> tuple[ListD
     if columns is None:
         return ListData(), file.findings()
     at, known = columns.index(NUMBER), dict[str, int]()
+    zones = _Zones(file, columns)
     for line, cells in records:
         if not file.is_hopeless and _is_whole(file, line, cells, len(columns)):
             number = numbers.to_e164(cells[at])
@@ -61,6 +66,7 @@ def read_list(path: Path, root: Path, country: str | None = None) -> tuple[ListD
                 file.add(line, "list-duplicate", message, "this row is left out", cells[at], "warning")
             else:
                 known[number] = line
+                zones.look(line, cells)
                 cells[at] = number
                 rows.append(dict(zip(columns, cells, strict=False)))
     return ListData(rows), file.findings()
@@ -95,6 +101,26 @@ def read_days(path: Path, root: Path) -> tuple[frozenset[date], list[Diagnostic]
         elif (index or any(char.isdigit() for char in written)) and not file.is_hopeless:
             file.add(line, "date", f'"{written}" is no date', "write it as 2026-12-24", cells[0])
     return frozenset(days), file.findings()
+
+
+class _Zones:
+    """The column of time zones, where there is one; each name is looked up once."""
+
+    def __init__(self, file: "_File", columns: Sequence[str]) -> None:
+        self._file = file
+        self._at = columns.index(_ZONE) if _ZONE in columns else -1
+        self._faults: dict[str, tuple[str, str]] = {"": ("", "")}
+
+    def look(self, line: int, cells: Sequence[str]) -> None:
+        """A warning where there is no such zone: to the file the column is a text like any other."""
+        if self._at < 0 or len(self._faults) > _MOST_ZONES:
+            return
+        name = cells[self._at].strip()
+        if name not in self._faults:
+            self._faults[name] = zone_fault(name)
+        message, hint = self._faults[name]
+        if message:
+            self._file.add(line, "list-row", message, hint, cells[self._at], "warning")
 
 
 class _File:
