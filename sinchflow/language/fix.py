@@ -70,7 +70,7 @@ def respelled(origin: Origin, old: str, new: str | None) -> tuple[Edit, ...]:
     """
     if not new or not _WORD.fullmatch(new) or new in ("null", "~"):
         return ()
-    return _inside(origin, old, new)
+    return put(origin, old, new)
 
 
 def meant(origin: Origin, word: str, known: Iterable[str]) -> tuple[Edit, ...]:
@@ -83,10 +83,10 @@ def braced(origin: Origin, expression: str, *, is_plain: bool) -> tuple[Edit, ..
     template = f"{{{{ {expression} }}}}"
     if is_plain:
         return replaced(origin, quoted(template)) if origin.length == len(expression) else ()
-    return _inside(origin, expression, template)
+    return put(origin, expression, template)
 
 
-def _inside(origin: Origin, old: str, new: str) -> tuple[Edit, ...]:
+def put(origin: Origin, old: str, new: str) -> tuple[Edit, ...]:
     """An edit of the text, whose quotes, if it has any, are marked too; an escape in it shows in its length."""
     quotes = (origin.length - len(old)) // 2
     if origin.length not in (len(old), len(old) + 2):

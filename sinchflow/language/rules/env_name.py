@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import nearest
@@ -17,7 +18,8 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
             near = nearest(name, settings.env)
             hint = f'did you mean "{near}"?' if near else f"add it there: env: [{name}]"
             message = f'"{name}" is not listed under env in sinchflow.yaml'
-            yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+            where = outline.at_part(text, use, 1)
+            yield finding(where, RULE.id, message, hint, edits=meant(where, name, settings.env))
 
 
 RULE = Rule(

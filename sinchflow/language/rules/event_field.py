@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -25,7 +26,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if len(lacking) == len(concerned):
             message = f'an event of {" or ".join(concerned)} has no field "{field}"'
             hint = did_you_mean(field, everything, "it has") if everything else "it has none"
-            yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+            where = outline.at_part(text, use, 1)
+            yield finding(where, RULE.id, message, hint, edits=meant(where, field, everything))
         elif lacking and not use.guarded and text.place != "inputs.value_or_default":
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
             yield finding(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.rules.rule import SetRule, Survey
 from sinchflow.language.suggest import did_you_mean
 
@@ -15,7 +16,9 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
             continue
         message = f'the flow "{reading.flow}" gives no output "{reading.output}"'
         hint = f'give it there: outputs: {{{reading.output}: "{{{{ … }}}}"}}'
-        yield finding(reading.origin, RULE.id, message, did_you_mean(reading.output, known, "it gives") or hint)
+        hint = did_you_mean(reading.output, known, "it gives") or hint
+        edits = meant(reading.origin, reading.output, known)
+        yield finding(reading.origin, RULE.id, message, hint, edits=edits)
 
 
 RULE = SetRule(

@@ -6,6 +6,7 @@ import re2
 
 from sinchflow.expression.pattern import regex_fault
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.nodes import Scalar, items_of
 from sinchflow.language.outline import Outline, TriggerView
 from sinchflow.language.rules.rule import Rule, Settings
@@ -29,12 +30,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if name not in everything:
             message = f"no filter gives match.{name}"
             given = did_you_mean(name, everything, "given") if everything else ""
-            yield finding(
-                outline.at_part(text, use, 1),
-                RULE.id,
-                message,
-                given or "keyword gives match.rest; a regex its named groups; a receipt match.flow, step and run",
-            )
+            where = outline.at_part(text, use, 1)
+            hint = given or "keyword gives match.rest; a regex its named groups; a receipt match.flow, step and run"
+            yield finding(where, RULE.id, message, hint, edits=meant(where, name, everything))
         elif not use.guarded and any(name not in names for names in known):
             message = f"match.{name} is not given by every filter that can start the flow"
             yield finding(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import braced
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
@@ -19,7 +20,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             meant = f"{{{{ {written} }}}}" if _NAME.fullmatch(written) else "{{ steps.ID.message_id }}"
             hint = f'did you mean "{meant}"?' if meant.find(written) > 0 else f'a step that sent gives one: "{meant}"'
             message = f'"{written}" is no message id: the provider\'s have 36 characters'
-            yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
+            where, is_plain = outline.document.origin_of(text.scalar), not text.scalar.style
+            edits = braced(where, written, is_plain=is_plain) if _NAME.fullmatch(written) else ()
+            yield finding(where, RULE.id, message, hint, edits=edits)
 
 
 RULE = Rule(

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.outline import Outline
+from sinchflow.language.diagnostic import Diagnostic, Edit, finding
+from sinchflow.language.fix import braced, replaced, respelled
+from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 
 _GLOB = re.compile(r"[+0-9*?]*[*?][+0-9*?]*")
@@ -50,10 +51,31 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         if reason == _UNUSED:
             yield finding(where, RULE.id, f'"{number}" {reason}', "check its digits", "warning")
         elif meant and text.place in _MENDED and _UNMISTAKABLE.fullmatch(number.strip()):
-            yield finding(where, RULE.id, f'"{number}" {reason}; it is read as {meant}', f"write {meant}", "warning")
+            edits = _edits(outline, text, meant, settings)
+            message, hint = f'"{number}" {reason}; it is read as {meant}', f"write {meant}"
+            yield finding(where, RULE.id, message, hint, "warning", edits=edits)
         elif reason:
             hint = f"write {meant}" if meant else _way_out(number, text.place, settings)
-            yield finding(where, RULE.id, f'"{number}" {reason}', hint)
+            yield finding(where, RULE.id, f'"{number}" {reason}', hint, edits=_edits(outline, text, meant, settings))
+
+
+def _edits(outline: Outline, text: TextUse, meant: str, settings: Settings) -> tuple[Edit, ...]:
+    """The number that was meant, when its country is: written with +, or of the project's country."""
+    where, number, is_plain = outline.document.origin_of(text.scalar), text.scalar.text, not text.scalar.style
+    if meant and _UNMISTAKABLE.fullmatch(number.strip()):
+        is_sure = number.strip().startswith("+") or _is_of(meant, settings.country)
+        return respelled(where, number, meant) if is_sure else ()
+    if meant:
+        return ()
+    if number in (settings.lists or ()) and text.place in _LISTED and is_plain:
+        return replaced(where, f"{{list: {number}}}") if where.length == len(number) else ()
+    return braced(where, number, is_plain=is_plain) if text.place in _MENDED and _DOTTED.fullmatch(number) else ()
+
+
+def _is_of(number: str, country: str | None) -> bool:
+    from phonenumbers import country_code_for_region
+
+    return country is not None and number.startswith(f"+{country_code_for_region(country)}")
 
 
 def _way_out(number: str, place: str, settings: Settings) -> str:

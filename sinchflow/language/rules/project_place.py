@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import respelled
 from sinchflow.language.languages import is_language
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.zones import zone_fault
+from sinchflow.language.zones import zone_edits, zone_fault
 
 #: Services whose address nobody has published; they work with `base_url`.
 _UNPUBLISHED = ("one_nz", "grouptext")
@@ -31,7 +32,10 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         is_judged = isinstance(text.scalar.value, str) and not text.is_template
         message, hint = check(text) if check and is_judged else ("", "")
         if message:
-            yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
+            where = outline.document.origin_of(text.scalar)
+            edits = zone_edits(where, text.scalar.text) if text.place == "timezone" else ()
+            edits = respelled(where, "UK", "GB") if check is _country and text.scalar.text == "UK" else edits
+            yield finding(where, RULE.id, message, hint, edits=edits)
     for account in (outline.root, *outline.accounts.values()):
         yield from _service(outline, account)
 

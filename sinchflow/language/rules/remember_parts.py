@@ -7,7 +7,7 @@ from sinchflow.language.languages import is_language
 from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.zones import zone_fault
+from sinchflow.language.zones import zone_edits, zone_fault
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -29,7 +29,7 @@ def _entry(outline: Outline, name: Scalar, value: Node) -> Iterator[Diagnostic]:
         hint = "use the two letters of ISO 639, such as en or de"
         yield finding(where, RULE.id, f'there is no language "{value.text}"', hint)
     elif name.text == "timezone" and (fault := zone_fault(value.text))[0]:
-        yield finding(where, RULE.id, *fault)
+        yield finding(where, RULE.id, *fault, edits=zone_edits(where, value.text))
 
 
 RULE = Rule(

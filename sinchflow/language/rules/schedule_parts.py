@@ -7,7 +7,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Scalar
 from sinchflow.language.outline import Outline, TriggerView
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.zones import zone_fault
+from sinchflow.language.zones import zone_edits, zone_fault
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -34,7 +34,7 @@ def _parts(outline: Outline, trigger: TriggerView) -> Iterator[Diagnostic]:
     if zone and isinstance(zone[1], Scalar) and zone[1].is_text:
         message, hint = zone_fault(zone[1].text)
         if message:
-            yield finding(at(zone[1]), RULE.id, message, hint)
+            yield finding(at(zone[1]), RULE.id, message, hint, edits=zone_edits(at(zone[1]), zone[1].text))
 
 
 RULE = Rule(

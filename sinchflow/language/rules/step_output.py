@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -38,7 +39,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if use.path[2] not in names:
             message = f'step "{use.path[1]}" ({given.action}) gives no "{use.path[2]}"'
             hint = did_you_mean(use.path[2], names, "it gives") if names else f"{given.action} gives nothing"
-            yield finding(outline.at_part(text, use, 2), RULE.id, message, hint)
+            where = outline.at_part(text, use, 2)
+            yield finding(where, RULE.id, message, hint, edits=meant(where, use.path[2], names))
 
 
 RULE = Rule(

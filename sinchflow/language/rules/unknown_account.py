@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -21,7 +22,8 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
                 hint = "add it there under accounts:, or delete this line"
             else:
                 hint = did_you_mean(text.scalar.text, settings.accounts, "accounts")
-            yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint)
+            where = outline.document.origin_of(text.scalar)
+            yield finding(where, RULE.id, message, hint, edits=meant(where, text.scalar.text, settings.accounts))
 
 
 RULE = Rule(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -19,7 +20,8 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
                 did_you_mean(name, settings.calendars, "calendars")
                 or f"add it there under calendars: {{{name}: {{weekly: {{mon-fri: 09:00-17:00}}}}}}"
             )
-            yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+            where = outline.at_part(text, use, 1)
+            yield finding(where, RULE.id, message, hint, edits=meant(where, name, settings.calendars))
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.nodes import Mapping
 from sinchflow.language.outline import Outline, StepView
 from sinchflow.language.rules.rule import Rule, Settings
@@ -23,7 +24,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         for at, name in _compared(text.scalar.text, use.offset + use.length):
             if name not in known:
                 message = f'the answer of "{use.path[1]}" is never called "{name}"'
-                yield finding(outline.at(text, at, len(name)), RULE.id, message, did_you_mean(name, known))
+                where = outline.at(text, at, len(name))
+                yield finding(where, RULE.id, message, did_you_mean(name, known), edits=meant(where, name, known))
 
 
 def _categories(step: StepView | None) -> tuple[str, ...] | None:

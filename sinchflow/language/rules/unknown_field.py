@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -22,7 +23,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             if len(use.path) > 1 and use.path[1] not in fields:
                 message = f'{name} has no field "{use.path[1]}"'
                 hint = did_you_mean(use.path[1], fields, "it has")
-                yield finding(outline.at_part(text, use, 1), RULE.id, message, hint)
+                where = outline.at_part(text, use, 1)
+                yield finding(where, RULE.id, message, hint, edits=meant(where, use.path[1], fields))
     for text, use in outline.uses("contact"):
         if len(use.path) > 1 and use.path[1] not in {*_CONTACT, *text.scope.remembered} and not use.guarded:
             message = f'"{use.path[1]}" is not known of every contact'

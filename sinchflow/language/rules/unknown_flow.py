@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Callable, GivenInput, Reference
+from sinchflow.language.fix import meant
 from sinchflow.language.rules.rule import SetRule, Survey
 from sinchflow.language.suggest import did_you_mean, nearest
 
@@ -18,7 +19,9 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
         if called is None:
             so = "so no receipt would ever fit" if reference.inputs is None else "so nothing can be run"
             message = f'no flow is called "{reference.name}", {so}'
-            yield finding(reference.origin, RULE.id, message, did_you_mean(reference.name, flows, "flows"))
+            edits = meant(reference.origin, reference.name, flows)
+            hint = did_you_mean(reference.name, flows, "flows")
+            yield finding(reference.origin, RULE.id, message, hint, edits=edits)
         elif reference.inputs is not None:
             yield from _run(reference, called, reference.inputs)
 
@@ -35,7 +38,8 @@ def _run(reference: Reference, called: Callable, given: tuple[GivenInput, ...]) 
         if each.name not in known:
             message = f'the flow "{reference.name}" has no input "{each.name}"'
             hint = did_you_mean(each.name, known, "it has") if known else "it takes none"
-            yield finding(each.origin, RULE.id, message, hint)
+            edits = meant(each.origin, each.name, known - names)
+            yield finding(each.origin, RULE.id, message, hint, edits=edits)
     missing = [name for name, is_required, _ in called.inputs if is_required and name not in names]
     if missing and not nearest(missing[0], names - known):
         message = f'the flow "{reference.name}" needs the input "{missing[0]}"'

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -15,7 +16,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if len(use.path) > 1 and use.path[1] not in outline.inputs:
             name = use.path[1]
             hint = did_you_mean(name, outline.inputs) if outline.inputs else f"declare it: inputs: {{{name}: {{…}}}}"
-            yield finding(outline.at_part(text, use, 1), RULE.id, f'the flow has no input "{name}"', hint)
+            where = outline.at_part(text, use, 1)
+            edits = meant(where, name, outline.inputs)
+            yield finding(where, RULE.id, f'the flow has no input "{name}"', hint, edits=edits)
 
 
 RULE = Rule(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -19,7 +20,8 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
             hint = (
                 did_you_mean(name, settings.lists, "lists") or f"add it there under lists: {{{name}: lists/{name}.csv}}"
             )
-            yield finding(where, RULE.id, f'there is no list "{name}" in sinchflow.yaml', hint)
+            message = f'there is no list "{name}" in sinchflow.yaml'
+            yield finding(where, RULE.id, message, hint, edits=meant(where, name, settings.lists))
 
 
 def _named(outline: Outline) -> Iterator[tuple[str, Origin]]:

@@ -1,12 +1,16 @@
 """A name that templates do not have, or that is not there yet where it is used."""
 
+import re
 from collections.abc import Iterator
 
-from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.expression.inspect import Use
+from sinchflow.language.diagnostic import Diagnostic, Edit, finding
+from sinchflow.language.fix import meant, respelled
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.model.event import EVENT_FIELDS
+from sinchflow.model.origin import Origin
 
 _EARLY = ("event", "match", "contact", "our_number", "lists", "calendars", "env", "flow", "now")
 #: What a template may name, by phase. While flows are being chosen there is no run yet.
@@ -17,6 +21,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "project": ("secrets", "env"),
 }
 
+#: What is seldom meant without one of its values.
+_WHOLE = ("vars", "inputs", "event")
+_COMPARED = re.compile(r"(?:[=!<>]=|[<>]|\bin)\s*[\[(]?\s*\Z")
+
 
 def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
     for text, inspection in outline.inspections:
@@ -24,7 +32,9 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         for use in inspection.uses:
             name = use.path[0]
             if name not in known and name != "secrets":
-                yield finding(outline.at_part(text, use, 0), RULE.id, *_words(text, name, outline, settings))
+                where = outline.at_part(text, use, 0)
+                edits = _edits(where, text, use, outline, settings)
+                yield finding(where, RULE.id, *_words(text, name, outline, settings), edits=edits)
 
 
 def _known(text: TextUse) -> tuple[str, ...]:
@@ -42,25 +52,34 @@ def _words(text: TextUse, name: str, outline: Outline, settings: Settings) -> tu
     if name in NAMES["step"]:
         place = "sinchflow.yaml" if text.scope.phase == "project" else f"the flow's {text.place.removeprefix('flow.')}"
         return f'"{name}" is not there yet in {place}', f"known here: {', '.join(sorted(known))}"
-    owner = _owner(name, text, outline, settings)
-    if owner:
-        return f'unknown name "{name}"', f"did you mean {owner}.{name}?"
+    owners = _owners(name, text, outline, settings)
+    if owners:
+        return f'unknown name "{name}"', f"did you mean {owners[0]}.{name}?"
     return f'unknown name "{name}"', did_you_mean(name, known)
 
 
-def _owner(name: str, text: TextUse, outline: Outline, settings: Settings) -> str:
-    """The name that has it: `content` alone is usually meant to be `event.content`."""
-    if name in (settings.lists or ()):
-        return "lists"
-    if name in (settings.calendars or ()):
-        return "calendars"
-    if name in text.scope.vars:
-        return "vars"
-    if name in text.scope.steps:
-        return "steps"
-    if name in outline.inputs:
-        return "inputs"
-    return "event" if any(name in EVENT_FIELDS[kind] for kind in outline.kinds) else ""
+def _owners(name: str, text: TextUse, outline: Outline, settings: Settings) -> list[str]:
+    """The names that have it: `content` alone is usually meant to be `event.content`."""
+    has = {
+        "lists": name in (settings.lists or ()),
+        "calendars": name in (settings.calendars or ()),
+        "vars": name in text.scope.vars,
+        "steps": name in text.scope.steps,
+        "inputs": name in outline.inputs,
+        "event": any(name in EVENT_FIELDS[kind] for kind in outline.kinds),
+    }
+    return [owner for owner, has_it in has.items() if has_it]
+
+
+def _edits(where: Origin, text: TextUse, use: Use, outline: Outline, settings: Settings) -> tuple[Edit, ...]:
+    """The name that was meant; not of a word that something is compared with, which may lack its quotes."""
+    name = use.path[0]
+    if name in NAMES["step"] or _COMPARED.search(text.scalar.text, 0, use.offset):
+        return ()
+    owners = _owners(name, text, outline, settings)
+    if owners:
+        return respelled(where, name, f"{owners[0]}.{name}") if owners[0] in _WHOLE and len(owners) == 1 else ()
+    return meant(where, name, _known(text))
 
 
 RULE = Rule(

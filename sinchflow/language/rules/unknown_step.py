@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline, StepView, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -19,7 +20,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
             yield finding(where, RULE.id, *_not_there(outline, text, ids[name]))
         elif outline.has_all_steps:
             hint = did_you_mean(name, text.scope.steps) if text.scope.steps else "no step before this one has an id"
-            yield finding(where, RULE.id, f'no step has the id "{name}"', hint)
+            edits = meant(where, name, text.scope.steps)
+            yield finding(where, RULE.id, f'no step has the id "{name}"', hint, edits=edits)
 
 
 def _not_there(outline: Outline, text: TextUse, step: StepView) -> tuple[str, str]:

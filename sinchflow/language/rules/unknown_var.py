@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -20,7 +21,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 yield finding(where, RULE.id, f'the variable "{name}" is set only after this', hint)
         elif outline.has_all_vars:
             hint = did_you_mean(name, text.scope.vars) if text.scope.vars else f"set it at the top: vars: {{{name}: …}}"
-            yield finding(where, RULE.id, f'no variable "{name}" is set', hint)
+            edits = meant(where, name, text.scope.vars)
+            yield finding(where, RULE.id, f'no variable "{name}" is set', hint, edits=edits)
 
 
 RULE = Rule(
