@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Callable, Facts
+from sinchflow.language.fix import meant
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.rules.flow_input import input_fault
 from sinchflow.language.rules.rule import Stage, TranscriptRule
@@ -23,12 +24,15 @@ def _check(file: TranscriptFile, stage: Stage) -> Iterator[Diagnostic]:
             if path.text not in stage.paths:
                 message = f'no flow has a webhook at "{path.text}"'
                 hint = did_you_mean(path.text, stage.paths, "paths")
-                yield finding(file.at(path), RULE.id, message, hint or "give a flow one: on: {webhook: {path: …}}")
+                hint = hint or "give a flow one: on: {webhook: {path: …}}"
+                edits = meant(file.at(path), path.text, stage.paths)
+                yield finding(file.at(path), RULE.id, message, hint, edits=edits)
 
 
 def _unknown(file: TranscriptFile, name: Scalar, stage: Stage) -> Diagnostic:
     hint = did_you_mean(name.text, stage.flows, "flows")
-    return finding(file.at(name), RULE.id, f'no flow is called "{name.text}"', hint)
+    edits = meant(file.at(name), name.text, stage.flows)
+    return finding(file.at(name), RULE.id, f'no flow is called "{name.text}"', hint, edits=edits)
 
 
 def _of_flow(file: TranscriptFile, step: ScriptStep, stage: Stage) -> Iterator[Diagnostic]:
@@ -61,7 +65,8 @@ def _started(file: TranscriptFile, step: ScriptStep, takes: Callable, name: str,
     for key, value in node.entries if node else ():
         if key.text not in types:
             hint = did_you_mean(key.text, types, "it has") if types else "it takes none"
-            yield finding(file.at(key), RULE.id, f'the flow "{name}" has no input "{key.text}"', hint)
+            edits = meant(file.at(key), key.text, [name for name in types if not (node and node.entry(name))])
+            yield finding(file.at(key), RULE.id, f'the flow "{name}" has no input "{key.text}"', hint, edits=edits)
         elif isinstance(value, Scalar) and (
             wanted := input_fault(types[key.text], value.text if value.is_text else None, stage.settings.country)
         ):
@@ -81,7 +86,8 @@ def _categories(file: TranscriptFile, step: ScriptStep, flow: Facts) -> Iterator
         if known is not None and category.text not in known:
             message = f'no answer in the flow "{flow.named.name}" is of the category "{category.text}"'
             hint = did_you_mean(category.text, known, "it has") if known else "it waits for no answer"
-            yield finding(file.at(category), RULE.id, message, hint)
+            edits = meant(file.at(category), category.text, known)
+            yield finding(file.at(category), RULE.id, message, hint, edits=edits)
 
 
 _FLOW = """\

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.rules.rule import Stage, TranscriptRule
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.language.transcript import TranscriptFile
@@ -14,12 +15,15 @@ def _check(file: TranscriptFile, stage: Stage) -> Iterator[Diagnostic]:
         for key, _ in file.entries(what):
             if known is not None and key.text not in known:
                 hint = did_you_mean(key.text, known, "it has") or f"it has no {what}"
-                yield finding(file.at(key), RULE.id, f'sinchflow.yaml has no {noun} "{key.text}"', hint)
+                edits = meant(file.at(key), key.text, known)
+                yield finding(file.at(key), RULE.id, f'sinchflow.yaml has no {noun} "{key.text}"', hint, edits=edits)
     for step in file.steps:
         for account in step.texts("account"):
             if settings.accounts is not None and account.text not in settings.accounts:
                 hint = did_you_mean(account.text, settings.accounts, "accounts")
-                yield finding(file.at(account), RULE.id, f'sinchflow.yaml has no account "{account.text}"', hint)
+                message = f'sinchflow.yaml has no account "{account.text}"'
+                edits = meant(file.at(account), account.text, settings.accounts)
+                yield finding(file.at(account), RULE.id, message, hint, edits=edits)
     if stage.is_complete and "secrets.*" not in stage.mentions:
         used = {name.removeprefix("secrets.") for name in stage.mentions if name.startswith("secrets.")}
         for key, _ in file.entries("secrets"):

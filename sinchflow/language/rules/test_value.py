@@ -8,6 +8,7 @@ from sinchflow.expression.durations import LONGEST, parse_duration
 from sinchflow.expression.numbers import to_e164
 from sinchflow.expression.pattern import regex_fault
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.rules.rule import Stage, TranscriptRule
 from sinchflow.language.suggest import nearest
@@ -44,7 +45,8 @@ def _number(
     if isinstance(node, Scalar) and node.is_text and node.text not in people and not to_e164(node.text, country):
         near = nearest(node.text, people)
         hint = f'did you mean "{near}"?' if near else "write it as +61491570156, or name it under numbers:"
-        yield finding(file.at(node), RULE.id, f'"{node.text}" is no phone number', hint)
+        edits = meant(file.at(node), node.text, people)
+        yield finding(file.at(node), RULE.id, f'"{node.text}" is no phone number', hint, edits=edits)
 
 
 def _pattern(file: TranscriptFile, step: ScriptStep) -> Iterator[Diagnostic]:
