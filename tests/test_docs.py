@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,12 +40,17 @@ def write_project(root: Path, settings: str) -> None:
 
 
 def findings(root: Path, *paths: str) -> str:
-    checked = Checker().check(root, [root / path for path in paths])
+    checked = Checker().check(root, [root / path for path in paths], tests=True)
     return present_text(checked.diagnostics, checked.texts)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_yaml_of_the_docs_validates(block, tmp_path):
+    if re.search(r"^tests:", block, re.MULTILINE):  # of one of the examples
+        shutil.copytree(ROOT / "flows", tmp_path / "flows")
+        (tmp_path / "sample.test.yaml").write_text(block)
+        assert findings(tmp_path, "sample.test.yaml") == ""
+        return
     is_flow = re.search(r"^on:", block, re.MULTILINE)
     write_project(tmp_path, PROJECT if is_flow else block)
     if is_flow:  # what of the project's it does not use is no matter
