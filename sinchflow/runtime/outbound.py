@@ -7,7 +7,6 @@ ranges are refused unless `outbound.allow` in the project file names them.
 The transport is `httpx-aiohttp`: httpx's own pool slows down with many callers (tests/benchmarks/http_transport.py).
 """
 
-import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
@@ -18,49 +17,23 @@ from aiohttp.resolver import ThreadedResolver
 from httpx_aiohttp import AiohttpTransport
 
 from sinchflow import __version__
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+from sinchflow.expression.addresses import Reach, literal_address
 
 #: Connections at once, over all hosts and to one host.
 _CONNECTIONS = 100
 _CONNECTIONS_PER_HOST = 20
-
-#: IPv4 addresses written into the last 32 bits of IPv6: RFC 6052, and RFC 4291 section 2.5.5.1.
-_HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
-#: Unspecified and loopback, which lie in the second of them.
-_OWN_IPV6 = frozenset({ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")})
-#: RFC 8215: a network's own translation to IPv4; Python 3.11 takes it for global.
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class OutboundRefused(OSError):
     """The address must not be reached; the message says which and how to allow it."""
 
 
-class Outbound:
+class Outbound(Reach):
     """The addresses, networks and host names that may be reached although they are private."""
-
-    def __init__(self, allow: Sequence[str] = ()) -> None:
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
-        self._hosts: set[str] = set()
-        for entry in allow:
-            try:
-                self._networks.append(ipaddress.ip_network(entry, strict=False))
-            except ValueError:
-                self._hosts.add(entry.lower())
-
-    def permits(self, host: str, address: str) -> bool:
-        """Whether `address`, which `host` stands for, may be reached."""
-        if host.lower() in self._hosts:
-            return True
-        candidate = _plain(ipaddress.ip_address(address.partition("%")[0]))
-        if any(candidate.version == network.version and candidate in network for network in self._networks):
-            return True
-        return candidate.is_global and not candidate.is_multicast and candidate not in _LOCAL_NAT64
 
     def check_literal(self, host: str) -> None:
         """Raises OutboundRefused when `host` is an address that must not be reached."""
-        address = _literal(host)
+        address = literal_address(host)
         if address is not None and not self.permits(host, address):
             raise refusal(host, [host])
 
@@ -72,33 +45,6 @@ def refusal(host: str, addresses: Sequence[str]) -> OutboundRefused:
         f"{host}{meaning}: a private or special address; if a flow may call it, "
         f"add it to `outbound: {{allow: [{host}]}}` in sinchflow.yaml"
     )
-
-
-def _literal(host: str) -> str | None:
-    """The address that `host` spells, None for a name, which the resolver decides on.
-
-    Systems dial `2130706433`, `127.1` and `0x7f.1` as 127.0.0.1 too (inet_aton(3)).
-    """
-    try:
-        ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
-        except (OSError, UnicodeError):
-            return None
-    return host
-
-
-def _plain(address: Address) -> Address:
-    """The IPv4 address inside an IPv6 form of it, else the address."""
-    if isinstance(address, ipaddress.IPv6Address) and address not in _OWN_IPV6:
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address.sixtofour is not None:
-            return address.sixtofour
-        if any(address in network for network in _HOLDS_IPV4):
-            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address
 
 
 class _Resolver(AbstractResolver):

@@ -1,0 +1,88 @@
+"""Which addresses `http` steps may reach: public ones, and those that `outbound.allow` names. Pure.
+
+What dials and what judges flows ask the same questions here, so that they agree.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+#: IPv4 addresses written into the last 32 bits of IPv6: RFC 6052, and RFC 4291 section 2.5.5.1.
+_HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+#: Unspecified and loopback, which lie in the second of them.
+_OWN_IPV6 = frozenset({ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")})
+#: RFC 8215: a network's own translation to IPv4; Python 3.11 takes it for global.
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+#: A part of an IPv4 address as inet_aton(3) reads it: hexadecimal, octal or decimal.
+_PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+_LONGEST_PART = 20
+
+
+class Reach:
+    """The addresses, networks and host names that may be reached although they are private."""
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._hosts: set[str] = set()
+        for entry in allow:
+            try:
+                self._networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                self._hosts.add(entry.lower())
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether any address is named, which a host's name may stand for."""
+        return bool(self._networks)
+
+    def permits(self, host: str, address: str) -> bool:
+        """Whether `address`, which `host` stands for, may be reached."""
+        if self.names(host):
+            return True
+        candidate = _plain(ipaddress.ip_address(address.partition("%")[0]))
+        if any(candidate.version == network.version and candidate in network for network in self._networks):
+            return True
+        return candidate.is_global and not candidate.is_multicast and candidate not in _LOCAL_NAT64
+
+    def names(self, host: str) -> bool:
+        """Whether the host is named itself."""
+        return host.lower() in self._hosts
+
+
+def literal_address(host: str) -> str | None:
+    """The address that `host` spells, None for a name, which a resolver decides on.
+
+    Systems dial `2130706433`, `127.1` and `0x7f.1` as 127.0.0.1 too (inet_aton(3)).
+    """
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return _short_ipv4(host.rstrip("."))
+    return host
+
+
+def _short_ipv4(host: str) -> str | None:
+    parts = host.split(".")
+    if len(parts) > 4 or not all(len(part) <= _LONGEST_PART and _PART.fullmatch(part) for part in parts):
+        return None
+    *first, last = (int(part, 16 if part[:2] in ("0x", "0X") else 8 if part[0] == "0" else 10) for part in parts)
+    if any(number > 0xFF for number in first) or last >= 1 << (8 * (4 - len(first))):
+        return None
+    value = last
+    for place, number in enumerate(first):
+        value |= number << (8 * (3 - place))
+    return str(ipaddress.IPv4Address(value))
+
+
+def _plain(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 form of it, else the address."""
+    if isinstance(address, ipaddress.IPv6Address) and address not in _OWN_IPV6:
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address.sixtofour is not None:
+            return address.sixtofour
+        if any(address in network for network in _HOLDS_IPV4):
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address

@@ -1,0 +1,168 @@
+"""What of a flow's names a stranger writes: messages, calls of webhooks without a secret, what is kept of them.
+
+Somebody who knows a webhook's secret is no stranger. Nor is what a filter has made sure of: a keyword of a list, a
+group of a pattern that takes nothing but letters and digits, an input of a type that is checked.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+
+import msgspec
+
+from sinchflow.expression.inspect import Use
+from sinchflow.language.nodes import Scalar
+from sinchflow.language.outline import Outline, TextUse
+
+_HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+#: Filters that leave nothing of what a stranger may have meant with his signs.
+_HARMLESS = re.compile(r"\|\s*(?:urlencode|int|float|round|length|timestamp|phone|local)\b")
+_OF_MESSAGES = frozenset({"inbound_sms", "opt_out"})
+_OF_CALLS = frozenset({"json", "form", "query", "headers", "body"})
+#: Types of inputs that any text fits.
+_LOOSE_TYPES = frozenset({"string", "list", "object", ""})
+_NO_GROUPS = frozenset({"keyword", "flow", "step", "run"})
+#: A pattern that takes letters, digits, `_` and `-` only.
+_PLAIN_PATTERN = re.compile(r"(?:\\[dw]|\[(?:[A-Za-z0-9_-]|\\[dw-])+\]|[A-Za-z0-9_|-]|\{\d+(?:,\d*)?\}|[+*?()]|\(\?:)+")
+#: How often what is kept is followed: a name, kept under another, kept again.
+_FOLLOWED = 3
+
+
+class Foreign(msgspec.Struct, frozen=True):
+    """A hole with a stranger's text in it. start, end: of the hole, in the text's characters."""
+
+    text: TextUse
+    use: Use
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """As it is written."""
+        return ".".join(self.use.path)
+
+
+class Inbound:
+    """Tells a stranger's texts of one flow from the others."""
+
+    def __init__(self, outline: Outline) -> None:
+        self._outline = outline
+        filters = [trigger.filters for trigger in outline.triggers if trigger.kind == "webhook"]
+        self.is_open = any(not given or not (given.entry("token") or given.entry("hmac")) for given in filters)
+        self._has_texts = not _OF_MESSAGES.isdisjoint(outline.kinds)
+
+    def holes(self, text: TextUse) -> Iterator[Foreign]:
+        """Holes of a text that a stranger fills, and that no filter has made harmless; the first use in each."""
+        uses = [use for use in self._uses_of(text) if self.is_foreign(use)]
+        if not uses:
+            return
+        for hole in _HOLE.finditer(text.scalar.text):
+            inside = [use for use in uses if hole.start() <= use.offset < hole.end()]
+            if inside and hole[0].startswith("{{") and not _HARMLESS.search(hole[0]):
+                yield Foreign(text, inside[0], hole.start(), hole.end())
+
+    def is_foreign(self, use: Use) -> bool:
+        """Whether a stranger writes what this name holds."""
+        return self._is_foreign(use) or _kept_as(use) in self._kept
+
+    def _is_foreign(self, use: Use) -> bool:
+        match use.path:
+            case ("event", "content", *_):
+                return self._has_texts
+            case ("event", field, *_) if field in _OF_CALLS:
+                return self.is_open
+            case ("match", name, *_):
+                return self._is_loose_group(name)
+            case ("steps", name, "reply", "content", *_):
+                return self._is_wait(name)
+            case ("steps", name, "match", group, *_):
+                return self._is_wait(name) and self._is_loose_group(group)
+            case _:
+                return False
+
+    def _is_wait(self, name: str) -> bool:
+        step = self._outline.ids().get(name)
+        return step is not None and step.action == "wait_for_reply"
+
+    def _is_loose_group(self, name: str) -> bool:
+        if name in _NO_GROUPS:
+            return False
+        if name == "rest":
+            return True
+        return any(not _PLAIN_PATTERN.fullmatch(inner) for inner in _group_of(self._patterns, name))
+
+    @cached_property
+    def _patterns(self) -> list[str]:
+        places = ("inbound_sms.regex", "category.regex")
+        return [text.scalar.text for text in self._outline.texts if text.place in places]
+
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        """`vars`, inputs and contact fields that a stranger's text is put into."""
+        found: set[str] = set()
+        givers = [pair for pair in self._assignments() if self._uses_of(pair[1])]
+        for _ in range(_FOLLOWED):
+            before = len(found)
+            for name, text in givers:
+                uses = self._uses_of(text)
+                foreign = [use for use in uses if self._is_foreign(use) or _kept_as(use) in found]
+                if foreign and not _HARMLESS.search(text.scalar.text):
+                    found.add(name)
+            if len(found) == before:
+                break
+        return frozenset(found)
+
+    def _assignments(self) -> Iterator[tuple[str, TextUse]]:
+        loose = {
+            id(value)
+            for name, given in self._outline.inputs.items()
+            for value in [given.get("value")]
+            if _type_of(given.get("type")) in _LOOSE_TYPES
+        }
+        names = {
+            id(given.get("value")): name
+            for name, given in self._outline.inputs.items()
+            if id(given.get("value")) in loose
+        }
+        for text in self._outline.texts:
+            if text.key is None or "{{" not in text.scalar.text:
+                continue
+            if text.place in ("set", "vars"):
+                yield f"vars.{text.key.text}", text
+            elif text.place == "remember":
+                yield f"contact.{text.key.text}", text
+            elif id(text.scalar) in names:
+                yield f"inputs.{names[id(text.scalar)]}", text
+
+    def _uses_of(self, text: TextUse) -> list[Use]:
+        return self._by_text.get(id(text), [])
+
+    @cached_property
+    def _by_text(self) -> dict[int, list[Use]]:
+        return {id(text): list(inspection.uses) for text, inspection in self._outline.inspections}
+
+
+def _kept_as(use: Use) -> str:
+    return ".".join(use.path[:2]) if use.path[0] in ("vars", "inputs", "contact") else ""
+
+
+def _type_of(node: object) -> str:
+    return node.text if isinstance(node, Scalar) else "string" if node is None else "?"
+
+
+def _group_of(patterns: list[str], name: str) -> Iterator[str]:
+    """What stands inside of a named group, in each pattern that has it."""
+    for pattern in patterns:
+        for mark in (f"(?P<{name}>", f"(?<{name}>"):
+            begin = pattern.find(mark)
+            if begin < 0:
+                continue
+            start = begin + len(mark)
+            depth, at = 1, start
+            while at < len(pattern) and depth:
+                if pattern[at] == "\\":
+                    at += 1
+                elif pattern[at] in "()":
+                    depth += 1 if pattern[at] == "(" else -1
+                at += 1
+            yield pattern[start : at - 1]

@@ -1,0 +1,36 @@
+import socket
+
+import pytest
+
+from sinchflow.expression.addresses import Reach, literal_address
+
+FORMS = [
+    "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.1", "0x7F000001", "017700000001", "0177.0.0.1", "1.2.3.4.5",
+    "256.1.1.1", "1.256", "1.65536", "1.2.65536", "1.16777216", "4294967295", "4294967296", "08.1", "0x", "0xg", "0",
+    "00", "1..2", ".1", "1.", "acme.example", "a", "-1", "+1", "1_0", "0x1.0x2.0x3.0x4",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", FORMS)
+def test_short_forms_are_read_as_the_system_reads_them(host):
+    try:
+        expected = socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    except OSError:
+        expected = None
+    assert literal_address(host) == (host if expected == host else expected)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "allow", "permitted"),
+    [
+        ("93.184.216.34", "93.184.216.34", [], True),
+        ("10.0.0.1", "10.0.0.1", [], False),
+        ("10.0.0.1", "10.0.0.1", ["10.0.0.0/8"], True),
+        ("169.254.169.254", "169.254.169.254", [], False),
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.1", [], False),
+        ("::1", "::1", ["::1"], True),
+        ("crm.internal", "10.0.0.1", ["CRM.internal"], True),
+    ],
+)
+def test_private_addresses_are_permitted_only_where_they_are_named(host, address, allow, permitted):
+    assert Reach(allow).permits(host, address) == permitted
