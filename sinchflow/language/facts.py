@@ -59,11 +59,12 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """`steps.ID.outputs.NAME` of a step that runs the flow called `flow`."""
+    """`steps.ID.outputs.NAME` of a step that runs the flow called `flow`. is_waited: the step waits for its end."""
 
     flow: str
     output: str
     origin: Origin
+    is_waited: bool = True
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True):
@@ -138,7 +139,7 @@ def _given(document: Document, name: Scalar, node: Node) -> GivenInput:
 def _readings(outline: Outline) -> Iterator[Reading]:
     """Only of steps whose id, flow and wait are plain."""
     runs = {
-        step.id.text: name
+        step.id.text: (name, _is_waited(step.actions[0][1]))
         for step in outline.steps
         if step.action == "run_flow" and step.id
         for name in [_flow_run(step.actions[0][1])]
@@ -146,7 +147,13 @@ def _readings(outline: Outline) -> Iterator[Reading]:
     }
     for text, use in outline.uses("steps") if runs else ():
         if len(use.path) > 3 and use.path[2] == "outputs" and use.path[1] in runs:
-            yield Reading(runs[use.path[1]], use.path[3], outline.at_part(text, use, 3))
+            name, is_waited = runs[use.path[1]]
+            yield Reading(name, use.path[3], outline.at_part(text, use, 3), is_waited)
+
+
+def _is_waited(node: Node) -> bool:
+    wait = node.get("wait") if isinstance(node, Mapping) else None
+    return not (isinstance(wait, Scalar) and wait.value is False)
 
 
 def _flow_run(node: Node) -> str | None:

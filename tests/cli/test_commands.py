@@ -85,7 +85,7 @@ def test_warnings_fail_only_when_strict(sinchflow, tmp_path):
     assert sinchflow("validate", "--strict").returncode == 1
 
 
-@pytest.mark.parametrize("name", ["flow", "project"])
+@pytest.mark.parametrize("name", ["flow", "project", "test"])
 def test_schema_is_a_json_schema(sinchflow, name):
     jsonschema.Draft7Validator.check_schema(json.loads(sinchflow("schema", name).stdout))
 

@@ -12,6 +12,10 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
     flows = {flow.named.name: flow.takes.outputs for flow in survey.flows}
     for reading in (each for flow in survey.flows for each in flow.readings):
         known = flows.get(reading.flow)
+        if not reading.is_waited:
+            message = f'the step does not wait for the flow "{reading.flow}", so there are no outputs'
+            yield finding(reading.origin, RULE.id, message, "delete wait: false from the step that runs it")
+            continue
         if known is None or reading.output in known:
             continue
         message = f'the flow "{reading.flow}" gives no output "{reading.output}"'
