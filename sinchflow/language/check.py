@@ -233,7 +233,7 @@ class _Check:
         if not os.path.lexists(path):
             self._project = default_project()
             return self._project
-        self._settings = Settings(env=None, accounts=None, lists=None, calendars=None)
+        self._settings = Settings(env=None, accounts=None, lists=None, calendars=None, outbound=None)
         before = len(self._findings)
         found = list(self._documents(PROJECT_FILE, path))
         for document in found:
@@ -261,6 +261,9 @@ class _Check:
                 lists=frozenset(given.lists) if sound else None,
                 calendars=frozenset(given.calendars) if sound else None,
                 columns=tuple(list_columns(self._root, given.lists)),
+                outbound=given.outbound_allow if sound else None,
+                max_sends_per_run=given.policy.max_sends_per_run,
+                has_brake=given.policy.max_sends_per_contact is not None,
                 country=given.country,
                 language=given.language if is_language(given.language or "") else None,
                 opt_out_words=_taken(given.policy.opt_out),

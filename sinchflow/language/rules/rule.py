@@ -12,16 +12,17 @@ from sinchflow.language.facts import Facts
 from sinchflow.language.nodes import Document
 from sinchflow.language.outline import Outline
 from sinchflow.language.transcript import TranscriptFile
-from sinchflow.model.project import DEFAULT_ACCOUNT, Project
+from sinchflow.model.project import DEFAULT_ACCOUNT, Policy, Project
 
 #: A line that begins another file of a sample.
 _FILE = re.compile(r"^# file: (\S+)\n", re.MULTILINE)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`) are None when
+    """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`, `outbound`) are None when
     the file could not be read: they are not judged. `now` is None when times are not judged. The words of policy are
     empty where they are the defaults, None where it takes none. columns: of lists whose files have sound headers.
+    outbound: the private addresses that may be called. has_brake: so many messages to one person are too many.
     """
 
     env: frozenset[str] | None = frozenset()
@@ -29,6 +30,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lists: frozenset[str] | None = frozenset()
     calendars: frozenset[str] | None = frozenset()
     columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    outbound: tuple[str, ...] | None = ()
+    max_sends_per_run: int = Policy().max_sends_per_run
+    has_brake: bool = True
     country: str | None = None
     language: str | None = None
     opt_out_words: tuple[str, ...] | None = ()
