@@ -45,7 +45,7 @@ _NAMES = frozenset({"inputs", "categories"})
 #: Keys whose values may be any word.
 _FREE = frozenset({"name", "description", "id", "log", "stop", "fail", "reply", "message", "answer", "default", "as"})
 _PIECES = ["{{ ", " }}", "{% if x %}", "'", '"', ": ", "- ", "\n", "\t", " # ", "&a ", "*a", "!x ", "|\n", "[",
-           "]", "{", "}", ",", "? ", "<<: ", "null", "1e999", "\x00", "\U0001f600", "steps", "on", "  ", "@", ""]  # fmt: skip
+           "]", "{", "}", ",", "? ", "<<: ", "null", "1e999", "\x00", "\U0001f600", "steps", "  ", "@", ""]  # fmt: skip
 
 
 class Mutant(msgspec.Struct, frozen=True):
