@@ -19,9 +19,9 @@ _FILE = re.compile(r"^# file: (\S+)\n", re.MULTILINE)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`, `outbound`) are None when
-    the file could not be read: they are not judged. `now` is None when times are not judged. The words of policy are
-    empty where they are the defaults, None where it takes none. columns: of lists whose files have sound headers.
+    """What rules look at of the project file, and when. Names (`env`, `accounts`, `lists`, `calendars`) and `outbound`
+    are None when the file could not be read: they are not judged. `now` is None when times are not judged. The words of
+    policy are empty where they are the defaults, None where it takes none. columns: of lists with sound headers.
     outbound: the private addresses that may be called. has_brake: so many messages to one person are too many.
     """
 
