@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sinchflow.expression.days import read_date, region_fault
 from sinchflow.expression.filters import time_in
 from sinchflow.model.project import Calendar
 
@@ -130,30 +131,6 @@ class OpenHours:
             yield from _moments(midnight + timedelta(minutes=begin))
         first, last = min(_moments(midnight)), min(_moments(midnight + timedelta(days=1)))
         yield from _clock_change(first - timedelta(seconds=1), last, self._zone)
-
-
-def region_fault(region: str) -> str | None:
-    """What is wrong with the name of a holidays' region (`AU`, `AU-VIC`), in one sentence; None when it is known."""
-    import holidays  # 0.1 s to import: only calendars with holidays pay
-
-    country, _, part = region.partition("-")
-    known = holidays.list_supported_countries(include_aliases=True)
-    if country not in known or len(country) != 2:
-        return f'no holidays are known of a country "{country}"; write its ISO code, such as AU or DE-BY'
-    if not part and "-" not in region:
-        return None
-    if part not in known[country]:
-        has = f"it has {', '.join(known[country])}" if known[country] else f"write {country} alone"
-        return f'no holidays are known of a region "{part}" of {country}; {has}'
-    return None
-
-
-def read_date(text: str) -> date | None:
-    """The day that an ISO 8601 date (`2026-12-24`) means, else None."""
-    try:
-        return date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        return None
 
 
 def _region(region: str, year: int) -> Any:

@@ -19,7 +19,7 @@ from jinja2.runtime import Context
 
 from sinchflow.expression import gsm7
 from sinchflow.expression.durations import parse_duration
-from sinchflow.expression.numbers import in_form, to_e164
+from sinchflow.expression.numbers import FORMS, in_form, to_e164
 
 #: Characters that one text may have on the way; a message has at most 5,000.
 LONGEST_TEXT = 100_000
@@ -36,8 +36,6 @@ TIMEZONE = "__timezone"
 COUNTRY = "__country"
 
 _MOST_PARTS = 32  # 5,000 characters, the longest message
-#: Forms of numbers, and what phonenumbers calls them.
-PHONE_FORMS = {"international": "INTERNATIONAL", "national": "NATIONAL", "e164": "E164"}
 _DEEPEST_VALUE = 100  # Python and msgspec take some hundreds
 _MOST_DIGITS = 15  # of a double
 
@@ -256,9 +254,9 @@ def phone(context: Context, value: Any, form: str = "international") -> str:
     number = to_e164(written, context.get(COUNTRY))
     if number is None:
         raise jinja2.TemplateRuntimeError(f'"{written[:40]}" is not a phone number')
-    if form not in PHONE_FORMS:
-        raise jinja2.TemplateRuntimeError(f"phone takes {', '.join(PHONE_FORMS)}, not {form}")
-    return in_form(number, PHONE_FORMS[form])
+    if form not in FORMS:
+        raise jinja2.TemplateRuntimeError(f"phone takes {', '.join(FORMS)}, not {form}")
+    return in_form(number, FORMS[form])
 
 
 def mask(value: Any, shown: int = 3) -> str:

@@ -11,6 +11,7 @@ import jinja2
 import msgspec
 
 from sinchflow.expression import filters
+from sinchflow.expression.inspection import Fault, Inspection, Use
 from sinchflow.expression.sandbox import FUNCTIONS, NotAllowed, Sandbox
 
 _SANDBOX = Sandbox()
@@ -21,37 +22,6 @@ _KEYWORDS = frozenset({
     "and", "or", "not", "in", "is", "if", "else", "elif", "endif", "for", "endfor", "recursive", "true", "false",
     "none", "True", "False", "None",
 })  # fmt: skip
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong. `offset` and `length` in characters of the source."""
-
-    rule: str
-    message: str
-    hint: str
-    offset: int
-    length: int
-
-
-class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """A name with the constant items taken of it: `steps.crm.status` is ("steps", "crm", "status").
-
-    guarded: something stands ready for when it is missing or none (`default`, `is defined`, …).
-    filtered: a filter is applied to it.
-    """
-
-    path: tuple[str, ...]
-    offset: int
-    length: int
-    guarded: bool
-    filtered: bool
-
-
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """All that was found, in order of place."""
-
-    faults: tuple[Fault, ...] = ()
-    uses: tuple[Use, ...] = ()
 
 
 class _Token(msgspec.Struct, frozen=True):

@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+#: Forms of numbers for templates, and what phonenumbers calls them.
+FORMS = {"international": "INTERNATIONAL", "national": "NATIONAL", "e164": "E164"}
+
 #: What people write numbers with; phonenumbers by itself would find one inside any sentence.
 _NUMBER = re.compile(r"\+?[\d\s().\-/]{3,40}")
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")

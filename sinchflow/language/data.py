@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sinchflow.expression.calendars import OpenHours
 from sinchflow.expression.lists import ListData
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import decode
@@ -83,7 +82,7 @@ class _Reading:
             for name, calendar in project.calendars.items()
             if calendar.closed_file is not None
         }
-        if now is not None and not self._findings:
+        if now is not None and project.calendars and not self._findings:
             self._findings += self._old_calendars(closed, now)
         return Data(
             lists={name: data or ListData() for name, data in lists.items()},
@@ -112,6 +111,8 @@ class _Reading:
         return read.value
 
     def _old_calendars(self, closed: dict[str, Any], now: datetime) -> Iterator[Diagnostic]:
+        from sinchflow.expression.calendars import OpenHours
+
         for name, calendar in self._project.calendars.items():
             hours = OpenHours(calendar, self._project.timezone, closed.get(name) or frozenset())
             today = now.astimezone(ZoneInfo(calendar.timezone or self._project.timezone)).date()

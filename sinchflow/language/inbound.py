@@ -10,7 +10,7 @@ from functools import cached_property
 
 import msgspec
 
-from sinchflow.expression.inspect import Use
+from sinchflow.expression.inspection import Use
 from sinchflow.language.nodes import Scalar
 from sinchflow.language.outline import Outline, TextUse
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from sinchflow.expression.inspect import Fault, Inspection, Use, inspect_condition, inspect_template
+from sinchflow.expression.inspection import Fault, Inspection, Use, inspect_plain
 
 if TYPE_CHECKING:
     import jinja2
@@ -64,9 +64,17 @@ class Inspector:
         if found is None:
             if len(self._known) >= _CAPACITY:
                 self._known.clear()
-            found = inspect_condition(source) if is_condition else inspect_template(source)
+            found = None if is_condition else inspect_plain(source)
+            found = found or _read(source, is_condition=is_condition)
             self._known[is_condition, source] = found
         return found
+
+
+def _read(source: str, *, is_condition: bool) -> Inspection:
+    """The inspection by Jinja, which takes as long to import as the rest of a small check: not all flows need it."""
+    from sinchflow.expression.inspect import inspect_condition, inspect_template
+
+    return inspect_condition(source) if is_condition else inspect_template(source)
 
 
 def _moved(item: _Found, by: int) -> _Found:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-from sinchflow.expression.calendars import read_date
+from sinchflow.expression.days import read_date
 from sinchflow.expression.lists import NUMBER, ListData, Row
 from sinchflow.expression.numbers import Numbers
 from sinchflow.language.diagnostic import Diagnostic, Severity, finding, split_lines

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from sinchflow.expression.inspect import Inspection, Use
+from sinchflow.expression.inspection import Inspection, Use
 from sinchflow.language.inspector import Inspector
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar
 from sinchflow.language.scalars import place

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import cast
 
-from sinchflow.expression.calendars import read_date
+from sinchflow.expression.days import read_date
 from sinchflow.language.nodes import Mapping, Node, Scalar, Sequence
 from sinchflow.language.spellings import word, words
 from sinchflow.model.project import Calendar

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sinchflow.expression.calendars import NeverOpen, OpenHours, region_fault
+from sinchflow.expression.calendars import NeverOpen, OpenHours
+from sinchflow.expression.days import region_fault
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin

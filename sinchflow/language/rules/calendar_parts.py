@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sinchflow.expression.calendars import read_date, region_fault
+from sinchflow.expression.days import read_date, region_fault
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline

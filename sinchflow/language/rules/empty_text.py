@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sinchflow.expression.inspect import Use
+from sinchflow.expression.inspection import Use
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.messages import Message, messages_of
 from sinchflow.language.outline import Outline, TextUse

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.expression.durations import parse_duration
-from sinchflow.expression.filters import PHONE_FORMS
+from sinchflow.expression.numbers import FORMS
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import as_duration
 from sinchflow.language.outline import Outline
@@ -45,8 +45,8 @@ def _fault(name: str, given: str) -> tuple[str, str]:
         case "local" if "%" not in given:
             hint = "%d %m %Y are day, month and year, %H:%M the time, %a and %b the names of day and month"
             return f'"{given}" has no part of a time in it, and would be sent as it stands', hint
-        case "phone" if given not in PHONE_FORMS:
-            return f'"{given}" is no form of a number', did_you_mean(given, PHONE_FORMS, "forms")
+        case "phone" if given not in FORMS:
+            return f'"{given}" is no form of a number', did_you_mean(given, FORMS, "forms")
         case _:
             return "", ""
 

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sinchflow.expression import filters
-from sinchflow.expression.inspect import Fault, inspect_condition, inspect_template
+from sinchflow.expression.inspection import Fault
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
 from sinchflow.language.fix import meant, operators, put
 from sinchflow.language.outline import Outline, TextUse
@@ -23,6 +22,9 @@ def faults(outline: Outline, rule: str) -> Iterator[Diagnostic]:
 
 
 def _edits(outline: Outline, text: TextUse, fault: Fault) -> tuple[Edit, ...]:
+    from sinchflow.expression import filters
+    from sinchflow.expression.inspect import inspect_condition, inspect_template
+
     source = text.scalar.text
     written = source[fault.offset : fault.offset + fault.length]
     match fault.rule:

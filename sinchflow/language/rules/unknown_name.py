@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from sinchflow.expression.inspect import Use
+from sinchflow.expression.inspection import Use
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
 from sinchflow.language.fix import meant, respelled
 from sinchflow.language.outline import Outline, TextUse
