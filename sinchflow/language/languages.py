@@ -19,6 +19,24 @@ fil yue ceb
 LANGUAGES = frozenset(_CODES.split())
 
 
+#: Languages by what they are called in English and by those who speak them.
+_NAMES = {
+    "arabic": "ar", "chinese": "zh", "mandarin": "zh", "cantonese": "yue", "danish": "da", "dansk": "da",
+    "dutch": "nl", "nederlands": "nl", "english": "en", "filipino": "fil", "tagalog": "fil", "finnish": "fi",
+    "french": "fr", "français": "fr", "german": "de", "deutsch": "de", "greek": "el", "hindi": "hi",
+    "italian": "it", "italiano": "it", "japanese": "ja", "jp": "ja", "korean": "ko", "maori": "mi", "māori": "mi",
+    "norwegian": "no", "norsk": "no", "polish": "pl", "polski": "pl", "portuguese": "pt", "português": "pt",
+    "russian": "ru", "samoan": "sm", "spanish": "es", "español": "es", "swedish": "sv", "svenska": "sv",
+    "turkish": "tr", "ukrainian": "uk", "vietnamese": "vi",
+}  # fmt: skip
+
+
+def language_hint(written: str) -> str:
+    """How to mend what is no language: the one of this name, where we know it."""
+    known = _NAMES.get(written.casefold())
+    return f'did you mean "{known}"?' if known else "use the two letters of ISO 639, such as en or de"
+
+
 def is_wording(node: Mapping) -> bool:
     """Whether a mapping's keys are languages, all of them: so it is a text in each."""
     return bool(node.entries) and all(_TAG.fullmatch(key.text) for key, _ in node.entries)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import respelled
-from sinchflow.language.languages import is_language
+from sinchflow.language.languages import is_language, language_hint
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
@@ -64,11 +64,7 @@ def _country(text: TextUse) -> tuple[str, str]:
 
 def _language(text: TextUse) -> tuple[str, str]:
     tag = text.scalar.text
-    return (
-        ("", "")
-        if is_language(tag)
-        else (f'there is no language "{tag}"', "use the two letters of ISO 639, such as en or de")
-    )
+    return ("", "") if is_language(tag) else (f'there is no language "{tag}"', language_hint(tag))
 
 
 def _address(text: TextUse) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.languages import is_language
+from sinchflow.language.languages import is_language, language_hint
 from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
@@ -26,8 +26,7 @@ def _entry(outline: Outline, name: Scalar, value: Node) -> Iterator[Diagnostic]:
         return
     where = outline.document.origin_of(value)
     if name.text == "language" and not is_language(value.text):
-        hint = "use the two letters of ISO 639, such as en or de"
-        yield finding(where, RULE.id, f'there is no language "{value.text}"', hint)
+        yield finding(where, RULE.id, f'there is no language "{value.text}"', language_hint(value.text))
     elif name.text == "timezone" and (fault := zone_fault(value.text))[0]:
         yield finding(where, RULE.id, *fault, edits=zone_edits(where, value.text))
 
