@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
-from sinchflow.language.fix import quoted_rest, replaced, spaced_dash, with_commas
+from sinchflow.language.fix import quoted_rest, replaced, spaced_dashes, with_commas
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence
 from sinchflow.language.scalars import find_hidden, place, resolve
 from sinchflow.language.syntax import Fault, explain, unquoted_template
@@ -31,6 +31,7 @@ _FORBIDDEN = re.compile(
 )
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _MARKER = re.compile(r"^(---|\.\.\.)(?=[ \t\r\n]|\Z)[^\r\n]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
+_MARKER_CR = re.compile(f"(?:{_MARKER.pattern[:1]}|(?<=\r)){_MARKER.pattern[1:]}", re.MULTILINE)  # slower
 _BARE_MARKER = re.compile(r"(---|\.\.\.)[ \t]*(#.*)?\s*\Z")
 _NOTHING = re.compile(r"(?:[ \t]*(?:#[^\r\n]*|%YAML 1\.2[ \t]*)?(?:\r\n|\r|\n|\Z))*\Z")
 
@@ -80,7 +81,7 @@ def documents(text: str, file: str, line: int = 1) -> Iterator[Document]:
 def _parts(text: str) -> Iterator[tuple[int, int]]:
     """Ranges of the documents: a bare `---` belongs to none, one with content on its line to the document it opens."""
     start = 0
-    for marker in _MARKER.finditer(text):
+    for marker in (_MARKER_CR if "\r" in text else _MARKER).finditer(text):
         yield start, marker.start()
         start = marker.end() if _BARE_MARKER.match(marker[0]) else marker.start()
     yield start, len(text)
@@ -312,7 +313,7 @@ class _Composer:
             line = self.document.origin_of(first).line
             message = f'key "{node.text}" stands here twice; the first is on line {line}'
             hint = 'delete one, or begin a new list item with "-"'
-            edits = spaced_dash(self.document, *outer.keys.values(), node)
+            edits = spaced_dashes(self.document, first)
             self._report(node.start, node.end, "duplicate-key", message, hint, edits)
 
     def _value(self, outer: _Open, key: Scalar, node: Node) -> None:

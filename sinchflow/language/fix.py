@@ -24,6 +24,8 @@ _PLAIN = re.compile(r"""(?:not |[A-Za-z_(])(?:[^:#{}\[\],]|:(?!\s|\Z)|(?<!\s)#)*
 _LEFT_OPEN = re.compile(r"""(?:,[^,:{}\[\]"'#\r\n]*)*(?=\s*(?:\}|,\s*[A-Za-z_][\w-]*:\s))""")
 #: Keys whose text people read: a comma in it is a comma, not the beginning of another key.
 _SPOKEN = frozenset({"reply", "message", "log", "stop", "fail", "subject", "description"})
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_DASHED = re.compile(r"-[A-Za-z_]")
 _PAIR = re.compile(r"(?P<name>[A-Za-z_][\w-]*):(?![\s/:])\S")
 _OPERATORS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?P<found>&&|\|\||(?<![=!<>])=(?!=)|[()])""")
 _INSTEAD = {"=": "==", "&&": "and", "||": "or"}
@@ -115,10 +117,10 @@ def retyped(document: Document, types: Collection[str], node: Node | None) -> tu
             return rewritten(document, node, _TRUTH[text.lower()])
         case Scalar(text=text) if "string" not in types and node.style and _fits(text, types):
             return rewritten(document, node, text)
-        case Scalar() if set(types) == {"object"} and not node.style:
+        case Scalar() if "object" in types and "string" not in types and not node.style:
             return spaced_pair(document, node.start)
-        case Mapping(entries=entries) if "array" in types:
-            return spaced_dash(document, *(key for key, _ in entries))
+        case Mapping(entries=((key, _), *_)) if "array" in types:
+            return spaced_dashes(document, key)
         case _:
             return ()
 
@@ -193,10 +195,21 @@ def spaced_pair(document: Document, start: int) -> tuple[Edit, ...]:
     return inserted(document, start + len(found["name"]) + 1, " ") if found else ()
 
 
-def spaced_dash(document: Document, *keys: Scalar) -> tuple[Edit, ...]:
-    """A space after the dash of every key that begins with one."""
-    dashed = [key for key in keys if key.text[:1] == "-" and not key.style]
-    return tuple(edit for key in dashed for edit in inserted(document, key.start + 1, " "))
+def spaced_dashes(document: Document, first: Scalar) -> tuple[Edit, ...]:
+    """A space after the dash of `-key:`, and of the others below it that begin in its column."""
+    column = document.origin(first.start).column - 1
+    begin = first.start - column
+    if first.style or first.text[:1] != "-" or document.text[begin : first.start].strip(" "):
+        return ()
+    edits: list[Edit] = []
+    for line in _LINE.finditer(document.text, begin):
+        written = line[0].lstrip(" ")
+        indent = len(line[0]) - len(written)
+        if indent == column and _DASHED.match(written):
+            edits += inserted(document, line.start() + indent + 1, " ")
+        elif indent < column and written.strip() and written[0] != "#":
+            break
+    return tuple(edits)
 
 
 def operators(source: str) -> list[tuple[int, str, str]]:

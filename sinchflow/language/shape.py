@@ -231,7 +231,7 @@ class _Error:
         spellings = (given.lower(), given.upper(), given.replace(" ", ""), as_duration(given), as_language(given))
         tries = (*spellings, _identifier(given))
         mended = next((text for text in tries if text and re.search(str(self._error.validator_value), text)), "")
-        is_name = any(words in self._pattern_words() for words in ("letter", "path"))
+        is_name = self._pattern_words().startswith(("a name", "small letters", "letters", "a path", "a header"))
         edits = () if is_name or node is None else respelled(self._document.origin_of(node), given, mended)
         return (f'did you mean "{mended}"?' if mended else ""), edits
 
@@ -352,7 +352,7 @@ def _type_hint(types: Series[str], node: Node | None) -> str:
             return "write false"
         case Scalar(text=text) if "integer" in types and text.lower() in _COUNTS:
             return f"write {_COUNTS.index(text.lower())}"
-        case Scalar(text=text) if types == ["object"] and re.match(r"[A-Za-z_]\w*:\S", text):
+        case Scalar(text=text) if "object" in types and "string" not in types and re.match(r"[A-Za-z_]\w*:\S", text):
             return f"put a space after the colon: {text.replace(':', ': ', 1)}"
         case Mapping(entries=((Scalar(text=key), _), *_)) if types == ["array"]:
             if key.startswith("-"):
