@@ -15,6 +15,7 @@ READERS = {
     "language/files.py": {"os", "open()", "iterdir()", "stat()"},  # reads the user's files: the one place that does
     "language/check.py": {"os"},  # whether a path that the user names is there
     "language/lists.py": {"io"},  # the csv module reads from a text that is a file
+    "language/test_files.py": {"os"},  # as files.py, of transcript tests
     "language/shape.py": {"read_text()"},  # the schemas that the package ships
 }
 MODULES = sorted(path for floor in PURE for path in (PACKAGE / floor).glob("**/*.py"))
