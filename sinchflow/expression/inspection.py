@@ -8,8 +8,11 @@ import msgspec
 _PLAIN = re.compile(
     r"""\{\{\s*(?P<path>[A-Za-z]\w*(?:\.[A-Za-z]\w*)*)(?P<filtered>\s*\|\s*(?:d|default)\((?:'[^'\\]*'|"[^"\\]*"|\d+)\))?\s*\}\}"""
 )
-#: Words that are no names where a name stands.
-_WORDS = frozenset({"not", "true", "false", "none", "True", "False", "None", "self", "super", "caller", "varargs"})
+#: Words that are no names where a name stands, or names of which only Jinja's tree tells whether they are well used.
+_WORDS = frozenset({
+    "not", "true", "false", "none", "True", "False", "None", "self", "super", "caller", "varargs", "kwargs", "loop",
+    "calendars", "now", "and", "or", "in", "is", "if", "else", "elif", "endif", "for", "endfor", "recursive",
+})  # fmt: skip
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +52,7 @@ def inspect_plain(hole: str) -> Inspection | None:
     if found is None:
         return None
     path = tuple(found["path"].split("."))
-    if not _WORDS.isdisjoint(path) or path[0] in ("kwargs", "loop"):
+    if not _WORDS.isdisjoint(path):
         return None
     start, is_filtered = found.start("path"), found["filtered"] is not None
     use = Use(path=path, offset=start, length=len(found["path"]), guarded=is_filtered, filtered=is_filtered)
