@@ -41,7 +41,7 @@ class Reach:
         """Whether `address`, which `host` stands for, may be reached."""
         if self.names(host):
             return True
-        candidate = _plain(ipaddress.ip_address(address.partition("%")[0]))
+        candidate = _inner(ipaddress.ip_address(address.partition("%")[0]))
         if any(candidate.version == network.version and candidate in network for network in self._networks):
             return True
         return candidate.is_global and not candidate.is_multicast and candidate not in _LOCAL_NAT64
@@ -63,6 +63,11 @@ def literal_address(host: str) -> str | None:
     return host
 
 
+def to_allow(address: str) -> str:
+    """What `outbound.allow` must say for an address: the IPv4 address that an IPv6 form stands for."""
+    return str(_inner(ipaddress.ip_address(address.partition("%")[0])))
+
+
 def _short_ipv4(host: str) -> str | None:
     parts = host.split(".")
     if len(parts) > 4 or not all(len(part) <= _LONGEST_PART and _PART.fullmatch(part) for part in parts):
@@ -76,7 +81,7 @@ def _short_ipv4(host: str) -> str | None:
     return str(ipaddress.IPv4Address(value))
 
 
-def _plain(address: Address) -> Address:
+def _inner(address: Address) -> Address:
     """The IPv4 address inside an IPv6 form of it, else the address."""
     if isinstance(address, ipaddress.IPv6Address) and address not in _OWN_IPV6:
         if address.ipv4_mapped is not None:

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from sinchflow.expression.addresses import Reach, literal_address
+from sinchflow.expression.addresses import Reach, literal_address, to_allow
 
 FORMS = [
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.1", "0x7F000001", "017700000001", "0177.0.0.1", "1.2.3.4.5",
@@ -34,3 +34,11 @@ def test_short_forms_are_read_as_the_system_reads_them(host):
 )
 def test_private_addresses_are_permitted_only_where_they_are_named(host, address, allow, permitted):
     assert Reach(allow).permits(host, address) == permitted
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "::ffff:10.0.0.1", "2002:a00:1::", "64:ff9b::10.0.0.1", "fe80::1", "::1"]
+)
+def test_what_is_said_to_be_allowed_allows_the_address(address):
+    assert not Reach().permits(address, address)
+    assert Reach([to_allow(address)]).permits(address, address)
