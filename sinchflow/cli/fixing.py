@@ -71,7 +71,7 @@ def _write(path: Path, original: bytes, data: bytes) -> None:
         raise PermissionError(errno.EACCES, "it is write-protected")
     if path.read_bytes() != original:
         raise BlockingIOError(errno.EBUSY, "somebody else has changed it just now")
-    descriptor, written = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, written = tempfile.mkstemp(prefix=".sinchflow-", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             file.write(data)

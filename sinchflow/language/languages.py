@@ -31,9 +31,14 @@ _NAMES = {
 }  # fmt: skip
 
 
+def language_called(name: str) -> str | None:
+    """The language of this name, where we know it."""
+    return _NAMES.get(name.casefold())
+
+
 def language_hint(written: str) -> str:
     """How to mend what is no language: the one of this name, where we know it."""
-    known = _NAMES.get(written.casefold())
+    known = language_called(written)
     return f'did you mean "{known}"?' if known else "use the two letters of ISO 639, such as en or de"
 
 

@@ -103,6 +103,7 @@ def test_mends_are_counted_by_file(tmp_path):
         ("country: UK\n", "country: GB\n"),
         ("country: au\n", "country: AU\n"),
         ("cuontry: AU\n", "country: AU\n"),
+        ("language: Deutsch\n", "language: de\n"),
         ("country: Atlantis\n", "country: Atlantis\n"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import respelled
-from sinchflow.language.languages import is_language, language_hint
+from sinchflow.language.languages import is_language, language_called, language_hint
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
@@ -34,6 +34,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if message:
             where = outline.document.origin_of(text.scalar)
             edits = zone_edits(where, text.scalar.text) if text.place == "timezone" else ()
+            if text.place == "language":
+                edits = respelled(where, text.scalar.text, language_called(text.scalar.text))
             edits = respelled(where, "UK", "GB") if check is _country and text.scalar.text == "UK" else edits
             yield finding(where, RULE.id, message, hint, edits=edits)
     for account in (outline.root, *outline.accounts.values()):

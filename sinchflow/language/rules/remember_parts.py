@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.languages import is_language, language_hint
+from sinchflow.language.fix import respelled
+from sinchflow.language.languages import is_language, language_called, language_hint
 from sinchflow.language.nodes import Mapping, Node, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
@@ -26,7 +27,8 @@ def _entry(outline: Outline, name: Scalar, value: Node) -> Iterator[Diagnostic]:
         return
     where = outline.document.origin_of(value)
     if name.text == "language" and not is_language(value.text):
-        yield finding(where, RULE.id, f'there is no language "{value.text}"', language_hint(value.text))
+        edits = respelled(where, value.text, language_called(value.text))
+        yield finding(where, RULE.id, f'there is no language "{value.text}"', language_hint(value.text), edits=edits)
     elif name.text == "timezone" and (fault := zone_fault(value.text))[0]:
         yield finding(where, RULE.id, *fault, edits=zone_edits(where, value.text))
 
