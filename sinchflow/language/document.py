@@ -14,7 +14,7 @@ import msgspec
 import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
-from sinchflow.language.fix import quoted_rest, replaced, spaced_dashes, with_commas
+from sinchflow.language.fix import quoted_tag, replaced, spaced_dashes, with_commas
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence
 from sinchflow.language.scalars import find_hidden, place, resolve
 from sinchflow.language.syntax import Fault, explain, unquoted_template
@@ -189,8 +189,7 @@ class _Composer:
         for name, named in self._named.items():
             if name not in self._used and isinstance(named.node, Scalar):
                 message = f'"&{name}" is read as an anchor, a name for this value, and not as text'
-                edits = quoted_rest(self.document, named.at)
-                self._report(named.at, named.node.end, "cut-text", message, "put the whole text in quotes", edits)
+                self._report(named.at, named.node.end, "cut-text", message, "put the whole text in quotes")
 
     def _report(
         self, start: int, end: int, rule: str, message: str, hint: str = "", edits: tuple[Edit, ...] = ()
@@ -221,8 +220,7 @@ class _Composer:
         word = self.document.text[start : event.end_mark.index].split(None, 1)[0] if event.end_mark else line
         message = f'YAML reads "{word}" as a tag and drops it from the text'
         hint = "put the text in quotes, or take the tag away"
-        edits = () if word.startswith("!!") else quoted_rest(self.document, start)
-        self._report(start, start + len(word), "yaml-tag", message, hint, edits)
+        self._report(start, start + len(word), "yaml-tag", message, hint, quoted_tag(self.document, start))
 
     def _after_anchor(self, start: int) -> int:
         found = re.compile(r"&\S+\s*").match(self.document.text, start)
@@ -237,7 +235,7 @@ class _Composer:
         if named is None:
             hint = "a text that begins with * needs quotes"
             message = f'no anchor "&{event.anchor}" stands before this alias'
-            self._report(start, end, "yaml-alias", message, hint, quoted_rest(self.document, start))
+            self._report(start, end, "yaml-alias", message, hint)
             raise _Abandoned
         self._used.add(event.anchor)
         self._count(named.size, start)

@@ -158,6 +158,12 @@ def quoted_rest(document: Document, at: int) -> tuple[Edit, ...]:
     return replaced(document.origin(at, at + len(found)), quoted(found)) if found else ()
 
 
+def quoted_tag(document: Document, at: int) -> tuple[Edit, ...]:
+    """Quotes around `!important call us`; `!secret token` and `!!str a` are other tools' and mean something else."""
+    is_text = len(value_on_line(document, at).split()) > 2 and not document.text.startswith("!!", at)
+    return quoted_rest(document, at) if is_text else ()
+
+
 def value_on_line(document: Document, at: int) -> str:
     """The value that begins here and takes up the rest of its line but for a comment; empty when that is in doubt."""
     column = document.origin(at).column - 1
