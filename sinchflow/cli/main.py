@@ -39,6 +39,8 @@ COMMANDS = (
     Command("start", "Start a flow by hand.", "start", "start"),
     Command("sends", "What became of the messages.", "sends", "build"),
     Command("contacts", "What is known of people; forget them.", "contacts", "build"),
+    Command("texts", "How many SMS each text takes.", "texts", "texts"),
+    Command("graph", "Draw a flow.", "graph", "graph"),
     Command("routes", "Where a message goes.", "routes", "routes"),
     Command("send", "Send a message.", "send", "send"),
     Command("message", "What became of a message, at Sinch.", "message", "message"),

@@ -5,20 +5,22 @@ last filter or its name lets through (`_FILTERS`, `_NAMES`); what a flow remembe
 count as 20 characters. Everything else may be of any length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from sinchflow.expression.gsm7 import ALPHABET, encoding_of, split
+from sinchflow.language.nodes import Mapping, Scalar
+from sinchflow.language.walk import DEFAULT_ITEM
 
 if TYPE_CHECKING:
     from jinja2 import nodes
 
     from sinchflow.language.outline import Outline
 
-#: Ways that are told apart; the further ones are not looked at.
+#: Ways that are told apart.
 _MOST_WAYS = 32
 #: Characters of a name, or of another short text of a person or a list.
 ASSUMED = 20
@@ -68,7 +70,7 @@ def ways_of(outline: "Outline", source: str) -> list[Way]:
     if "{" not in source or not any(mark in source for mark in ("{{", "{%", "{#")):
         return [(Literal(source, 0),)]
     body = outline.trees(source, is_condition=False)
-    return _through(body) if body else []
+    return _Reading(_NAMES | dict.fromkeys(_cells(outline), ASSUMED)).through(body) if body else []
 
 
 def text_of(way: Way, least: int = 1, *, is_most: bool = False) -> str:
@@ -102,72 +104,91 @@ def first_unicode(way: Way) -> tuple[str, int] | None:
     return None
 
 
-def _through(body: "Sequence[nodes.Node]") -> list[Way]:
-    """Ways through a body; of a loop, one round."""
-    from jinja2 import nodes
+class _Reading:
+    """Reads syntax trees. names: of what is short by itself, with its characters at most."""
 
-    found: list[Way] = [()]
-    for node in body:
-        further: list[Way]
+    def __init__(self, names: dict[str, int]) -> None:
+        self._names = names
+
+    def through(self, body: "Sequence[nodes.Node]") -> list[Way]:
+        """Ways through a body; of a loop, one round."""
+        from jinja2 import nodes
+
+        found: list[Way] = [()]
+        for node in body:
+            further: list[Way]
+            match node:
+                case nodes.Output():
+                    further = [()]
+                    for each in node.nodes:
+                        further = _joined(further, self._shapes(each))
+                case nodes.If():
+                    arms = [node.body, *(each.body for each in node.elif_), node.else_]
+                    further = [way for arm in arms for way in self.through(arm)]
+                case nodes.For():
+                    further = self.through(node.body)
+                case _:
+                    continue
+            found = _joined(found, further)
+        return found
+
+    def _shapes(self, node: "nodes.Expr") -> list[Way]:
+        """What an expression may be: texts that it writes out, and what can only be filled in."""
+        from jinja2 import nodes
+
         match node:
-            case nodes.Output():
-                further = [()]
+            case nodes.TemplateData():
+                return [(Literal(node.data, node.lineno),)]
+            case nodes.Const(value=str() as text):
+                return [(Literal(text, node.lineno + 1),)] if text else [()]
+            case nodes.CondExpr(expr1=first, expr2=second) if second is not None:
+                return self._shapes(first) + self._shapes(second)
+            case nodes.Concat():
+                ways: list[Way] = [()]
                 for each in node.nodes:
-                    further = _joined(further, _shapes(each))
-            case nodes.If():
-                arms = [node.body, *(each.body for each in node.elif_), node.else_]
-                further = [way for arm in arms for way in _through(arm)]
-            case nodes.For():
-                further = _through(node.body)
+                    ways = _joined(ways, self._shapes(each))
+                return ways
+            case nodes.Filter(name="default" | "d", node=inner) if inner is not None and node.args:
+                return self._shapes(inner) + self._shapes(node.args[0])
             case _:
-                continue
-        found = _joined(found, further)
-    return found
+                return [(Hole(self._bound(node)),)]
+
+    def _bound(self, node: "nodes.Node") -> int | None:
+        from jinja2 import nodes
+
+        if isinstance(node, nodes.Filter):
+            if node.name == "truncate" and node.args and isinstance(node.args[0], nodes.Const):
+                given = node.args[0].value
+                return given if isinstance(given, int) else None
+            inner = None if node.node is None else self._bound(node.node)
+            return _FILTERS.get(node.name, inner)
+        if isinstance(node, nodes.Const):
+            return len(str(node.value))
+        name = _dotted(node)
+        while name:
+            if name in self._names:
+                return self._names[name]
+            name = name.rpartition(".")[0]
+        return None
+
+
+def _cells(outline: "Outline") -> Iterator[str]:
+    """Names of the rows of lists, in loops over them."""
+    for step in outline.steps:
+        for key, node in step.actions:
+            if key.text == "for_each" and isinstance(node, Mapping):
+                items, name = node.get("items"), node.get("as")
+                if isinstance(items, Scalar) and "lists." in items.text:
+                    yield name.text if isinstance(name, Scalar) else DEFAULT_ITEM
 
 
 def _joined(before: list[Way], after: list[Way]) -> list[Way]:
-    return [first + second for first, second in product(before, after)][:_MOST_WAYS]
-
-
-def _shapes(node: "nodes.Expr") -> list[Way]:
-    """What an expression may be: texts that it writes out, and what can only be filled in."""
-    from jinja2 import nodes
-
-    match node:
-        case nodes.TemplateData():
-            return [(Literal(node.data, node.lineno),)]
-        case nodes.Const(value=str() as text):
-            return [(Literal(text, node.lineno + 1),)] if text else [()]
-        case nodes.CondExpr(expr1=first, expr2=second) if second is not None:
-            return _shapes(first) + _shapes(second)
-        case nodes.Concat():
-            ways: list[Way] = [()]
-            for each in node.nodes:
-                ways = _joined(ways, _shapes(each))
-            return ways
-        case nodes.Filter(name="default" | "d", node=inner) if inner is not None and node.args:
-            return _shapes(inner) + _shapes(node.args[0])
-        case _:
-            return [(Hole(_bound(node)),)]
-
-
-def _bound(node: "nodes.Node") -> int | None:
-    from jinja2 import nodes
-
-    if isinstance(node, nodes.Filter):
-        if node.name == "truncate" and node.args and isinstance(node.args[0], nodes.Const):
-            given = node.args[0].value
-            return given if isinstance(given, int) else None
-        inner = None if node.node is None else _bound(node.node)
-        return _FILTERS.get(node.name, inner)
-    if isinstance(node, nodes.Const):
-        return len(str(node.value))
-    name = _dotted(node)
-    while name:
-        if name in _NAMES:
-            return _NAMES[name]
-        name = name.rpartition(".")[0]
-    return None
+    """Each way of one after each of the other; of very many the shortest and the longest."""
+    ways = [first + second for first, second in product(before, after)]
+    if len(ways) <= _MOST_WAYS:
+        return ways
+    ways.sort(key=lambda way: sum(len(piece.text) if isinstance(piece, Literal) else 1 for piece in way))
+    return ways[: _MOST_WAYS // 2] + ways[-_MOST_WAYS // 2 :]
 
 
 def _dotted(node: "nodes.Node") -> str:
