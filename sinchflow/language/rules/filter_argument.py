@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sinchflow.expression.durations import parse_duration
 from sinchflow.expression.numbers import FORMS
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.fix import as_duration
+from sinchflow.language.fix import as_duration, meant, respelled
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -27,7 +27,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 message, hint = _fault(found[1], found[group])
                 if message and (text.is_condition or _is_in_hole(source, found.start())):
                     where = outline.at(text, found.start(group), max(len(found[group]), 1))
-                    yield finding(where, RULE.id, message, hint)
+                    mended = respelled(where, found[group], as_duration(found[group]))
+                    edits = {"phone": meant(where, found[group], FORMS), "local": ()}.get(found[1], mended)
+                    yield finding(where, RULE.id, message, hint, edits=edits)
 
 
 def _is_in_hole(source: str, at: int) -> bool:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import respelled
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.suggest import did_you_mean
+from sinchflow.language.suggest import did_you_mean, sure
 from sinchflow.language.walk import DEFAULT_ITEM
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ class _Look:
     def __init__(self, columns: dict[str, tuple[str, ...]], names: dict[str, _Value | None]) -> None:
         self._columns = columns
         self._names = names
-        self._found: list[tuple[int, int, str, str]] = []
+        self._found: list[tuple[int, int, str, str, str | None]] = []
 
     def findings(self, outline: Outline, text: TextUse) -> Iterator[Diagnostic]:
         """What was found, at its place."""
-        for start, length, message, hint in self._found:
-            yield finding(outline.at(text, start, length), RULE.id, message, hint)
+        for start, length, message, hint, meant in self._found:
+            where = outline.at(text, start, length)
+            edits = respelled(where, text.scalar.text[start : start + length], meant)
+            yield finding(where, RULE.id, message, hint, edits=edits)
 
     def at(self, node: "nodes.Node") -> _Value | None:
         """What a node is, as far as it is of a list."""
@@ -118,7 +121,7 @@ class _Look:
 
     def _add_column(self, start: int, name: str, owner: str, known: tuple[str, ...]) -> None:
         message = f'the list "{owner}" has no column "{name}"'
-        self._found.append((start, len(name), message, did_you_mean(name, known, "columns")))
+        self._found.append((start, len(name), message, did_you_mean(name, known, "columns"), sure(name, known)))
 
     def _filter(self, node: "nodes.Filter", inner: "nodes.Expr") -> _Value | None:
         from jinja2 import nodes
@@ -159,7 +162,8 @@ class _Look:
             if given and given[0] == "list":
                 so = "false" if node.ops[0].op == "in" else "true"
                 message = f"a list knows numbers, not contacts: this is always {so}"
-                self._found.append((node.expr.lineno, 7, message, f"write contact.number in lists.{given[1]}"))
+                hint = f"write contact.number in lists.{given[1]}"
+                self._found.append((node.expr.lineno, 7, message, hint, "contact.number"))
 
 
 def _constant(node: "nodes.Getattr | nodes.Getitem") -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
@@ -15,7 +16,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if remark.rule in _RULES:
             word = text.scalar.text[remark.start : remark.end]
             hint = did_you_mean(word, remark.known, "it has") if remark.known else remark.hint
-            yield finding(outline.at(text, remark.start, len(word)), RULE.id, remark.message, hint)
+            where = outline.at(text, remark.start, len(word))
+            edits = meant(where, word, remark.known) if remark.known else ()
+            yield finding(where, RULE.id, remark.message, hint, edits=edits)
 
 
 RULE = Rule(
