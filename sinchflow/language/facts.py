@@ -16,6 +16,9 @@ from sinchflow.model.origin import Origin
 #: Of values that are kept, in characters; longer ones are not judged.
 _LONGEST_VALUE = 200
 
+#: What is known of contacts without a flow that remembers it.
+_KNOWN_OF_CONTACTS = ("number", "language", "timezone")
+
 
 class Named(msgspec.Struct, frozen=True, array_like=True):
     """A flow's name and where it comes from; without a `name:` it is the file's stem."""
@@ -85,7 +88,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     is_enabled: not switched off. takes: when another flow runs it. references: the flows that it names.
     addresses: where it can be called; none when it is switched off. mentions, categories: see `mentions`.
-    readings: the outputs that it takes from the flows that it runs.
+    readings: the outputs that it takes from the flows that it runs. remembers: names that it keeps with contacts.
+    recalls: names of what others have kept with a contact, with the places where they are read.
     """
 
     named: Named
@@ -96,6 +100,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     mentions: tuple[str, ...] = ()
     categories: tuple[str, ...] | None = ()
     readings: tuple[Reading, ...] = ()
+    remembers: tuple[str, ...] = ()
+    recalls: tuple[tuple[str, Origin], ...] = ()
 
 
 def facts_of(outline: Outline, named: Named) -> Facts:
@@ -111,7 +117,20 @@ def facts_of(outline: Outline, named: Named) -> Facts:
         mentions=mentions_of(outline),
         categories=categories_of(outline),
         readings=tuple(_readings(outline)),
+        remembers=(remembers := tuple(sorted(_remembers(outline)))),
+        recalls=tuple(_recalls(outline, remembers)),
     )
+
+
+def _remembers(outline: Outline) -> set[str]:
+    values = (value for step in outline.steps for key, value in step.actions if key.text == "remember")
+    return {key.text for each in values if isinstance(each, Mapping) for key, _ in each.entries}
+
+
+def _recalls(outline: Outline, own: tuple[str, ...]) -> Iterator[tuple[str, Origin]]:
+    for text, use in outline.uses("contact"):
+        if len(use.path) > 1 and use.path[1] not in _KNOWN_OF_CONTACTS and use.path[1] not in own:
+            yield use.path[1], outline.at_part(text, use, 1)
 
 
 def _callable(outline: Outline) -> Callable:

@@ -11,6 +11,7 @@ from sinchflow.language.rules import (
     clear_text_url,
     concurrency_parts,
     constant_condition,
+    contact_field,
     contact_needed,
     cut_link,
     cut_text,
@@ -165,6 +166,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 SET_RULES: tuple[SetRule, ...] = (
+    contact_field.RULE,
     duplicate_flow.RULE,
     flow_input.RULE,
     flow_output.RULE,
