@@ -131,6 +131,11 @@ def _fits(text: str, types: Collection[str]) -> bool:
     return isinstance(value, wanted) and not isinstance(value, bool)
 
 
+def as_truth(text: str) -> str | None:
+    """`yes` as `true`, `off` as `false`."""
+    return _TRUTH.get(text.lower())
+
+
 def as_duration(text: str) -> str:
     """`10 minutes` as `10m`; empty when it is no duration in words."""
     found = _SPAN.fullmatch(text.strip().lower())

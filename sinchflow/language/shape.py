@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
-from sinchflow.language.fix import as_duration, as_language, meant, renamed, respelled, retyped
+from sinchflow.language.fix import as_duration, as_language, inserted, meant, renamed, respelled, retyped
 from sinchflow.language.forms import Forms
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, Sequence, plain
 from sinchflow.language.outline import ACTIONS
@@ -206,8 +206,14 @@ class _Error:
             hint = f'put a colon after it: "{self._node.text}:"'
         elif isinstance(self._node, Scalar) and self._node.text in _properties(self._error.schema, "type"):
             hint = f"write {self._label}: {{type: {self._node.text}}}"
-        edits = retyped(self._document, types, self._node)
+        edits = retyped(self._document, types, self._node) or self._with_colon()
         return self._at_value("type", f"{self._label} must be {expected}, but is {_found(self._node)}", hint, edits)
+
+    def _with_colon(self) -> tuple[Edit, ...]:
+        """A colon after the name of what takes nothing else."""
+        node = self._node
+        is_name = isinstance(node, Scalar) and not node.style and node.text in self._error.schema.get("properties", {})
+        return inserted(self._document, node.end, ":") if is_name and node is not None else ()
 
     def _enum(self) -> Diagnostic:
         allowed = [str(item) for item in self._error.validator_value]

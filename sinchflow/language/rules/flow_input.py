@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sinchflow.expression.numbers import to_e164
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import as_truth, respelled
 from sinchflow.language.rules.input_parts import WRITTEN
 from sinchflow.language.rules.rule import SetRule, Survey
 
@@ -27,7 +28,9 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
             wanted = input_fault(types.get(each.name, ""), each.value, survey.settings.country)
             if wanted and each.at is not None:
                 message = f'the input "{each.name}" of the flow "{reference.name}" is {wanted}, not "{each.value}"'
-                yield finding(each.at, RULE.id, message, _HINTS[types[each.name]])
+                truth = as_truth(each.value or "") if types[each.name] == "boolean" else None
+                edits = respelled(each.at, each.value or "", truth)
+                yield finding(each.at, RULE.id, message, _HINTS[types[each.name]], edits=edits)
 
 
 def input_fault(kind: str, value: str | None, country: str | None) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import as_truth, rewritten
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
@@ -47,7 +48,10 @@ def _default(outline: Outline, given: Mapping) -> Iterator[Diagnostic]:
     if not isinstance(default, Scalar) or (default.is_text and not form.fullmatch(default.text)):
         shown = f'"{default.text[:60]}"' if isinstance(default, Scalar) else "a list or a mapping"
         where = outline.document.origin_of(default)
-        yield finding(where, RULE.id, f"the default is {words}, not {shown}", "write one, or change the type")
+        truth = as_truth(default.text) if isinstance(default, Scalar) and words == WRITTEN["boolean"][1] else None
+        edits = rewritten(outline.document, default, truth) if truth and isinstance(default, Scalar) else ()
+        message, hint = f"the default is {words}, not {shown}", "write one, or change the type"
+        yield finding(where, RULE.id, message, hint, edits=edits)
 
 
 RULE = Rule(

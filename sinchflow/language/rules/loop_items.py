@@ -1,11 +1,15 @@
 """The items of a loop where a text can never give some."""
 
+import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
+from sinchflow.language.fix import braced
 from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
+
+_NAME = re.compile(r"(?:event|inputs|vars|steps|match|contact|lists)(?:\.[A-Za-z_]\w*)+")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -16,7 +20,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 message = "items is a list or a mapping, and this gives a text"
                 inner = items.text if "{{" not in items.text else "…"
                 hint = f'one expression keeps its type: items: "{{{{ {inner} }}}}"'
-                yield finding(outline.document.origin_of(items), RULE.id, message, hint)
+                where = outline.document.origin_of(items)
+                edits = braced(where, items.text, is_plain=not items.style) if _NAME.fullmatch(items.text) else ()
+                yield finding(where, RULE.id, message, hint, edits=edits)
 
 
 def _is_one_expression(text: str) -> bool:
