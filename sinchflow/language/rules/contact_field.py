@@ -1,10 +1,13 @@
 """A field of the contact that no flow remembers, but for a letter or two."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.rules.rule import SetRule, Survey
-from sinchflow.language.suggest import nearest
+
+#: first_name and last_name are two names; firstname and frist_name are slips.
+_NEAR = 0.85
 
 
 def _check(survey: Survey) -> Iterator[Diagnostic]:
@@ -13,10 +16,10 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
     if not remembered:
         return
     for name, origin in (each for flow in survey.flows for each in flow.recalls):
-        near = nearest(name, remembered) if name not in remembered else None
+        near = get_close_matches(name, remembered, n=1, cutoff=_NEAR) if name not in remembered else []
         if near:
             message = f'no flow remembers "{name}" of a contact, so it is never there'
-            yield finding(origin, RULE.id, message, f'did you mean "{near}"?', "warning")
+            yield finding(origin, RULE.id, message, f'did you mean "{near[0]}"?', "warning")
 
 
 RULE = SetRule(
