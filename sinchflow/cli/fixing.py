@@ -29,13 +29,16 @@ def fix_files(checker: "Checker", root: Path, paths: Sequence[Path], now: dateti
     return mended.checked, True
 
 
-def show_fixes(checker: "Checker", root: Path, paths: Sequence[Path], now: datetime) -> bool:
-    """Print what `fix_files` would change as a unified diff; whether it would change anything."""
+def show_fixes(checker: "Checker", root: Path, paths: Sequence[Path], now: datetime) -> tuple["Checked", bool]:
+    """Print what `fix_files` would change as a unified diff.
+
+    Returns what would be found then, and whether there is nothing to change.
+    """
     mended, originals = _mend(checker, root, paths, now)
     for name, data in mended.contents.items():
         print(_diff(name, originals[name].decode(), data.decode()), end="")
         print(f"would fix {_count(mended.counts[name])} in {name}", file=sys.stderr)
-    return bool(mended.contents)
+    return mended.checked, not mended.contents
 
 
 def _mend(checker: "Checker", root: Path, paths: Sequence[Path], now: datetime) -> tuple["Mended", dict[str, bytes]]:

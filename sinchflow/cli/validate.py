@@ -60,7 +60,6 @@ def validate(
       sinchflow validate --fix --diff
     """
     from sinchflow.cli.crew import judge_files
-    from sinchflow.cli.fixing import fix_files, show_fixes
     from sinchflow.cli.kept import CACHE, Kept
     from sinchflow.language.check import Checker
 
@@ -74,11 +73,11 @@ def validate(
     kept = Kept(root / CACHE) if cache else None
     forms = kept.forms if kept is not None else ()
     checker = Checker(builds=False, judge_files=judge_files, kept=kept, sound_forms=forms)
-    now, is_written = datetime.now(UTC), True
-    if diff:
-        raise typer.Exit(int(show_fixes(checker, root, chosen, now)))
+    now, is_fixed = datetime.now(UTC), True
     if fix:
-        checked, is_written = fix_files(checker, root, chosen, now)
+        from sinchflow.cli.fixing import fix_files, show_fixes
+
+        checked, is_fixed = (show_fixes if diff else fix_files)(checker, root, chosen, now)
     else:
         checked = checker.check(root, chosen, now=now, tests=True)
     if kept is not None and checked.texts:
@@ -87,13 +86,15 @@ def validate(
         raise UsageError(
             f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
         )
+    if diff:
+        raise typer.Exit(int(not is_fixed))
     if output is Format.JSON:
         from sinchflow.language.diagnostic import present_json
 
         print(present_json(checked.diagnostics, checked.sound))
     else:
         _print_text(checked)
-    if checked.has_errors or (strict and checked.diagnostics) or not is_written:
+    if checked.has_errors or (strict and checked.diagnostics) or not is_fixed:
         raise typer.Exit(1)
 
 

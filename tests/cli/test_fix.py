@@ -81,6 +81,13 @@ def test_diff_goes_with_fix_alone(sinchflow, flows, arguments):
     assert "--diff goes with --fix" in found.stderr
 
 
+def test_a_folder_without_a_project_has_nothing_to_mend(sinchflow):
+    for arguments in (["--fix"], ["--fix", "--diff"]):
+        found = sinchflow("validate", *arguments)
+        assert found.returncode == 2
+        assert "no project in" in found.stderr
+
+
 def test_permissions_stay_and_links_are_followed(sinchflow, flows):
     real = flows.parent / "elsewhere" / "real.yaml"
     real.parent.mkdir()
