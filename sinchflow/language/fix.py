@@ -24,6 +24,8 @@ _PLAIN = re.compile(r"""(?:not |[A-Za-z_(])(?:[^:#{}\[\],]|:(?!\s|\Z)|(?<!\s)#)*
 _LEFT_OPEN = re.compile(r"""(?:,[^,:{}\[\]"'#\r\n]*)*(?=\s*(?:\}|,\s*[A-Za-z_][\w-]*:\s))""")
 #: Keys whose text people read: a comma in it is a comma, not the beginning of another key.
 _SPOKEN = frozenset({"reply", "message", "log", "stop", "fail", "subject", "description"})
+_BACKSLASH = re.compile(r'\\(?:.|\r\n|[\r\n])|"', re.DOTALL)
+_ESCAPE = re.compile(r"""\\(?:[0abtnvfre"/\\N_LP \t\r\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})""")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _DASHED = re.compile(r"-[A-Za-z_]")
 _PAIR = re.compile(r"(?P<name>[A-Za-z_][\w-]*):(?![\s/:])\S")
@@ -161,6 +163,17 @@ def quoted_rest(document: Document, at: int) -> tuple[Edit, ...]:
     """
     found = value_on_line(document, at)
     return replaced(document.origin(at, at + len(found)), quoted(found)) if found else ()
+
+
+def doubled_backslashes(document: Document, start: int) -> tuple[Edit, ...]:
+    """A second backslash where one begins no escape, in the text in double quotes that begins here."""
+    edits: tuple[Edit, ...] = ()
+    for found in _BACKSLASH.finditer(document.text, start + 1):
+        if found[0] == '"':
+            return edits
+        if not _ESCAPE.match(document.text, found.start()):
+            edits += inserted(document, found.start(), "\\")
+    return ()
 
 
 def quoted_tag(document: Document, at: int) -> tuple[Edit, ...]:

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
-from sinchflow.language.fix import bare, inserted, quoted, quoted_rest, replaced, spaced_pair, value_on_line
+from sinchflow.language.fix import bare, doubled_backslashes, quoted, quoted_rest, replaced, spaced_pair, value_on_line
 from sinchflow.language.nodes import Document
 
 _TEMPLATE_VALUE = re.compile(
@@ -160,7 +160,7 @@ def _in_quotes(document: Document, at: int, problem: str, start: int) -> Diagnos
         escape = document.text[at : at + 2]
         message = f'"{escape}" is no escape that YAML knows between double quotes'
         hint = "write \\\\ for a backslash, or use single quotes: in them nothing is escaped"
-        edits = inserted(document, at, "\\") if escape[:1] == "\\" else ()
+        edits = doubled_backslashes(document, start)
         return finding(document.origin(at, at + 2), "yaml-syntax", message, hint, edits=edits)
     quote = document.text[start : start + 1]
     message = f"the text that begins here with {quote} is never closed"
