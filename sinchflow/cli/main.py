@@ -34,6 +34,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("init", "Write a new project.", "init", "init"),
     Command("validate", "Find mistakes before they run.", "validate", "validate"),
+    Command("explain", "What a finding means.", "explain", "explain"),
     Command("dev", "Try the flows; nothing leaves the machine.", "dev", "dev"),
     Command("run", "Run the daemon, connected to Sinch.", "run", "run"),
     Command("start", "Start a flow by hand.", "start", "start"),

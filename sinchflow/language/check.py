@@ -19,6 +19,7 @@ from sinchflow.language.document import MAX_BYTES, compose, decode, documents
 from sinchflow.language.facts import Facts
 from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.harvest import Built, Found, Harvest, JudgeFiles, Kept, Known, Source, judge_one_by_one
+from sinchflow.language.ignores import without_ignored
 from sinchflow.language.judge import Judge, at, has_errors
 from sinchflow.language.languages import is_language
 from sinchflow.language.lists import list_columns
@@ -159,12 +160,18 @@ class _Check:
             sound=own.sound,
             facts=tuple(own.facts),
             sources=own.sources,
-            diagnostics=in_order(item for item in self._findings if reported is None or item.file in reported),
+            diagnostics=in_order(self._heeded(reported)),
             texts=self._texts,
             lists=data.lists,
             closed=data.closed,
             data_files=data.stamps,
         )
+
+    def _heeded(self, reported: Collection[str] | None) -> list[Diagnostic]:
+        """The findings of the files that are to be reported, without those that comments in them ignore."""
+        findings = [item for item in self._findings if reported is None or item.file in reported]
+        texts = {name: text for name, text in self._texts.items() if reported is None or name in reported}
+        return without_ignored(findings, texts, is_whole=self._has_all_flows and self._project is not None)
 
     def _data_files(self, project: Project, paths: Sequence[Path]) -> Data:
         """What the project's data files hold; nothing when other files alone are to be reported."""

@@ -16,9 +16,9 @@ _TEXTS = frozenset(
         "category.exact", "category.contains", "category.starts_with", "category.regex",
     }
 )  # fmt: skip
-_COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
+_COMMENT = re.compile(r"[ \t]+#(?!\s*sinchflow: ignore)[^\r\n]*")
 #: Elsewhere only `#` with something right behind it: `#1` is a text's, `# one` a comment's.
-_GLUED = re.compile(r"[ \t]+#[^\s#][^\r\n]*")
+_GLUED = re.compile(r"[ \t]+#(?!sinchflow: ignore)[^\s#][^\r\n]*")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
