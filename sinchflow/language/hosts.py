@@ -1,5 +1,6 @@
 """Whom an address that is written out calls: its host, and whether that is a machine of one's own network."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sinchflow.expression.addresses import Reach, literal_address
@@ -22,12 +23,11 @@ def host_of(url: str) -> str | None:
         return None
 
 
-def private_meaning(host: str, reach: Reach) -> str | None:
-    """What the host is, when it is an address that `reach` does not permit: the address; None otherwise."""
+@lru_cache(maxsize=2_000)
+def private_meaning(host: str, allow: tuple[str, ...] = ()) -> str | None:
+    """What the host is, when it is an address that is private and not in `allow` (`outbound.allow`): the address."""
     address = "127.0.0.1" if host.rstrip(".") == "localhost" else literal_address(host)
-    if address is None or reach.permits(host, address):
-        return None
-    return address
+    return None if address is None or Reach(allow).permits(host, address) else address
 
 
 def is_private_name(host: str) -> bool:

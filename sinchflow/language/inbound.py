@@ -11,8 +11,9 @@ from functools import cached_property
 import msgspec
 
 from sinchflow.expression.inspection import Use
-from sinchflow.language.nodes import Scalar
+from sinchflow.language.nodes import Mapping, Scalar
 from sinchflow.language.outline import Outline, TextUse
+from sinchflow.language.walk import DEFAULT_ITEM
 
 _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 #: Filters that leave nothing of what a stranger may have meant with his signs.
@@ -63,7 +64,7 @@ class Inbound:
 
     def is_foreign(self, use: Use) -> bool:
         """Whether a stranger writes what this name holds."""
-        return self._is_foreign(use) or _kept_as(use) in self._kept
+        return self._is_foreign(use) or self._kept_as(use) in self._kept
 
     def _is_foreign(self, use: Use) -> bool:
         match use.path:
@@ -98,14 +99,14 @@ class Inbound:
 
     @cached_property
     def _kept(self) -> frozenset[str]:
-        """`vars`, inputs and contact fields that a stranger's text is put into."""
+        """`vars`, inputs, contact fields and items of loops that a stranger's text is put into."""
         found: set[str] = set()
         givers = [pair for pair in self._assignments() if self._uses_of(pair[1])]
         for _ in range(_FOLLOWED):
             before = len(found)
             for name, text in givers:
                 uses = self._uses_of(text)
-                foreign = [use for use in uses if self._is_foreign(use) or _kept_as(use) in found]
+                foreign = [use for use in uses if self._is_foreign(use) or self._kept_as(use) in found]
                 if foreign and not _HARMLESS.search(text.scalar.text):
                     found.add(name)
             if len(found) == before:
@@ -131,8 +132,26 @@ class Inbound:
                 yield f"vars.{text.key.text}", text
             elif text.place == "remember":
                 yield f"contact.{text.key.text}", text
+            elif text.place == "for_each.items" and id(text.scalar) in self._loops:
+                yield f"item.{self._loops[id(text.scalar)]}", text
             elif id(text.scalar) in names:
                 yield f"inputs.{names[id(text.scalar)]}", text
+
+    def _kept_as(self, use: Use) -> str:
+        if use.path[0] in ("vars", "inputs", "contact"):
+            return ".".join(use.path[:2])
+        return f"item.{use.path[0]}" if use.path[0] in self._loops.values() else ""
+
+    @cached_property
+    def _loops(self) -> dict[int, str]:
+        """The name of each loop's item, by the scalar that gives its items."""
+        found: dict[int, str] = {}
+        for step in self._outline.steps:
+            for key, node in step.actions:
+                if key.text == "for_each" and isinstance(node, Mapping):
+                    name = node.get("as")
+                    found[id(node.get("items"))] = name.text if isinstance(name, Scalar) else DEFAULT_ITEM
+        return found
 
     def _uses_of(self, text: TextUse) -> list[Use]:
         return self._by_text.get(id(text), [])
@@ -140,10 +159,6 @@ class Inbound:
     @cached_property
     def _by_text(self) -> dict[int, list[Use]]:
         return {id(text): list(inspection.uses) for text, inspection in self._outline.inspections}
-
-
-def _kept_as(use: Use) -> str:
-    return ".".join(use.path[:2]) if use.path[0] in ("vars", "inputs", "contact") else ""
 
 
 def _type_of(node: object) -> str:

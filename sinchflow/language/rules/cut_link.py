@@ -12,7 +12,9 @@ from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.scalars import offsets, place
 
 #: What makes looking worthwhile.
-_SIGNS = ("//", "www.", "http", "htt", "htp", "HTTP", "://")
+_SIGNS = ("//", "www.", "htt", "htp", "HTTP", "WWW.")
+#: What there still is of it where no link is written right.
+_LEFT = ("//", ":/", "htt", "htp", ":\\", "HTTP")
 #: A hole counts as part of a link; `x` stands for each of its characters while links are looked for.
 _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _LINK = re.compile(r"\bhttps?://[^\s<>\"]*", re.IGNORECASE)
@@ -32,7 +34,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         source = message.scalar.text
         if not any(sign in source for sign in _SIGNS):
             continue
-        plain = _HOLE.sub(lambda hole: "x" * len(hole[0]), source)
+        plain = _HOLE.sub(lambda hole: "x" * len(hole[0]), source) if message.is_templated else source
         for start, length, said, hint in (
             *_links(outline.document, message, plain),
             *_foreign(outline, message, plain),
@@ -47,10 +49,11 @@ _Found = tuple[int, int, str, str]
 
 def _links(document: Document, message: Message, plain: str) -> Iterator[_Found]:
     source = message.scalar.text
-    for wrong in _MISSPELT.finditer(plain):
+    left = plain.replace("https://", "").replace("http://", "")
+    for wrong in _MISSPELT.finditer(plain) if any(sign in left for sign in _LEFT) else ():
         shown = source[wrong.start() : wrong.end()]
         yield wrong.start(), len(shown), f'"{shown}" is no link', "a link begins with https://"
-    for www in _WWW.finditer(plain):
+    for www in _WWW.finditer(plain) if "www." in plain or "WWW." in plain else ():
         yield www.start(), len(www[0]), f'"{www[0]}" looks cut: no .com or the like follows', "write the whole address"
     for link in _LINK.finditer(plain):
         shown = source[link.start() : link.end()]
@@ -98,11 +101,10 @@ def _is_folded(document: Document, message: Message, end: int, address: str, pla
 
 def _foreign(outline: Outline, message: Message, plain: str) -> Iterator[_Found]:
     """Holes in links that a stranger fills: a space in them ends the link."""
-    if "{{" not in message.scalar.text:
-        return
-    links = [link.span() for link in _LINK.finditer(plain)]
-    text = next((each for each in outline.texts if each.scalar is message.scalar), None)
-    if not links or text is None:
+    source = message.scalar.text
+    links = [link.span() for link in _LINK.finditer(plain) if "{{" in source[link.start() : link.end()]]
+    text = next((each for each in outline.texts if each.scalar is message.scalar), None) if links else None
+    if text is None:
         return
     for hole in Inbound(outline).holes(text):
         if any(start < hole.start < end for start, end in links):

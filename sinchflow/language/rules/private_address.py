@@ -7,6 +7,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.hosts import host_of, is_private_name, private_meaning
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.model.origin import Origin
 
 #: What Sinch calls or fetches, whatever the project allows.
 _BY_SINCH = ("send.callback_url", "send.media")
@@ -21,16 +22,17 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
 
 
 def _judge(outline: Outline, settings: Settings, text: TextUse, host: str) -> Iterator[Diagnostic]:
-    where = outline.at(text, max(text.scalar.text.lower().find(host), 0), len(host))
     if text.place in _BY_SINCH:
-        if private_meaning(host, Reach()) or is_private_name(host):
+        if private_meaning(host) or is_private_name(host):
             message = f'"{host}" cannot be reached by Sinch: it is in a network of its own'
-            yield finding(where, RULE.id, message, "give an address that is public", "warning")
+            yield finding(_place(outline, text, host), RULE.id, message, "give an address that is public", "warning")
         return
     if settings.outbound is None:
         return
-    reach = Reach(settings.outbound)
-    address = private_meaning(host, reach)
+    address = private_meaning(host, settings.outbound)
+    if address is None and not is_private_name(host):
+        return
+    where = _place(outline, text, host)
     named = host if address is None or host == "localhost" else to_allow(address)
     shown = f'"{named}"' if ":" in named else named
     hint = f"if the flow may call it, write in sinchflow.yaml: outbound: {{allow: [{shown}]}}"
@@ -38,9 +40,13 @@ def _judge(outline: Outline, settings: Settings, text: TextUse, host: str) -> It
         meaning = f", which is {address}," if address != host else ""
         message = f'"{host}"{meaning} is a private or special address: the call is refused'
         yield finding(where, RULE.id, message, hint)
-    elif is_private_name(host) and not reach.names(host) and not reach.has_networks:
+    elif not (reach := Reach(settings.outbound)).names(host) and not reach.has_networks:
         message = f'"{host}" is a name of a private network: the call is refused where it stands for a private address'
         yield finding(where, RULE.id, message, hint, "warning")
+
+
+def _place(outline: Outline, text: TextUse, host: str) -> Origin:
+    return outline.at(text, max(text.scalar.text.lower().find(host), 0), len(host))
 
 
 RULE = Rule(

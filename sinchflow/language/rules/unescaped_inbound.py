@@ -8,15 +8,16 @@ from sinchflow.language.inbound import Foreign, Inbound
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
-_PLACES = ("http.url", "http.headers", "http.body", "send.to", "send.callback_url", "send.media")
+_PLACES = frozenset({"http.url", "http.headers", "http.body", "send.to", "send.callback_url", "send.media"})
 _ADDRESSES = ("http.url", "send.callback_url", "send.media")
 _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OURS = re.compile(r"[^{}]*\{\{ ?(?:secrets|env|our_number|run|flow)(?:\.\w+)? ?\}\}[^{}]*")
 #: Bodies whose signs mean something to whoever reads them.
 _STRUCTURED = re.compile(r"""[{\[]\s*["{\[]|<\w""")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
-    texts = [text for text in outline.texts if text.place in _PLACES and "{{" in text.scalar.text]
+    texts = [text for text in outline.texts if text.place in _PLACES and _is_filled(text.scalar.text)]
     if not texts:
         return
     inbound = Inbound(outline)
@@ -28,6 +29,11 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
                 at = foreign.use.offset
                 yield finding(outline.at(text, at, foreign.use.length), RULE.id, message, hint, severity)
                 break  # one for each text: what mends it mends the others
+
+
+def _is_filled(source: str) -> bool:
+    """Whether it is worth while to look who fills it: secrets and the like are nobody's texts."""
+    return "{{" in source and not _OURS.fullmatch(source)
 
 
 def _judge(foreign: Foreign, *, is_open: bool) -> tuple[str, str, Severity] | None:
