@@ -24,6 +24,13 @@ _PLAIN = re.compile(r"""(?:not |[A-Za-z_(])(?:[^:#{}\[\],]|:(?!\s|\Z)|(?<!\s)#)*
 _LEFT_OPEN = re.compile(r"""(?:,[^,:{}\[\]"'#\r\n]*)*(?=\s*(?:\}|,\s*[A-Za-z_][\w-]*:\s))""")
 #: Keys whose text people read: a comma in it is a comma, not the beginning of another key.
 _SPOKEN = frozenset({"reply", "message", "log", "stop", "fail", "subject", "description"})
+#: A text with templates in a flow mapping, up to the next key or the end.
+_HOLED = re.compile(
+    r"""(?<=[{,\s])(?P<key>[A-Za-z_]\w*):[ ]+
+    (?P<value>[^\s"'{}\[\],:#](?:[^"'{}\[\],:#\n]|:(?!\s)|,(?!\s*[A-Za-z_]\w*:\s)|\{\{[^{}\n]*\}\})*)
+    (?=\}|,)""",
+    re.VERBOSE,
+)
 _BACKSLASH = re.compile(r'\\(?:.|\r\n|[\r\n])|"', re.DOTALL)
 _ESCAPE = re.compile(r"""\\(?:[0abtnvfre"/\\N_LP \t\r\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})""")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
@@ -211,6 +218,18 @@ def with_commas(document: Document, key: Scalar, value: Node, lone: Scalar) -> t
     if rest is None or any(mark in whole for mark in ("\n", "\r", " #")):
         return ()
     return replaced(document.origin(value.start, value.start + len(whole)), quoted(whole))
+
+
+def with_templates(document: Document, start: int) -> tuple[Edit, ...]:
+    """Quotes around every text with a template in it of the flow mapping that begins here: `{reply: Hi {{ x }}}`."""
+    edits: tuple[Edit, ...] = ()
+    end = start + len(document.source_line(start)) - document.origin(start).column + 1
+    for found in _HOLED.finditer(document.text, start, end):
+        if "{{" in found["value"] and (found["key"] in _SPOKEN or found["key"] == "url"):
+            whole = found["value"].rstrip()
+            first = found.start("value")
+            edits += replaced(document.origin(first, first + len(whole)), quoted(whole))
+    return edits
 
 
 def spaced_pair(document: Document, start: int) -> tuple[Edit, ...]:

@@ -9,7 +9,16 @@ import msgspec
 import yaml
 
 from sinchflow.language.diagnostic import Diagnostic, Edit, finding
-from sinchflow.language.fix import bare, doubled_backslashes, quoted, quoted_rest, replaced, spaced_pair, value_on_line
+from sinchflow.language.fix import (
+    bare,
+    doubled_backslashes,
+    quoted,
+    quoted_rest,
+    replaced,
+    spaced_pair,
+    value_on_line,
+    with_templates,
+)
 from sinchflow.language.nodes import Document
 
 _TEMPLATE_VALUE = re.compile(
@@ -172,7 +181,7 @@ def _unclosed(document: Document, context: str, start: int) -> Diagnostic:
     opened, closing = ("[", "]") if "sequence" in context else ("{", "}")
     message = f'the "{opened}" that stands here is not closed, or a comma is missing in it'
     hint = f'add "{closing}" or ","; a text with {{ }} [ ] , or ": " in it needs quotes here'
-    return finding(document.origin(start), "yaml-syntax", message, hint)
+    return finding(document.origin(start), "yaml-syntax", message, hint, edits=with_templates(document, start))
 
 
 def _misplaced(document: Document, at: int) -> Diagnostic:
