@@ -20,6 +20,7 @@ _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _HARMLESS = re.compile(r"\|\s*(?:urlencode|int|float|round|length|timestamp|phone|local)\b")
 _OF_MESSAGES = frozenset({"inbound_sms", "opt_out"})
 _OF_CALLS = frozenset({"json", "form", "query", "headers", "body"})
+_COMPARED = re.compile(r"\s*(?:[=!<>]=|[<>]|(?:not\s+)?in\b|is\b)")
 #: Types of inputs that any text fits.
 _LOOSE_TYPES = frozenset({"string", "list", "object", ""})
 _NO_GROUPS = frozenset({"keyword", "flow", "step", "run"})
@@ -54,10 +55,11 @@ class Inbound:
 
     def holes(self, text: TextUse) -> Iterator[Foreign]:
         """Holes of a text that a stranger fills, and that no filter has made harmless; the first use in each."""
-        uses = [use for use in self._uses_of(text) if self.is_foreign(use)]
+        source = text.scalar.text
+        uses = [use for use in self._uses_of(text) if self.is_foreign(use) and not _only_decides(source, use)]
         if not uses:
             return
-        for hole in _HOLE.finditer(text.scalar.text):
+        for hole in _HOLE.finditer(source):
             inside = [use for use in uses if hole.start() <= use.offset < hole.end()]
             if inside and hole[0].startswith("{{") and not _HARMLESS.search(hole[0]):
                 yield Foreign(text, inside[0], hole.start(), hole.end())
@@ -101,29 +103,26 @@ class Inbound:
     def _kept(self) -> frozenset[str]:
         """`vars`, inputs, contact fields and items of loops that a stranger's text is put into."""
         found: set[str] = set()
-        givers = [pair for pair in self._assignments() if self._uses_of(pair[1])]
+        givers = [
+            (name, text, self._uses_of(text))
+            for name, text in self._assignments()
+            if not _HARMLESS.search(text.scalar.text)
+        ]
         for _ in range(_FOLLOWED):
             before = len(found)
-            for name, text in givers:
-                uses = self._uses_of(text)
-                foreign = [use for use in uses if self._is_foreign(use) or self._kept_as(use) in found]
-                if foreign and not _HARMLESS.search(text.scalar.text):
+            for name, text, uses in givers:
+                foreign = (use for use in uses if self._is_foreign(use) or self._kept_as(use) in found)
+                if any(not _only_decides(text.scalar.text, use) for use in foreign):
                     found.add(name)
             if len(found) == before:
                 break
         return frozenset(found)
 
     def _assignments(self) -> Iterator[tuple[str, TextUse]]:
-        loose = {
-            id(value)
-            for name, given in self._outline.inputs.items()
-            for value in [given.get("value")]
-            if _type_of(given.get("type")) in _LOOSE_TYPES
-        }
-        names = {
+        inputs = {
             id(given.get("value")): name
             for name, given in self._outline.inputs.items()
-            if id(given.get("value")) in loose
+            if _type_of(given.get("type")) in _LOOSE_TYPES
         }
         for text in self._outline.texts:
             if text.key is None or "{{" not in text.scalar.text:
@@ -134,8 +133,8 @@ class Inbound:
                 yield f"contact.{text.key.text}", text
             elif text.place == "for_each.items" and id(text.scalar) in self._loops:
                 yield f"item.{self._loops[id(text.scalar)]}", text
-            elif id(text.scalar) in names:
-                yield f"inputs.{names[id(text.scalar)]}", text
+            elif id(text.scalar) in inputs:
+                yield f"inputs.{inputs[id(text.scalar)]}", text
 
     def _kept_as(self, use: Use) -> str:
         if use.path[0] in ("vars", "inputs", "contact"):
@@ -159,6 +158,14 @@ class Inbound:
     @cached_property
     def _by_text(self) -> dict[int, list[Use]]:
         return {id(text): list(inspection.uses) for text, inspection in self._outline.inspections}
+
+
+def _only_decides(source: str, use: Use) -> bool:
+    """Whether the name is compared, or stands in the condition of `a if … else b`: what it holds is not taken over."""
+    if _COMPARED.match(source, use.offset + use.length):
+        return True
+    begin = source.rfind(" if ", 0, use.offset)
+    return begin >= 0 and not any(mark in source[begin : use.offset] for mark in (" else ", "}}", "{{"))
 
 
 def _type_of(node: object) -> str:
