@@ -94,48 +94,39 @@ class Inference:
 
     def infer(self, node: nodes.Node) -> Type:
         """The type of an expression."""
-        match node:
-            case nodes.Const():
-                return of_value(node.value)
-            case nodes.Name():
-                return self._own.get(node.name) or self._names(node.name)
-            case nodes.Getattr():
-                return self._item(node, self.infer(node.node), node.attr)
-            case nodes.Getitem():
-                return self._subscript(node)
-            case nodes.Filter():
-                return self._filter(node)
-            case nodes.Test():
-                return self._test(node)
-            case nodes.Compare():
-                return self._compare(node)
-            case nodes.And() | nodes.Or():
-                return self._both(node)
-            case nodes.Not():
-                held = truth(self.infer(node.node))
-                return A_TRUTH if held is None else NEVER if held else ALWAYS
-            case nodes.CondExpr():
-                self.condition(node.test)
-                return either([self.infer(node.expr1), self.infer(node.expr2) if node.expr2 else ANY])
-            case nodes.Concat():
-                for each in node.nodes:
-                    self.infer(each)
-                return A_TEXT
-            case nodes.BinExpr():
-                return self._arithmetic(node, self.infer(node.left), self.infer(node.right))
-            case nodes.Neg() | nodes.Pos():
-                found = self.infer(node.node)
-                self._refuse(node, found, (*_NUMBERS, LENGTH), f"{node.operator} takes a number")
-                return A_NUMBER if found.only(*_NUMBERS) else ANY
-            case nodes.List() | nodes.Tuple():
-                items = [self.infer(each) for each in node.items]
-                return list_of(either(items)) if items else Type(frozenset({LIST}), frozenset({()}))
-            case nodes.Dict():
-                return self._mapping(node)
-            case nodes.Call():
-                return self._call(node)
-            case _:
-                return ANY
+        look = _LOOKS.get(type(node))
+        return ANY if look is None else look(self, node)
+
+    def _const(self, node: nodes.Const) -> Type:
+        return of_value(node.value)
+
+    def _name(self, node: nodes.Name) -> Type:
+        return self._own.get(node.name) or self._names(node.name)
+
+    def _getattr(self, node: nodes.Getattr) -> Type:
+        return self._item(node, self.infer(node.node), node.attr)
+
+    def _not(self, node: nodes.Not) -> Type:
+        held = truth(self.infer(node.node))
+        return A_TRUTH if held is None else NEVER if held else ALWAYS
+
+    def _choice(self, node: nodes.CondExpr) -> Type:
+        self.condition(node.test)
+        return either([self.infer(node.expr1), self.infer(node.expr2) if node.expr2 else ANY])
+
+    def _concat(self, node: nodes.Concat) -> Type:
+        for each in node.nodes:
+            self.infer(each)
+        return A_TEXT
+
+    def _sign(self, node: nodes.UnaryExpr) -> Type:
+        found = self.infer(node.node)
+        self._refuse(node, found, (*_NUMBERS, LENGTH), f"{node.operator} takes a number")
+        return A_NUMBER if found.only(*_NUMBERS) else ANY
+
+    def _list(self, node: nodes.List | nodes.Tuple) -> Type:
+        items = [self.infer(each) for each in node.items]
+        return list_of(either(items)) if items else Type(frozenset({LIST}), frozenset({()}))
 
     # --- names and items
 
@@ -292,7 +283,8 @@ class Inference:
                 self._judge(part, found, node)
         return A_TRUTH
 
-    def _arithmetic(self, node: nodes.BinExpr, left: Type, right: Type) -> Type:
+    def _arithmetic(self, node: nodes.BinExpr) -> Type:
+        left, right = self.infer(node.left), self.infer(node.right)
         if not (left.is_known and right.is_known):
             return ANY
         sign = node.operator
@@ -353,6 +345,31 @@ class Inference:
         start, end = at or span(node, self._source)
         self.remarks.append(Remark(rule, message, hint, start, end, known))
 
+
+#: How each kind of node is looked at; of the others nothing is known.
+_LOOKS: dict[type[nodes.Node], Callable[[Inference, Any], Type]] = {
+    nodes.Const: Inference._const,
+    nodes.Name: Inference._name,
+    nodes.Getattr: Inference._getattr,
+    nodes.Getitem: Inference._subscript,
+    nodes.Filter: Inference._filter,
+    nodes.Test: Inference._test,
+    nodes.Compare: Inference._compare,
+    nodes.And: Inference._both,
+    nodes.Or: Inference._both,
+    nodes.Not: Inference._not,
+    nodes.CondExpr: Inference._choice,
+    nodes.Concat: Inference._concat,
+    nodes.Neg: Inference._sign,
+    nodes.Pos: Inference._sign,
+    nodes.List: Inference._list,
+    nodes.Tuple: Inference._list,
+    nodes.Dict: Inference._mapping,
+    nodes.Call: Inference._call,
+    **dict.fromkeys(
+        (nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), Inference._arithmetic
+    ),
+}
 
 _NUMERIC: tuple[tuple[tuple[str, ...], tuple[str, ...], Type], ...] = ((_NUMBERS, _NUMBERS, A_NUMBER),)
 #: What operators make of which kinds; the others take numbers alone.
