@@ -76,7 +76,8 @@ class _Builder:
 
     def _main(self, flow: Flow) -> Block:
         triggers = [
-            self._node(f"trigger{at}", "trigger", trigger_lines(trigger), []) for at, trigger in enumerate(flow.triggers)
+            self._node(f"trigger{at}", "trigger", trigger_lines(trigger), [])
+            for at, trigger in enumerate(flow.triggers)
         ]
         blocks: list[Block] = [Row(tuple(triggers))]
         exits = [_Exit(source=trigger) for trigger in triggers]
@@ -173,14 +174,14 @@ class _Builder:
     def _box(self, step: Step, action: ForEach | Parallel, exits: list[_Exit]) -> tuple[str, _Found]:
         node = self._leaf(step, exits)
         if isinstance(action, ForEach):
-            title, end = f"for each {plain(action.as_, 40)}", "next one; after the last, on"
+            title, end = "loop", f"next {plain(action.as_, 40)}, or on after the last"
             inner, out = self._fork(node, [Way(label="", steps=action.steps)])
             if not out:  # every item ends the run, so only a list without items leads on
                 arm = Arm(id=f"{node}_none", label="no items", block=Stack())
                 inner = Fork(node=node, arms=(*inner.arms, arm))
                 out = [_Exit(source=node, label=arm.label, arm=arm.id)]
         else:
-            title, end = "at the same time", "when all have ended"
+            title, end = "in parallel", "when all have ended"
             inner, out = self._fork(node, [Way(label="", steps=steps) for steps in action.branches])
         block: Block = inner
         if out:

@@ -82,7 +82,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lay_out(graph: Graph) -> Drawing:
-    """The graph's parts side by side, from the upper left corner on."""
+    """The flow itself, and its other parts in a column to its right, from the upper left corner on."""
     return _Layout(graph).drawing()
 
 
@@ -106,16 +106,17 @@ class _Layout:
         self._entries: dict[str, float] = {}  #: the top of the box whose first node it is
 
     def drawing(self) -> Drawing:
-        x = height = 0.0
-        for part in self._graph.parts:
-            extent = self._extent(part.block)
-            if part.title:
-                x, height = self._part(part, extent, x), max(height, extent.height + _TITLE + 2 * _BOX)
-            else:
-                self._place(part.block, extent.left, 0)
-                x, height = extent.left + extent.right, extent.height
+        first, *others = self._graph.parts
+        extent = self._extent(first.block)
+        self._place(first.block, extent.left, 0)
+        left = width = extent.left + extent.right
+        below = -_BESIDE
+        for part in others:
+            rect = self._place_part(part, left + _BESIDE, below + _BESIDE)
+            width, below = max(width, rect.right), rect.bottom
+        height = max(extent.height, below)
         return Drawing(
-            width=x,
+            width=width,
             height=height,
             nodes=self._nodes,
             cards=self._cards,
@@ -124,14 +125,15 @@ class _Layout:
             routes=tuple(Route(edge, self._points(edge)) for edge in self._graph.edges),
         )
 
-    def _part(self, part: Part, extent: _Extent, x: float) -> float:
-        """Place a part right of `x`, in a frame; returns how far it reaches."""
+    def _place_part(self, part: Part, left: float, top: float) -> Rect:
+        """Place a part in a frame of its own."""
+        extent = self._extent(part.block)
         least = width_of(part.title, LABEL_SIZE, is_bold=True) + 2 * _BOX
         width = max(extent.left + extent.right + 2 * _BOX, least)
-        rect = Rect(x + _BESIDE, 0, width, extent.height + _TITLE + 2 * _BOX)
+        rect = Rect(left, top, width, extent.height + _TITLE + 2 * _BOX)
         self._frames.append(Frame(part.id, part.title, rect, is_part=True))
-        self._place(part.block, rect.x + _BOX + extent.left, _TITLE + _BOX)
-        return rect.right
+        self._place(part.block, left + _BOX + extent.left, top + _TITLE + _BOX)
+        return rect
 
     # --- how far blocks reach
 

@@ -27,6 +27,7 @@ SIZES: dict[Style, float] = {"kind": 11.5, "name": 13.5, "text": 13, "note": 12,
 BOLD: tuple[Style, ...] = ("kind", "name")
 LABEL_SIZE = 12.0
 _LEADING = 1.38
+_BOLDER = 1.08  #: bold text's width, of that of others
 _WIDEST_TEXT = 250.0
 _PADDING_X, _PADDING_Y = 14.0, 10.0
 #: Room for the points of a decision, and the round ends of others.
@@ -55,8 +56,9 @@ class Card(msgspec.Struct, frozen=True):
 
 def card(node: Node) -> Card:
     """The node's texts, broken into lines, and the room that they need."""
-    wrapped = [(text, line) for line in node.lines for text in wrap(line.text, SIZES[line.style], _WIDEST_TEXT)]
     extra = _EXTRA.get(node.kind, 0)
+    widest = _WIDEST_TEXT - 2 * extra
+    wrapped = [(text, line) for line in node.lines for text in _wrapped(line, widest)]
     widths = [width_of(text, SIZES[line.style], is_bold=line.style in BOLD) for text, line in wrapped]
     width = max(widths, default=0) + 2 * (_PADDING_X + extra)
     is_centred = node.kind in _EXTRA
@@ -73,6 +75,10 @@ def card(node: Node) -> Card:
         y += step
         before = line
     return Card(round(width), round(y + _PADDING_Y), tuple(rows))
+
+
+def _wrapped(line: Line, widest: float) -> list[str]:
+    return wrap(line.text, SIZES[line.style], widest / _BOLDER if line.style in BOLD else widest)
 
 
 def wrap(text: str, size: float, widest: float) -> list[str]:
@@ -112,7 +118,7 @@ def _is_joined(word: str, at: int) -> bool:
 
 def width_of(text: str, size: float, *, is_bold: bool = False) -> float:
     """How wide the text is at most, nearly."""
-    return sum(_width(char) for char in text) * size / 1000 * (1.08 if is_bold else 1)
+    return sum(_width(char) for char in text) * size / 1000 * (_BOLDER if is_bold else 1)
 
 
 def _width(char: str) -> int:

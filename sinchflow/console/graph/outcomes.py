@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sinchflow.console.graph.text import listed
+from sinchflow.console.graph.text import plain
 from sinchflow.model.flow import Choose, Condition, Fail, Step, Stop, WaitForReceipt, WaitForReply
 
 _MOST_NAMED = 4
@@ -82,4 +82,5 @@ def _rest(known: Sequence[str], named: Sequence[str]) -> str:
 
 
 def _joined(outcomes: Sequence[str]) -> str:
-    return listed(list(outcomes), " or ")
+    *others, last = [plain(each, 60) for each in outcomes]
+    return f"{', '.join(others)} or {last}" if others else last

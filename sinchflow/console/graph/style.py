@@ -13,7 +13,7 @@ _LIGHT = {
     "decision": "#34465c", "control": "#34465c", "flow": "#3f4fb5", "error": "#b3362b",
 }  # fmt: skip
 _DARK = {
-    "page": "#12171d", "card": "#1b222b", "border": "#3a4552", "ink": "#e4e9ef", "muted": "#a9b4c0", "faint": "#8b97a4",
+    "page": "#12171d", "card": "#1b222b", "border": "#4b5866", "ink": "#e4e9ef", "muted": "#a9b4c0", "faint": "#8b97a4",
     "line": "#738192", "frame": "#161c23", "soft": "#222b35",
     "trigger": "#56c08d", "send": "#6cb2f2", "call": "#c08df0", "wait": "#e2a74a", "data": "#9db4c2",
     "decision": "#b9c7d8", "control": "#b9c7d8", "flow": "#9aa6f5", "error": "#ef7d73",
@@ -59,7 +59,7 @@ _SHAPES = [
     ".sinchflow-graph .edge{fill:none;stroke-width:1.4}",
     ".sinchflow-graph .edge.error{stroke-dasharray:5 4}",
     ".sinchflow-graph .gate .card,.sinchflow-graph .frame.part{stroke-dasharray:5 4}",
-    ".sinchflow-graph a .card{stroke-width:1.6}",
+    ".sinchflow-graph a .kind{text-decoration:underline}",
 ]
 
 STYLE = "\n".join(

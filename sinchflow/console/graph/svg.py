@@ -6,6 +6,7 @@ bytes.
 
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from math import ceil
 
 from sinchflow.console.graph.layout import MARGIN, Drawing, Frame, Label, Rect, Route, lay_out
 from sinchflow.console.graph.measure import BOLD, LABEL_SIZE, SIZES, wrap
@@ -27,7 +28,7 @@ _ROUND: tuple[Kind, ...] = ("end", "stop", "fail")
 def draw_svg(graphs: Sequence[Graph], link: Link) -> str:
     """The flows below each other. link: where the pictures of flows are that a `run_flow` names."""
     drawings = [lay_out(graph) for graph in graphs]
-    width = max([_LEAST_WIDTH, *(each.width for each in drawings)]) + 2 * MARGIN
+    width = ceil(max([_LEAST_WIDTH, *(each.width for each in drawings)]) + 2 * MARGIN)
     body: list[str] = []
     y = MARGIN
     for graph, drawing in zip(graphs, drawings, strict=True):
@@ -38,7 +39,7 @@ def draw_svg(graphs: Sequence[Graph], link: Link) -> str:
         body += _drawn(graph, drawing, link)
         body.append("</g></g>")
         y += top + drawing.height + _BETWEEN
-    height = y - _BETWEEN + MARGIN
+    height = ceil(y - _BETWEEN + MARGIN)
     return "\n".join([*_opening(graphs, width, height), *body, "</svg>", ""])
 
 

@@ -1,6 +1,7 @@
 """What a step does, in words: the lines of its node."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sinchflow.console.graph.model import Kind, Line
 from sinchflow.console.graph.text import condition, duration, entry, listed, message, plain, url, value
@@ -28,6 +29,9 @@ from sinchflow.model.flow import (
     WaitForReceipt,
     WaitForReply,
 )
+
+_MOST_DELAYS = 4
+_MOST_DOUBLINGS = 60
 
 _Told = tuple[Kind, str, list[str]]
 
@@ -111,10 +115,17 @@ def _around(step: Step) -> Iterator[str]:
 
 
 def _retry_words(retry: Retry) -> str:
-    after = {"constant": "every {}", "linear": "after {}, then later by as much", "exponential": "after {}, then twice"}
-    delay = after[retry.backoff].format(duration(retry.delay))
-    most = f", at most {duration(retry.max_delay)}" if retry.backoff != "constant" else ""
-    return f"retry: {retry.attempts} attempts, {delay}{' as long' if retry.backoff == 'exponential' else ''}{most}"
+    """The first delays, as many as a reviewer needs to see how they grow."""
+    gaps = [duration(_delay(retry, at)) for at in range(retry.attempts - 1)]
+    shown = gaps if len(gaps) <= _MOST_DELAYS else [*gaps[: _MOST_DELAYS - 1], "…", gaps[-1]]
+    attempts = f"{retry.attempts} attempt{'s' * (retry.attempts != 1)}"
+    return f"retry: {attempts}, after {', '.join(shown)}" if shown else f"retry: {attempts}"
+
+
+def _delay(retry: Retry, at: int) -> timedelta:
+    factors: dict[str, float] = {"constant": 1, "linear": at + 1, "exponential": 2.0 ** min(at, _MOST_DOUBLINGS)}
+    seconds = retry.delay.total_seconds() * factors[retry.backoff]
+    return timedelta(seconds=min(seconds, retry.max_delay.total_seconds()))
 
 
 def _through(account: str | None) -> list[str]:
