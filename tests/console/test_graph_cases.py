@@ -16,7 +16,8 @@ from sinchflow.language.build import build_flow
 from sinchflow.language.document import compose, documents
 from sinchflow.language.shape import Shapes
 
-FOLDER = Path(__file__).parent.parent / "cases" / "graph"
+ROOT = Path(__file__).parent.parent.parent
+FOLDER = ROOT / "tests" / "cases" / "graph"
 CASES = sorted(FOLDER.glob("*.yaml"))
 
 
@@ -30,6 +31,11 @@ def test_pictures_are_as_they_were_approved(case):
 def test_every_picture_belongs_to_a_case():
     pictures = {path.stem for path in FOLDER.iterdir() if path.suffix != ".yaml"}
     assert pictures == {path.stem for path in CASES}
+
+
+def test_picture_in_the_docs_is_that_of_the_example():
+    example = ROOT / "flows" / "appointment-confirm.yaml"
+    compare(ROOT / "docs" / "graph.svg", draw_svg(graphs_of(example), {}.get))
 
 
 def graphs_of(case: Path) -> list[Graph]:
