@@ -13,6 +13,8 @@ from sinchflow.language.scalars import resolve
 from sinchflow.language.suggest import sure
 from sinchflow.model.origin import Origin
 
+#: Lines and expressions that are longer are left to people: nobody wrote them by hand.
+_LONGEST = 4_000
 #: Words that mean the same with and without quotes.
 _WORD = re.compile(r"[A-Za-z0-9_+/][A-Za-z0-9_+./-]*")
 #: What may stand before a value that goes on to the end of its line.
@@ -194,7 +196,12 @@ def value_on_line(document: Document, at: int) -> str:
     column = document.origin(at).column - 1
     line = document.source_line(at)
     before, rest = line[:column], line[column:].rstrip()
-    if not _BEFORE.fullmatch(before) or not before.strip() or rest[:1] in ("", '"', "'", "[", "|", ">", "#"):
+    if (
+        len(line) > _LONGEST
+        or not _BEFORE.fullmatch(before)
+        or not before.strip()
+        or rest[:1] in ("", '"', "'", "[", "|", ">", "#")
+    ):
         return ""
     for sign in _NUMBER_SIGN.finditer(rest):
         if sign["number"] is None:
@@ -259,7 +266,7 @@ def operators(source: str) -> list[tuple[int, str, str]]:
     """Where an expression has operators of other languages, what they are, and what is written for them here."""
     found: list[tuple[int, str, str]] = []
     depth = 0
-    for each in _OPERATORS.finditer(source):
+    for each in _OPERATORS.finditer(source if len(source) <= _LONGEST else ""):
         sign = each["found"]
         depth += {"(": 1, ")": -1}.get(sign or "", 0)
         if sign not in _INSTEAD or (sign == "=" and depth):  # `f(x=1)` names an argument

@@ -27,7 +27,7 @@ _TEMPLATE_VALUE = re.compile(
 _TEXT_VALUE = re.compile(r"""^(?P<before>\s*(?:-\s+)*(?:[\w.-]+:\s+)?)(?P<value>\S.*?)\s*$""")
 _QUOTED_START = re.compile(r"""^\s*(?:-\s+)*(?:[\w.-]+:\s+)?(["'])""")
 #: A template that is nothing else.
-_ALONE = re.compile(r"\{\{-?\s*([^{}]*?)\s*-?\}\}")
+_ALONE = re.compile(r"\{\{-?([^{}]*)\}\}")
 #: A text in single quotes with apostrophes in it that are not written twice.
 _APOSTROPHES = re.compile(r"'((?:[^']|(?<=\w)'(?=\w))*)'\s*(?:\s#.*)?")
 
@@ -53,7 +53,7 @@ def unquoted_template(document: Document, at: int) -> Fault:
     key = before.split(":")[0].strip(" -")
     edits = _quoted_template(document, at, at + close) if "}}" in rest else ()
     if key in ("if", "until") and (inner := _ALONE.fullmatch(value_on_line(document, at))):
-        edits = replaced(document.origin(at, at + len(inner[0])), bare(inner[1]))
+        edits = replaced(document.origin(at, at + len(inner[0])), bare(inner[1].removesuffix("-").strip()))
     if key == "if" and re.fullmatch(r"\{\{[^{}]*\}\}", value):
         hint = f"an if takes the expression without braces: {before.strip()} {value[2:-2].strip()}"
     else:

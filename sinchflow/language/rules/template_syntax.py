@@ -9,7 +9,7 @@ from sinchflow.language.fix import meant, operators, put
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 
-_BRACES = re.compile(r"\s*(?P<opening>\{\{-?\s*)[^{}]*?(?P<closing>\s*-?\}\})\s*")
+_BRACES = re.compile(r"\s*(?P<opening>\{\{-?)(?P<inner>[^{}]*)\}\}\s*")
 
 
 def faults(outline: Outline, rule: str) -> Iterator[Diagnostic]:
@@ -33,7 +33,10 @@ def _edits(outline: Outline, text: TextUse, fault: Fault) -> tuple[Edit, ...]:
         case "unknown-test":
             return meant(outline.at(text, fault.offset, fault.length), written, filters.TESTS)
         case "template-syntax" if text.is_condition and (found := _BRACES.fullmatch(source)):
-            parts = [(found.start(part), found[part], "") for part in ("opening", "closing")]
+            inner = found["inner"].removesuffix("-").strip()
+            begin = source.index(inner, found.start("inner"))
+            braces = ((found.start("opening"), begin), (begin + len(inner), found.end("inner") + 2))
+            parts = [(at, source[at:end], "") for at, end in braces]
         case "template-syntax":
             parts = [(fault.offset + at, sign, word) for at, sign, word in operators(written)]
         case _:
