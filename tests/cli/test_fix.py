@@ -26,7 +26,7 @@ def test_files_are_mended_and_what_is_left_is_reported(sinchflow, flows):
     assert [line for line in found.stdout.splitlines() if line.startswith("flows/")] == [
         'flows/b.yaml:3:16: unknown name "foo" [unknown-name]'
     ]
-    assert found.stderr == "fixed 3 findings in flows/a.yaml\n1 sound flow, 1 error\n"
+    assert found.stderr.startswith("fixed 3 findings in flows/a.yaml\n1 sound flow, 1 error")
     assert (flows / "a.yaml").read_bytes() == MENDED.encode()
     assert sorted(os.listdir(flows)) == ["a.yaml", "b.yaml"]
 
