@@ -17,7 +17,9 @@ from sinchflow.language.walk import DEFAULT_ITEM
 
 _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 #: Filters that leave nothing of what a stranger may have meant with his signs.
-_HARMLESS = re.compile(r"\|\s*(?:urlencode|int|float|round|length|timestamp|phone|local)\b")
+_PLAIN = r"int|float|round|length|timestamp|phone|local"
+_MADE_PLAIN = re.compile(rf"\|\s*(?:{_PLAIN})\b")
+_HARMLESS = re.compile(rf"\|\s*(?:urlencode|{_PLAIN})\b")
 _OF_MESSAGES = frozenset({"inbound_sms", "opt_out"})
 _OF_CALLS = frozenset({"json", "form", "query", "headers", "body"})
 _COMPARED = re.compile(r"\s*(?:[=!<>]=|[<>]|(?:not\s+)?in\b|is\b)")
@@ -53,15 +55,19 @@ class Inbound:
         self.is_open = any(not given or not (given.entry("token") or given.entry("hmac")) for given in filters)
         self._has_texts = not _OF_MESSAGES.isdisjoint(outline.kinds)
 
-    def holes(self, text: TextUse) -> Iterator[Foreign]:
-        """Holes of a text that a stranger fills, and that no filter has made harmless; the first use in each."""
+    def holes(self, text: TextUse, *, with_encoded: bool = False) -> Iterator[Foreign]:
+        """Holes of a text that a stranger fills, and that no filter has made harmless; the first use in each.
+
+        with_encoded: also those that `urlencode` was applied to.
+        """
+        harmless = _MADE_PLAIN if with_encoded else _HARMLESS
         source = text.scalar.text
         uses = [use for use in self._uses_of(text) if self.is_foreign(use) and not _only_decides(source, use)]
         if not uses:
             return
         for hole in _HOLE.finditer(source):
             inside = [use for use in uses if hole.start() <= use.offset < hole.end()]
-            if inside and hole[0].startswith("{{") and not _HARMLESS.search(hole[0]):
+            if inside and hole[0].startswith("{{") and not harmless.search(hole[0]):
                 yield Foreign(text, inside[0], hole.start(), hole.end())
 
     def is_foreign(self, use: Use) -> bool:

@@ -22,7 +22,7 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         return
     inbound = Inbound(outline)
     for text in texts:
-        for foreign in inbound.holes(text):
+        for foreign in inbound.holes(text, with_encoded=text.place in _ADDRESSES):
             found = _judge(foreign, is_open=inbound.is_open)
             if found is not None:
                 message, hint, severity = found
@@ -40,7 +40,7 @@ def _judge(foreign: Foreign, *, is_open: bool) -> tuple[str, str, Severity] | No
     place, name, source = foreign.text.place, foreign.name, foreign.text.scalar.text
     before = _HOLE.sub("x", source[: foreign.start])
     if place in _ADDRESSES:
-        return _in_address(place, name, before)
+        return _in_address(place, name, before, is_encoded="urlencode" in source[foreign.start : foreign.end])
     if place == "http.headers":
         message = f"{name} is a stranger's text: with a line break in it, this header fails the step"
         return message, f"write {{{{ {name} | urlencode }}}}, or send it in json:", "warning"
@@ -56,29 +56,35 @@ def _judge(foreign: Foreign, *, is_open: bool) -> tuple[str, str, Severity] | No
     return message, "send to contact.number, or to a number from a list of yours", "warning"
 
 
-def _in_address(place: str, name: str, before: str) -> tuple[str, str, Severity] | None:
+def _in_address(place: str, name: str, before: str, *, is_encoded: bool) -> tuple[str, str, Severity] | None:
     _, scheme, rest = before.partition("://")
     if not before or (scheme and not re.search(r"[/?#]", rest)):
         who = "whom the flow calls" if place == "http.url" else "whom Sinch calls"
         message = f"{name} is a stranger's text: it decides {who}"
         return message, "write the host out, or take it from env or a list of yours", "error"
-    hint = f"write {{{{ {name} | urlencode }}}}"
     if "?" in rest or (not scheme and "?" in before):
+        if is_encoded:
+            return None
+        hint = f"write {{{{ {name} | urlencode }}}}"
         parameter = re.search(r"([\w.-]+)=[^=&]*$", before)
         if place == "http.url":
             hint += (
                 f', or query: {{{parameter[1] if parameter else "name"}: "{{{{ {name} }}}}"}}, which does it for you'
             )
         return f"{name} is a stranger's text: with & or # in it, it adds or cuts off parameters", hint, "warning"
-    return f"{name} is a stranger's text: with /, ? or # in it, it calls another address", hint, "warning"
+    # `urlencode` leaves / and . as they are, and ".." is taken for the folder above before the call is made.
+    signs = "/ or .." if is_encoded else "/, .. or ?"
+    hint = "give it as query:" if place == "http.url" else "put it behind a ?, with urlencode"
+    hint += ", or take it from a group of a regex of letters and digits, such as (?P<number>[A-Z0-9]+)"
+    return f"{name} is a stranger's text: with {signs} in it, it calls another address", hint, "warning"
 
 
 RULE = Rule(
     id="unescaped-inbound",
     reason=(
-        "Whoever texts you writes what he likes: `1?refund=true`, `../admin`, a line break. In an address such signs "
-        "call something else than you meant; `urlencode` takes their meaning away, `query`, `json` and `form` do it "
-        "by themselves."
+        "Whoever texts you writes what he likes: `1&refund=true`, `../admin`, a line break. In an address such signs "
+        "call something else than you meant. `query`, `json` and `form` take their meaning away; so does `urlencode` "
+        "behind a `?`, but in a path it leaves `/` and `..` as they are."
     ),
     failing="""\
 on:
