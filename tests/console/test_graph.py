@@ -184,7 +184,8 @@ _SHAPES = (rf"\[{_TEXT}\]", rf"\(\[{_TEXT}\]\)", rf"\{{{_TEXT}\}}", rf"\{{\{{{_T
 #: The part of mermaid's grammar that we write.
 _LINES = re.compile(
     rf"flowchart TD|%% [^\n]*|subgraph {_NAME}\[{_TEXT}\]|end|{_NAME}(?:{'|'.join(_SHAPES)}):::is-[a-z]+"
-    rf"|{_NAME} (?:-->|-\.->)(?:\|{_TEXT}\|)? {_NAME}|classDef is-[a-z]+ [a-z0-9:#, -]+"
+    rf"|{_NAME} (?:-->|-\.->)(?:\|{_TEXT}\|)? {_NAME}|class {_NAME}(?:,{_NAME})* is-frame"
+    r"|classDef is-[a-z]+ [a-z0-9:#, -]+"
 )
 
 

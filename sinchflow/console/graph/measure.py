@@ -11,13 +11,16 @@ from sinchflow.console.graph.model import Kind, Line, Node, Style
 
 #: Characters by their width, in thousandths of the size of the font.
 _WIDTHS = {
-    290: "iljI|'.,:;!",
-    400: 'ft()[]/\\- r“”"`·',
-    560: "cksvxyzJaeoL_^*?<",
-    660: "bdghnpquTFEPSZ0123456789$€{}ABKRVXY",
-    760: "CDGHNU&+=~#<>→",
-    880: "OQmwM@%…—",
-    1000: "W",
+    300: "iljIJ'",
+    345: " .,:;/\\|·",
+    420: "ftr()[]!-",
+    535: 'sz?*_`“”–"',
+    595: "cvxykFL",
+    640: "abdeghnopquESPTY0123456789${}",
+    700: "ABCKRVXZ",
+    790: "DGHNOQU&",
+    840: "w+=~#<>^→",
+    1000: "mMW@%…—",
 }
 _WIDTH_OF = {char: width for width, chars in _WIDTHS.items() for char in chars}
 _WIDEST_ELSE = 700
@@ -27,7 +30,7 @@ SIZES: dict[Style, float] = {"kind": 11.5, "name": 13.5, "text": 13, "note": 12,
 BOLD: tuple[Style, ...] = ("kind", "name")
 LABEL_SIZE = 12.0
 _LEADING = 1.38
-_BOLDER = 1.08  #: bold text's width, of that of others
+_BOLDER = 1.13  #: bold text's width, of that of others
 _WIDEST_TEXT = 250.0
 _PADDING_X, _PADDING_Y = 14.0, 10.0
 #: Room for the points of a decision, and the round ends of others.

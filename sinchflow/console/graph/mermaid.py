@@ -30,6 +30,8 @@ _CLASSES: dict[Kind, str] = {
     "fail": "fill:#fbeceb,stroke:#b3362b,color:#611a14",
 }
 
+_FRAME = "fill:transparent,stroke:#8794a3"
+
 #: What stays as it is; letters and digits of all languages do too.
 _HARMLESS = frozenset(" ,.:/?!=()'…·—–“”+-→")
 #: At the beginning of a line Markdown would make a list or a heading of it.
@@ -52,6 +54,8 @@ def draw_mermaid(graphs: Sequence[Graph]) -> str:
             ]
     for graph in graphs:
         lines += [f"  {_edge(edge)}" for edge in graph.edges]
+    frames = [line.split("[")[0].split()[1] for line in lines if line.lstrip().startswith("subgraph ")]
+    lines += [f"  class {','.join(frames)} is-frame", f"  classDef is-frame {_FRAME}"] if frames else []
     kinds = {node.kind for graph in graphs for node in graph.nodes}
     lines += [f"  classDef {_class(kind)} {style}" for kind, style in _CLASSES.items() if kind in kinds]
     return "\n".join(lines) + "\n"
