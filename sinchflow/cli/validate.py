@@ -1,5 +1,6 @@
-"""`sinchflow validate`: all findings at once, as text or JSON."""
+"""`sinchflow validate`: all findings at once, for people and for programs."""
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
 
 
 def validate(
@@ -33,7 +36,10 @@ def validate(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="[PATH…]", help="Report only these files or folders of the project.")
     ] = None,
-    output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
+    output: Annotated[
+        Format,
+        typer.Option("--format", help="For people, for programs, as annotations of GitHub, or for code scanning."),
+    ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Mend in the files what can be mended beyond doubt.")] = False,
     diff: Annotated[
@@ -47,6 +53,7 @@ def validate(
 
     Every finding is shown at once, at file:line:column, with what was expected and how to mend it.
     Flows with a webhook of their own are followed by its address and a line to try it with.
+    A comment `# sinchflow: ignore[RULE] why` behind a warning, or on the line above it, takes it away.
     --fix writes missing quotes, numbers in E.164 form, and misspelt keys and names of which only one comes near, with
     comments and layout as they were; then it reports what is left. PATH limits it to these files.
     Exit code 0 when all is well, 1 when there are errors (with --strict: warnings too), a file could not be written,
@@ -56,7 +63,7 @@ def validate(
     Examples:
       sinchflow validate
       sinchflow validate flows/menu.yaml
-      sinchflow validate --format json --strict
+      sinchflow validate --format github --strict
       sinchflow validate --fix --diff
     """
     from sinchflow.cli.crew import judge_files
@@ -88,14 +95,37 @@ def validate(
         )
     if diff:
         raise typer.Exit(int(not is_fixed))
-    if output is Format.JSON:
-        from sinchflow.language.diagnostic import present_json
-
-        print(present_json(checked.diagnostics, checked.sound))
-    else:
-        _print_text(checked)
+    _print(checked, output, root)
     if checked.has_errors or (strict and checked.diagnostics) or not is_fixed:
         raise typer.Exit(1)
+
+
+def _print(checked: "Checked", output: Format, root: Path) -> None:
+    match output:
+        case Format.TEXT:
+            _print_text(checked)
+        case Format.JSON:
+            from sinchflow.language.diagnostic import present_json
+
+            print(present_json(checked.diagnostics, checked.sound))
+        case Format.GITHUB:
+            from sinchflow.language.reports import present_github
+
+            print(present_github(checked.diagnostics, lambda file: _from_repository(root, file)), end="")
+            _print_summary(checked)
+        case Format.SARIF:
+            from sinchflow.language.reports import present_sarif
+
+            print(present_sarif(checked.diagnostics, lambda file: _from_repository(root, file)))
+
+
+def _from_repository(root: Path, file: str) -> str:
+    """What a file of the project in `root` is called from the repository's root: where GitHub says it is, else here."""
+    here = Path.cwd()
+    told = Path(os.environ.get("GITHUB_WORKSPACE") or here)
+    path = Path(os.path.abspath(root / file))
+    base = next((each for each in (told, here) if path.is_relative_to(each)), None)
+    return path.relative_to(base).as_posix() if base is not None else path.as_posix()
 
 
 def _print_text(checked: "Checked") -> None:
@@ -106,10 +136,15 @@ def _print_text(checked: "Checked") -> None:
         print(_coloured(block, diagnostic.severity) if sys.stdout.isatty() else block, end="")
     for line in _webhook_lines(checked):
         print(line)
+    _print_summary(checked)
+
+
+def _print_summary(checked: "Checked") -> None:
     errors = sum(diagnostic.severity == "error" for diagnostic in checked.diagnostics)
     warnings = len(checked.diagnostics) - errors
     found = [_count(errors, "error")] * bool(errors) + [_count(warnings, "warning")] * bool(warnings)
-    print(f"{_count(checked.sound, 'sound flow')}, {' and '.join(found) or 'no findings'}", file=sys.stderr)
+    more = "; see `sinchflow explain RULE`" if found else ""
+    print(f"{_count(checked.sound, 'sound flow')}, {' and '.join(found) or 'no findings'}{more}", file=sys.stderr)
 
 
 def _webhook_lines(checked: "Checked") -> Iterator[str]:
