@@ -170,10 +170,16 @@ def split(text: Any, separator: str | None = None) -> list[str]:
 
 
 def urlencode(value: Any) -> str:
-    """Text for a URL's path or query; a mapping becomes `name=value&…`."""
+    """Text as one part of a URL's path or query: `/` is encoded too; a mapping becomes `name=value&…`.
+
+    `.` and `..` are refused: in a path they mean a folder above, however they are written (RFC 3986, section 6.2.2.3).
+    """
     if isinstance(value, Mapping):
         return "&".join(f"{quote(as_text(key), '')}={quote(as_text(item), '')}" for key, item in value.items())
-    return quote(as_text(value))
+    text = as_text(value)
+    if text in (".", ".."):
+        raise jinja2.TemplateRuntimeError(f'"{text}" cannot be a part of an address')
+    return quote(text, "")
 
 
 _NO_DEFAULT = object()

@@ -69,6 +69,7 @@ def refused(call, source: str) -> str:
         ("{{ '12' | int + 1 }} {{ '1.9' | int }} {{ 'x' | int(7) }} {{ '1.5' | float }}", "13 1 7 1.5"),
         ("{{ 2.345 | round(2) }} {{ -3 | abs }} {{ event.paid | string }}", "2.35 3 true"),
         ("{{ 'a b&c' | urlencode }} {{ {'a': 'b c'} | urlencode }}", "a%20b%26c a=b%20c"),
+        ("{{ 'a/../b' | urlencode }} {{ '...' | urlencode }}", "a%2F..%2Fb ..."),
         ("{{ 'one two three' | truncate(8) }} {{ 'a,b' | split(',') | tojson }}", 'one... ["a", "b"]'),
         ("{{ 'a-b' | replace('-', '+') | capitalize }}", "A+b"),
         ("{{ now() | plus('24h') | local }} {{ now() | minus('1d') | local }}", "2026-03-04 09:30 2026-03-02 09:30"),
@@ -118,6 +119,7 @@ def test_no_filter_makes_text_of_none(filter_):
         ("{{ ['a', event.message_id] | join }}", "`['a', event.message_id] | join` has no value: it is none"),
         ("{{ [] | first }}", "`[] | first` has no value: No first item, sequence was empty."),
         ("{{ event.content.upper }}", '`event.content.upper` has no value: "upper" is missing'),
+        ("{{ '..' | urlencode }}", '`\'..\' | urlencode` has no value: ".." cannot be a part of an address'),
         ("{{ 'x' | int }}", '`\'x\' | int` has no value: "x" is not a number; say what counts instead: int(0)'),
         (
             "{{ 'soon' | local }}",

@@ -62,9 +62,9 @@ def _in_address(place: str, name: str, before: str, *, is_encoded: bool) -> tupl
         who = "whom the flow calls" if place == "http.url" else "whom Sinch calls"
         message = f"{name} is a stranger's text: it decides {who}"
         return message, "write the host out, or take it from env or a list of yours", "error"
+    if is_encoded:
+        return None
     if "?" in rest or (not scheme and "?" in before):
-        if is_encoded:
-            return None
         hint = f"write {{{{ {name} | urlencode }}}}"
         parameter = re.search(r"([\w.-]+)=[^=&]*$", before)
         if place == "http.url":
@@ -72,19 +72,15 @@ def _in_address(place: str, name: str, before: str, *, is_encoded: bool) -> tupl
                 f', or query: {{{parameter[1] if parameter else "name"}: "{{{{ {name} }}}}"}}, which does it for you'
             )
         return f"{name} is a stranger's text: with & or # in it, it adds or cuts off parameters", hint, "warning"
-    # `urlencode` leaves / and . as they are, and ".." is taken for the folder above before the call is made.
-    signs = "/ or .." if is_encoded else "/, .. or ?"
-    hint = "give it as query:" if place == "http.url" else "put it behind a ?, with urlencode"
-    hint += ", or take it from a group of a regex of letters and digits, such as (?P<number>[A-Z0-9]+)"
-    return f"{name} is a stranger's text: with {signs} in it, it calls another address", hint, "warning"
+    hint = f"write {{{{ {name} | urlencode }}}}"
+    return f"{name} is a stranger's text: with /, .. or ? in it, it calls another address", hint, "warning"
 
 
 RULE = Rule(
     id="unescaped-inbound",
     reason=(
         "Whoever texts you writes what he likes: `1&refund=true`, `../admin`, a line break. In an address such signs "
-        "call something else than you meant. `query`, `json` and `form` take their meaning away; so does `urlencode` "
-        "behind a `?`, but in a path it leaves `/` and `..` as they are."
+        "call something else than you meant. `query`, `json` and `form` take their meaning away; so does `urlencode`."
     ),
     failing="""\
 on:
