@@ -11,7 +11,8 @@ HOLES = [
     "{{ none }}", "{{ true }}", "{{ not }}", "{{ a.true }}", "{{ loop.index }}", "{{ calendars.office }}", "{{ now }}",
     "{{ self.x }}", "{{ a._b }}", "{{ _a }}", "{{ a.1 }}", "{{ a..b }}", "{{ a.b | upper }}", "{{ a | default() }}",
     "{{ a | default('x' ~ b) }}", "{{ a | default('it\\'s') }}", "{{ a | default(-1) }}", "{{ a b }}", "{{ 3 }}",
-    "{{ }}", "{{- a.b -}}", "{{ a.if }}", "{{ for }}", "{{ in }}", "{{ and }}", "{{ a.in.b }}", "{{ is }}", "{{ else }}",
+    "{{ }}", "{{- a.b -}}", "{{ a.if }}", "{{ for }}", "{{ in }}", "{{ and }}", "{{ a.in.b }}", "{{ is }}",
+    "{{ else }}",
 ]  # fmt: skip
 
 
