@@ -14,8 +14,9 @@ _MOST_LISTED = 8
 _HOLE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 #: Stand for the holes of an address while it is taken apart.
 _FIRST_SIGN, _MOST_HOLES = 0xE000, 100
+_LONGEST_ADDRESS = 2_000
 #: Parts of a path that look like a key: long, with digits and letters.
-_KEY = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{20,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_KEY = re.compile(r"[A-Za-z0-9]{20,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECRET_NAME = re.compile(r"token|secret|passw|api_?key|authorization", re.IGNORECASE)
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
 
@@ -103,6 +104,7 @@ def secret(given: Text) -> str:
 
 def url(source: str) -> str:
     """Host and path of an address: no scheme, no query, no password, and no parts of the path that look like a key."""
+    source = source[:_LONGEST_ADDRESS]
     holes = _HOLE.findall(source)[:_MOST_HOLES]
     signs = [chr(_FIRST_SIGN + at) for at in range(len(holes))]
     marked = "".join(char for char in source if not _FIRST_SIGN <= ord(char) < _FIRST_SIGN + _MOST_HOLES)
@@ -111,7 +113,12 @@ def url(source: str) -> str:
     marked = marked.partition("#")[0].partition("?")[0]
     _, slashes, rest = marked.partition("://")
     host, slash, path = (rest if slashes else marked).partition("/")
-    shown = f"{host.rpartition('@')[2]}{slash}{_KEY.sub('…', path)}"
+    shown = f"{host.rpartition('@')[2]}{slash}{_KEY.sub(_hidden, path)}"
     for sign, hole in zip(signs, holes, strict=True):
         shown = shown.replace(sign, hole)
     return plain(shown, 120)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    """`…` for a key: letters alone are a long word, digits alone a number."""
+    return found[0] if found[0].isalpha() or found[0].isdigit() else "…"

@@ -43,7 +43,7 @@ def _trigger(trigger: Trigger) -> tuple[str, list[str]]:
         case Webhook():
             return "webhook", list(_webhook_words(trigger))
         case Manual():
-            return "by hand", ["sinchflow start, the admin API or run_flow"]
+            return "by hand", ["sinchflow start or run_flow"]
 
 
 def filter_words(filters: InboundSms) -> Iterator[str]:
