@@ -1,6 +1,8 @@
 """Pictures of every example flow and of every flow of the run cases: whole, without overlap, and well formed."""
 
+import json
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from itertools import combinations
@@ -22,6 +24,7 @@ from sinchflow.model.flow import Flow, Step
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(path for path in (ROOT / "flows").rglob("*.yaml") if not path.name.endswith(".test.yaml"))
 RUN_CASES = sorted((ROOT / "tests" / "cases" / "run").glob("*.yaml"))
+EDITOR = ROOT / "tests" / "editor"
 SVG = "{http://www.w3.org/2000/svg}"
 #: Half a pixel of rounding.
 NEARLY = 0.6
@@ -197,6 +200,25 @@ def judge_mermaid(text: str, *graphs: Graph) -> None:
     assert len(declared) == sum(len(graph.nodes) for graph in graphs)
 
 
+@pytest.mark.skipif(not (EDITOR / "node_modules" / "mermaid").is_dir(), reason="see tests/editor/package.json")
+def test_mermaid_itself_takes_every_picture():
+    flows = [(path.stem, flow) for path in EXAMPLES for flow in flows_of(path)]
+    flows += [(path.stem, flow) for path in RUN_CASES for flow in flows_of_case(path)]
+    flows += [(name, hostile_flow(text)) for name, text in HOSTILE.items()]
+    texts = {f"{at} {name}": draw_mermaid([build_graph(flow)]) for at, (name, flow) in enumerate(flows)}
+    texts["all"] = draw_mermaid([build_graph(flow, f"f{at}_") for at, (_, flow) in enumerate(flows[:20])])
+    node = subprocess.run(
+        ["node", "parse_mermaid.mjs"],
+        cwd=EDITOR,
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(node.stdout) == {}
+
+
 def test_control_characters_are_left_out():
     assert plain("a\x00b\x1b[31mc\u202ed\ud800") == "a b [31mcd"
 
@@ -224,7 +246,7 @@ on:
   - webhook: {path: /c, hmac: {secret: hunter2}}
 vars: {api_key: hunter2}
 steps:
-  - set: {token: hunter2, shown: "{{ secrets.T }}"}
+  - set: {token: hunter2, within: {password: hunter2}, shown: "{{ secrets.T }}"}
   - http: {url: https://me:hunter2@x.example/?t=hunter2, headers: {X-Key: hunter2}, auth: {bearer: hunter2}}
 """
     graph = build_graph(flow_from_source(source, "secrets.yaml", 1))

@@ -86,15 +86,15 @@ def value(given: Value) -> str:
         case tuple():
             return f"[{listed([value(item) for item in given])}]"
         case dict():
-            return "{" + listed([f"{key}: {value(item)}" for key, item in given.items()]) + "}"
+            return "{" + listed([entry(key, item, ": ") for key, item in given.items()]) + "}"
         case _:
             return str(given)
 
 
-def entry(name: str, given: Value) -> str:
-    """`name = value`; a value that seems to be a secret is left out."""
+def entry(name: str, given: Value, between: str = " = ") -> str:
+    """Name and value; a value that seems to be a secret is left out."""
     is_secret = _SECRET_NAME.search(name) and isinstance(given, Text) and not given.is_template
-    return f"{plain(name, 60)} = {'(not shown)' if is_secret else value(given)}"
+    return f"{plain(name, 60)}{between}{'(not shown)' if is_secret else value(given)}"
 
 
 def secret(given: Text) -> str:
