@@ -27,7 +27,7 @@ def summary(page: Page) -> str:
 
 def as_text(page: Page, severity: str, found: str) -> str:
     """The page for a terminal. severity, found: of what is found in the failing sample, as `validate` shows it."""
-    parts = [f"{page.id} ({severity})" if severity else page.id, "\n".join(textwrap.wrap(page.reason, _WIDTH))]
+    parts = [f"{page.id} ({_severity(page, severity)})", "\n".join(textwrap.wrap(page.reason, _WIDTH))]
     if page.failing:
         parts += ["For example:", _indented(page.failing), _indented(found), "Mended:", _indented(page.corrected)]
     return "\n\n".join(parts) + "\n"
@@ -50,10 +50,9 @@ def as_help(page: Page) -> str:
 
 def as_markdown(page: Page, severity: str, found: str) -> str:
     """The page as it stands in docs/rules. severity, found: see `as_text`."""
-    parts = [_MADE, f"# {page.id}", page.reason]
+    parts = [_MADE, f"# {page.id}", f"**{_severity(page, severity).capitalize()}.** {page.reason}"]
     if page.failing:
-        shown = _block("text", found)
-        parts += [f"For example, with the {severity} that is found:", _block("yaml", page.failing), shown]
+        parts += ["For example:", _block("yaml", page.failing), _block("text", found)]
         parts += ["Mended:", _block("yaml", page.corrected)]
     return "\n\n".join([*parts, "[All rules](README.md)"]) + "\n"
 
@@ -66,6 +65,10 @@ def as_index(pages: Iterable[Page]) -> str:
     )
     rows = "".join(f"| [{page.id}]({page.id}.md) | {summary(page).replace('|', chr(92) + '|')} |\n" for page in pages)
     return f"{_MADE}\n\n# Rules\n\n{intro}\n\n| rule | why |\n|---|---|\n{rows}"
+
+
+def _severity(page: Page, severity: str) -> str:
+    return "error or warning" if page.is_mixed else severity
 
 
 def _indented(text: str) -> str:

@@ -71,10 +71,23 @@ def test_every_id_of_the_source_has_a_page():
     assert {page.id for page in PAGES} - set(given_ids()) == set()
 
 
+def expected_severities() -> dict[str, set[str]]:
+    """How bad the findings of each rule are in the cases, by its id."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "tests/cases/validate/err").glob("*.out"):
+        lines = re.findall(r"^\S.*?:\d+:\d+: (warning: )?.* \[([\w-]+)\]$", path.read_text(), re.MULTILINE)
+        for warning, rule in lines:
+            found.setdefault(rule, set()).add("warning" if warning else "error")
+    return found
+
+
 def test_every_id_in_expected_outputs_has_a_page():
-    outputs = (ROOT / "tests/cases/validate/err").glob("*.out")
-    found = (re.findall(r"^\S+:\d+:\d+: .* \[([\w-]+)\]$", path.read_text(), re.MULTILINE) for path in outputs)
-    assert {rule for rules in found for rule in rules} - set(ALL) == set()
+    assert set(expected_severities()) - set(ALL) == set()
+
+
+def test_pages_say_whether_their_findings_are_errors_or_warnings():
+    both = {rule for rule, severities in expected_severities().items() if len(severities) > 1}
+    assert {page.id for page in ALL.values() if page.is_mixed} == both, "is_mixed of a rule and its cases differ"
 
 
 @pytest.mark.parametrize(

@@ -69,5 +69,6 @@ steps:
   - reply: "{% if match.rest | trim %}We look for order {{ match.rest | trim }}.{% else %}Which order?{% endif %}"
 """,
     check=_check,
+    is_mixed=True,
     applies_to="both",
 )

@@ -46,4 +46,5 @@ steps:
     reply: "Open: {{ steps.shop.text }}"
 """,
     check=_check,
+    is_mixed=True,
 )

@@ -132,5 +132,6 @@ steps:
   - send_sms: {to: +61491570156, message: Hello}
 """,
     check=_check,
+    is_mixed=True,
     applies_to="both",
 )

@@ -91,6 +91,7 @@ PAGES: tuple[Page, ...] = (
         ),
         failing=_LIST + "number,name,city\n+61491570156,Smith, Joe,Perth\n",
         corrected=_LIST + 'number,name,city\n+61491570156,"Smith, Joe",Perth\n',
+        is_mixed=True,
     ),
     Page(
         id="missing-key",

@@ -69,4 +69,5 @@ steps:
   - http: {url: "http://10.0.0.5:8080/new"}
 """,
     check=_check,
+    is_mixed=True,
 )

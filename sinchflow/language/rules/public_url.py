@@ -54,5 +54,6 @@ webhooks: {public_url: "https://sms.example.com/sinch?to=us"}
 webhooks: {public_url: https://sms.example.com/sinch}
 """,
     check=_check,
+    is_mixed=True,
     applies_to="project",
 )

@@ -45,12 +45,14 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     failing and corrected are files of a project: the first gives findings of this rule and of no other, the second
     gives none. Each is one file, unless lines `# file: flows/menu.yaml` begin several; `files_of` tells them apart.
+    is_mixed: some of its findings are errors, others warnings; else all are what the failing sample's is.
     """
 
     id: str
     reason: str
     failing: str
     corrected: str
+    is_mixed: bool = False
 
 
 class Rule(Page, frozen=True, kw_only=True):

@@ -124,4 +124,5 @@ tests:
       - out: Your table is booked.
 """,
     check=_check,
+    is_mixed=True,
 )

@@ -58,4 +58,5 @@ RULE = TranscriptRule(
     failing=_FLOW + "env: {SHOP: https://shop.example.com}\n" + _TESTS,
     corrected=_FLOW + "env: {SHOP_URL: https://shop.example.com}\n" + _TESTS,
     check=_check,
+    is_mixed=True,
 )

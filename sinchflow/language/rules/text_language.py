@@ -51,4 +51,5 @@ steps:
   - reply: {en: See you soon., de: Bis bald.}
 """,
     check=_check,
+    is_mixed=True,
 )

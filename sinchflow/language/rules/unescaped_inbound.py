@@ -95,4 +95,5 @@ steps:
   - http: {url: https://shop.example.com/orders, query: {number: "{{ match.rest }}"}}
 """,
     check=_check,
+    is_mixed=True,
 )
