@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +16,8 @@ from sinchflow.errors import SinchflowError, UsageError
 if TYPE_CHECKING:
     from sinchflow.console.graph.model import Graph
     from sinchflow.language.check import Checked
+    from sinchflow.language.diagnostic import Diagnostic
+    from sinchflow.language.nodes import Document
     from sinchflow.model.flow import Flow
 
 
@@ -91,44 +93,59 @@ def _flows(root: Path, asked: str | None) -> "list[Flow]":
     """The flows to draw: of a name, of a file, or all; ends the command when they have errors."""
     from sinchflow.cli.crew import judge_files
     from sinchflow.cli.kept import CACHE, Kept
+    from sinchflow.language.build import build_flow
     from sinchflow.language.check import Checker
 
-    is_file = asked is not None and asked.endswith((".yaml", ".yml"))
-    chosen = [root / asked] if asked is not None and is_file else []
-    if chosen and not chosen[0].is_file():
-        raise UsageError(f"{asked}: no such file; a flow file or a flow's name is wanted")
+    path = Path(asked) if asked is not None and asked.endswith((".yaml", ".yml")) else None
+    if path is not None and not (root / path).is_file():
+        raise UsageError(f"{path}: no such file; a flow file or a flow's name is wanted")
     kept = Kept(root / CACHE)
     checker = Checker(builds=False, judge_files=judge_files, kept=kept, sound_forms=kept.forms)
-    checked = checker.check(root, chosen)
+    checked = checker.check(root, [path] if path is not None else [])
     if checked.texts:
         kept.save()
-    if asked is None or is_file:
-        return _sound(checked, sorted({facts.named.origin.file for facts in checked.facts}), None, asked or "")
-    named = [facts.named for facts in checked.facts if facts.named.name == asked]
-    return _sound(checked, sorted({each.origin.file for each in named}), asked, asked)
+    if asked is not None and path is None:
+        return _named(checked, asked)
+    _stop_at(checked, [each for each in checked.diagnostics if each.severity == "error"])
+    flows = [build_flow(each) for each, _ in _documents(checked, {facts.named.origin.file for facts in checked.facts})]
+    if not flows:
+        raise UsageError(f"{path or 'the project'} holds no flows")
+    return flows
 
 
-def _sound(checked: "Checked", files: Sequence[str], name: str | None, asked: str) -> "list[Flow]":
+def _named(checked: "Checked", name: str) -> "list[Flow]":
+    """The flow of this name; errors elsewhere do not matter to it."""
     from sinchflow.language.build import build_flow
-    from sinchflow.language.diagnostic import present_text
-    from sinchflow.language.document import compose, documents
     from sinchflow.language.suggest import did_you_mean
 
     errors = [each for each in checked.diagnostics if each.severity == "error"]
-    if name is not None:  # of other files only when the flow is in none that could be read
-        errors = [each for each in errors if each.file in files or (not files and Path(each.file).stem == name)]
+    places = [facts.named.origin for facts in checked.facts if facts.named.name == name]
+    if not places:
+        _stop_at(checked, [each for each in errors if Path(each.file).stem == name])  # it could not be read
+        hint = did_you_mean(name, (facts.named.name for facts in checked.facts), "flows here")
+        raise UsageError(f'no flow is called "{name}"{f": {hint}" if hint else ""}')
+    found = _documents(checked, {places[0].file})
+    document, lines = next(each for each in found if places[0].line in each[1])
+    _stop_at(checked, [each for each in errors if each.file == document.file and each.line in lines])
+    return [build_flow(document)]
+
+
+def _stop_at(checked: "Checked", errors: "Sequence[Diagnostic]") -> None:
+    from sinchflow.language.diagnostic import present_text
+
     if errors:
         print(present_text(errors, checked.texts), end="")
         raise typer.Exit(1)
-    found = [document for file in files for document in documents(checked.texts[file], file)]
-    flows = [build_flow(document) for document in found if not compose(document)]
-    flows = [flow for flow in flows if name is None or flow.name == name]
-    if not flows and name is not None:
-        hint = did_you_mean(name, (facts.named.name for facts in checked.facts), "flows here")
-        raise UsageError(f'no flow is called "{name}"{f": {hint}" if hint else ""}')
-    if not flows:
-        raise UsageError(f"{asked or 'this project'} holds no flows")
-    return flows
+
+
+def _documents(checked: "Checked", files: Collection[str]) -> "Iterator[tuple[Document, range]]":
+    """The documents of these files that can be read, and the lines on which each stands."""
+    from sinchflow.language.document import compose, documents
+
+    for file in sorted(files):
+        found = list(documents(checked.texts[file], file))
+        ends = [*(each.line for each in found[1:]), sys.maxsize]
+        yield from ((each, range(each.line, end)) for each, end in zip(found, ends, strict=True) if not compose(each))
 
 
 def _drawn(flows: "Sequence[Flow]", output: Format) -> str:

@@ -113,6 +113,26 @@ def test_errors_elsewhere_do_not_matter_to_a_sound_flow(command, project):
     assert not (project / "pictures").exists()
 
 
+def test_errors_of_the_next_flow_in_the_file_do_not_matter(command, project):
+    (project / "flows" / "menu.yaml").write_text(f"{FLOWS['menu.yaml']}---\n{BROKEN}")
+    run = command({})
+    assert run("graph", "menu").code == 0
+    assert run("graph", "broken").code == 1
+
+
+def test_file_that_no_flow_can_be_read_from_is_explained(command, project):
+    (project / "flows" / "torn.yaml").write_text("name: [x\n")
+    end = command({})("graph", "torn")
+    assert end.code == 1
+    assert end.out.startswith("flows/torn.yaml:1:7: ")
+
+
+def test_project_may_be_in_another_folder(command, project, monkeypatch):
+    monkeypatch.chdir(project.parent)
+    end = command({})("-C", project.name, "graph", "flows/menu.yaml")
+    assert (end.code, end.err) == (0, "")
+
+
 def test_file_that_cannot_be_written_is_one_line(command, project):
     end = command({})("graph", "menu", "-o", str(project / "flows" / "none" / "menu.svg"))
     assert end.code == 1

@@ -33,9 +33,11 @@ _CLASSES: dict[Kind, str] = {
 _FRAME = "fill:transparent,stroke:#8794a3"
 
 #: What stays as it is; letters and digits of all languages do too.
-_HARMLESS = frozenset(" ,.:/?!=()'…·—–“”+-→")
+_HARMLESS = frozenset("_ ,.:/?!=()'…·—–“”+-→")
 #: At the beginning of a line Markdown would make a list or a heading of it.
 _LIST = re.compile(r"\d+[.)]|[-+]")
+#: Markdown makes nothing of an underscore between letters.
+_WITHIN = re.compile(r"[A-Za-z0-9]_[A-Za-z0-9]")
 #: Mermaid cuts the last `;` of an entity on lines in which one of these words is followed by a colon.
 _STYLED = re.compile(r"style|classDef")
 
@@ -132,6 +134,7 @@ def _escaped(text: str) -> str:
     """The text such that nothing in it means anything to mermaid."""
     sign = _LIST.match(text)
     escapes = {sign.end() - 1} if sign else set()
+    escapes |= {at for at, char in enumerate(text) if char == "_" and not _WITHIN.match(text[max(at - 1, 0) : at + 2])}
     is_styled = _STYLED.search(text) is not None
     return "".join(
         char if at not in escapes and _is_harmless(char, is_styled) else f"#{ord(char)};"
