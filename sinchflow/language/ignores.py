@@ -5,7 +5,9 @@ work, whatever anybody says of it. Files without the words are not looked at, ot
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -17,7 +19,9 @@ from sinchflow.model.origin import Origin
 
 _WORDS = "sinchflow: ignore"
 _COMMENT = re.compile(r"#\s*sinchflow: ignore(?![\w-])(?:\s*\[(?P<rules>[^\[\]]*)\])?(?P<why>.*)")
+_SIGN = re.compile(r"(?:^|(?<=[ \t]))#")
 _NAME = re.compile(r"[^\s,][^,]*")
+_MOST_GUESSES = 20  #: of one file, at what a rule's name was meant to be
 _ENDINGS = (".yaml", ".yml")
 _FORM = "write it as # sinchflow: ignore[RULE] and why"
 
@@ -52,10 +56,13 @@ def without_ignored(findings: Iterable[Diagnostic], texts: Mapping[str, str], *,
 
 def _heed(found: list[Diagnostic], file: "_File", is_whole: bool) -> list[Diagnostic]:
     """The findings of one file, when its comments are heeded."""
+    by_place: dict[tuple[str, int], list[Diagnostic]] = {}
+    for item in found:
+        by_place.setdefault((item.rule, file.line_of(item.line)), []).append(item)
     gone: set[Diagnostic] = set()
     more = list(file.faults)
     for ignored in file.ignored:
-        here = [each for each in found if each.rule == ignored.rule and file.line_of(each.line) in ignored.lines]
+        here = [each for line in ignored.lines for each in by_place.get((ignored.rule, line), ())]
         gone.update(each for each in here if each.severity == "warning")
         if not ignored.is_sound:  # one mistake, one finding
             continue
@@ -80,6 +87,7 @@ class _File:
         self._unread: set[int] = set()
         for document in documents(text, name):
             self._look_at(document)
+        self._guesses = 0
         self.ignored: list[_Ignored] = []
         self.faults: list[Diagnostic] = []
         for number, line in enumerate(self._lines, 1):
@@ -112,7 +120,7 @@ class _File:
         found = _COMMENT.match(line, at) if at >= 0 else None
         if found is None:
             return
-        lines = frozenset({number, self._next(number)} if not line[:at].strip() else {self.line_of(number)})
+        lines = frozenset({number, self._next[number - 1]} if not line[:at].strip() else {self.line_of(number)})
         whole = Origin(self._name, number, at + 1, len(found[0].rstrip()))
         names = list(_NAME.finditer(line, *found.span("rules"))) if found["rules"] else []
         if not names:
@@ -127,7 +135,10 @@ class _File:
     def _add_rule(self, origin: Origin, word: str, lines: frozenset[int], has_why: bool) -> None:
         from sinchflow.language.rules.pages import ALL
 
-        rule = word if word in ALL else nearest(word, ALL)
+        rule = word if word in ALL else None
+        if rule is None and self._guesses < _MOST_GUESSES:
+            self._guesses += 1
+            rule = nearest(word, ALL)
         if rule is not None:
             self.ignored.append(_Ignored(origin, rule, lines, has_why and rule == word))
         if rule != word:
@@ -139,17 +150,21 @@ class _File:
 
     def _comment_at(self, number: int) -> int:
         """Where on the line the comment begins, from 0; -1 when there is none."""
-        line, within = self._lines[number - 1], self._within.get(number, ())
-        for sign in re.finditer(r"(?:^|(?<=[ \t]))#", line):
-            if not any(start <= sign.start() < stop for start, stop in within):
+        line, within = self._lines[number - 1], self._within.get(number, [])
+        for sign in _SIGN.finditer(line):
+            before = bisect_right(within, (sign.start(), len(line)))
+            if not before or within[before - 1][1] <= sign.start():
                 return sign.start()
         return -1
 
-    def _next(self, number: int) -> int:
-        """The line that a comment alone on its line is about: the next that is no comment."""
-        while number < len(self._lines) and self._lines[number].lstrip(" \t").startswith("#"):
-            number += 1
-        return number + 1
+    @cached_property
+    def _next(self) -> list[int]:
+        """By line from 0, the line that a comment alone on it is about: the next that is no comment."""
+        following = list(range(2, len(self._lines) + 2))
+        for at in range(len(self._lines) - 2, -1, -1):
+            if self._lines[at + 1].lstrip(" \t").startswith("#"):
+                following[at] = following[at + 1]
+        return following
 
 
 def _scalars(root: Node) -> Iterator[Scalar]:
