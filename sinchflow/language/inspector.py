@@ -22,6 +22,9 @@ _TREES = 4_000
 
 _HOLE = re.compile(r"""\{\{(?:[^'"{}]|'[^'\\{}]*'|"[^"\\{}]*")*\}\}""")
 _MARK = re.compile(r"\{\{|\{%|\{#|\}\}|%\}|#\}")
+#: Holes that the names in them say all about: a name with two items at most, perhaps with a default.
+_PLAIN = re.compile(r"\{\{-?\s*\w+(?:\.\w+){0,2}\s*(?:\|\s*default\([^()|]*\)\s*)?-?\}\}")
+_DEEP = re.compile(r"\{\{-?\s*event\.\w+\.")
 
 
 class Inspector:
@@ -68,6 +71,13 @@ class Inspector:
             found = found or _read(source, is_condition=is_condition)
             self._known[is_condition, source] = found
         return found
+
+
+def says_all(template: str) -> bool:
+    """Whether the names in a template, or in one hole of it, say all that can be said of it."""
+    if "{%" in template or "{#" in template:
+        return False
+    return all(_PLAIN.fullmatch(hole[0]) and not _DEEP.match(hole[0]) for hole in _HOLE.finditer(template))
 
 
 def _read(source: str, *, is_condition: bool) -> Inspection:

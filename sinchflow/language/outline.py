@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from sinchflow.expression.inspection import Inspection, Use
-from sinchflow.language.inspector import Inspector
+from sinchflow.language.inspector import Inspector, says_all
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar
 from sinchflow.language.scalars import place
 from sinchflow.model.origin import Origin
@@ -191,7 +191,9 @@ class Outline:
     @cached_property
     def remarks(self) -> "list[tuple[TextUse, Remark]]":
         """What the types of names say of the texts that use them, in order of place."""
-        from sinchflow.language.remarks import Remarks
+        if all(not text.is_condition and says_all(text.scalar.text) for text, _ in self.inspections):
+            return []
+        from sinchflow.language.remarks import Remarks  # with Jinja, which takes long to import
 
         return list(Remarks(self).all())
 

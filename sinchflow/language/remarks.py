@@ -9,6 +9,7 @@ import msgspec
 from sinchflow.expression.inference import Inference, Remark, remarks_of
 from sinchflow.expression.kinds import A_TEXT, Type
 from sinchflow.expression.placed import expressions
+from sinchflow.language.inspector import says_all
 from sinchflow.language.nodes import Scalar
 from sinchflow.language.types import Types
 
@@ -16,10 +17,7 @@ if TYPE_CHECKING:
     from sinchflow.language.outline import Outline, TextUse
 
 _HOLE = re.compile(r"""\{\{(?:[^'"{}]|'[^'\\{}]*'|"[^"\\{}]*")*\}\}""")
-#: Holes that other rules say all about: a name with two items at most, perhaps with a default.
-_PLAIN = re.compile(r"\{\{-?\s*\w+(?:\.\w+){0,2}\s*(?:\|\s*default\([^()|]*\)\s*)?-?\}\}")
 _BLOCK = re.compile(r"\{[%#]")
-_DEEP = re.compile(r"\{\{-?\s*event\.\w+\.")
 
 
 class Remarks:
@@ -46,7 +44,7 @@ class Remarks:
             yield from self._look(text, source, is_condition=False)
         else:
             for hole in _HOLE.finditer(source):
-                if not _PLAIN.fullmatch(hole[0]) or _DEEP.match(hole[0]):
+                if not says_all(hole[0]):
                     for remark in self._look(text, hole[0], is_condition=False):
                         start, end = remark.start + hole.start(), remark.end + hole.start()
                         yield msgspec.structs.replace(remark, start=start, end=end)
