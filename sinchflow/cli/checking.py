@@ -60,7 +60,7 @@ def check_files(
         checked = checker.check(root, paths, now=now, tests=True)
     if kept is not None and checked.texts:
         kept.save()
-    if not checked.texts and not paths:
+    if not checked.texts and not checked.diagnostics and not paths:
         raise UsageError(
             f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
         )

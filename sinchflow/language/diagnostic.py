@@ -48,7 +48,8 @@ class Diagnostic(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         kind = "warning: " if self.severity == "warning" else ""
-        return f"{self.file}:{self.line}:{self.column}: {kind}{printable(self.message)} [{self.rule}]"
+        place = f"{printable(self.file)}:{self.line}:{self.column}"
+        return f"{place}: {kind}{printable(self.message)} [{self.rule}]"
 
 
 def finding(
@@ -106,7 +107,8 @@ def present_json(diagnostics: Iterable[Diagnostic], flows: int) -> str:
         }
         for item in diagnostics
     ]
-    return json.dumps({"findings": findings, "flows": flows}, ensure_ascii=False, indent=2)
+    shown = json.dumps({"findings": findings, "flows": flows}, ensure_ascii=False, indent=2)
+    return shown.encode(errors="backslashreplace").decode()  # names of files need not be UTF-8
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,7 @@
 """Which files belong to a project, and their bytes; whatever stands in the way of reading one is a finding."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from sinchflow.model.origin import Origin
 Stamp = tuple[int, int, int] | None
 
 _ENDINGS = (".yaml", ".yml")
+#: What stands in a name for a byte that is not UTF-8.
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+_UNNAMED = "has a name that is not UTF-8: rename it"
 #: How the names of transcript tests end.
 TESTS = (".test.yaml", ".test.yml")
 
@@ -36,7 +40,9 @@ def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path 
     for child in children:
         if child.name.startswith("."):
             continue
-        if os.path.isdir(child):
+        if _NO_TEXT.search(child.name):
+            yield child, _UNNAMED
+        elif os.path.isdir(child):
             if child.name.endswith(_ENDINGS):
                 yield child, "is a folder, but its name is that of a flow file"
             elif not os.path.lexists(child / PROJECT_FILE):
@@ -54,6 +60,8 @@ def named_files(root: Path, paths: Sequence[Path]) -> Iterator[Path | tuple[Path
         whole = root / path
         if os.path.isdir(whole):
             yield from flow_files(whole)
+        elif _NO_TEXT.search(whole.name):
+            yield whole, _UNNAMED
         elif not whole.name.endswith(TESTS):
             yield whole
 

@@ -1,6 +1,7 @@
 """`sinchflow validate`: its formats, its exit codes, what it says at its end, and comments that ignore warnings."""
 
 import json
+import os
 
 import pytest
 
@@ -109,3 +110,12 @@ def test_unused_comments_are_reported_of_the_files_asked_for(sinchflow, tmp_path
         found = json.loads(sinchflow("validate", "--format", "json", *paths).stdout)["findings"]
         assert [item["file"] for item in found] == list(paths or ["flows/a.yaml", "flows/b.yaml"])
         assert {item["rule"] for item in found} == {"unused-ignore"}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_file_whose_name_is_no_text_is_named_all_the_same(sinchflow, tmp_path, format):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / os.fsdecode(b"\xff.yaml")).write_text(SOUND)
+    shown = sinchflow("validate", "--format", format)
+    assert (shown.returncode, "internal error" in shown.stderr) == (1, False)
+    assert "has a name that is not UTF-8: rename it" in shown.stdout

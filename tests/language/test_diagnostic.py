@@ -33,9 +33,9 @@ def test_warning_says_so():
 
 
 def test_control_characters_are_escaped_everywhere():
-    item = diagnostic(message='bad "\x1b[2J"', hint="not \x07", column=4, length=1)
-    assert present_text([item], {"f.yaml": "a: \x1b[2J\u202e"}) == (
-        'f.yaml:1:4: bad "\\u001b[2J" [r]\n  |\n1 | a: \\u001b[2J\\u202e\n  |    ^~~~~~\n  = not \\u0007\n'
+    item = diagnostic(file="f\x1b[2J.yaml", message='bad "\x1b[2J"', hint="not \x07", column=4, length=1)
+    assert present_text([item], {"f\x1b[2J.yaml": "a: \x1b[2J\u202e"}) == (
+        'f\\u001b[2J.yaml:1:4: bad "\\u001b[2J" [r]\n  |\n1 | a: \\u001b[2J\\u202e\n  |    ^~~~~~\n  = not \\u0007\n'
     )
 
 
