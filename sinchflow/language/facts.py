@@ -11,6 +11,7 @@ import msgspec
 from sinchflow.language.mentions import categories_of, mentions_of
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
+from sinchflow.language.traffic import Traffic, traffic_of
 from sinchflow.model.origin import Origin
 
 #: Of values that are kept, in characters; longer ones are not judged.
@@ -90,6 +91,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     addresses: where it can be called; none when it is switched off. mentions, categories: see `mentions`.
     readings: the outputs that it takes from the flows that it runs. remembers: names that it keeps with contacts.
     recalls: names of what others have kept with a contact, with the places where they are read.
+    priority, goes_on: as the flow's. traffic: what it says and hears.
     """
 
     named: Named
@@ -102,6 +104,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     readings: tuple[Reading, ...] = ()
     remembers: tuple[str, ...] = ()
     recalls: tuple[tuple[str, Origin], ...] = ()
+    priority: int = 0
+    goes_on: bool = False
+    traffic: Traffic = Traffic()
 
 
 def facts_of(outline: Outline, named: Named) -> Facts:
@@ -119,7 +124,18 @@ def facts_of(outline: Outline, named: Named) -> Facts:
         readings=tuple(_readings(outline)),
         remembers=(remembers := tuple(sorted(_remembers(outline)))),
         recalls=tuple(_recalls(outline, remembers)),
+        priority=_whole(outline.root.get("priority")),
+        goes_on=_is_true(outline.root.get("continue")),
+        traffic=traffic_of(outline),
     )
+
+
+def _whole(node: Node | None) -> int:
+    return node.value if isinstance(node, Scalar) and isinstance(node.value, int) else 0
+
+
+def _is_true(node: Node | None) -> bool:
+    return isinstance(node, Scalar) and node.value is True
 
 
 def _remembers(outline: Outline) -> set[str]:

@@ -9,8 +9,8 @@ import pytest
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checker
 
-FLOW = "on: inbound_sms\nsteps:\n  - reply: hello\n"
-BROKEN = "on: inbound_sms\nsteps:\n  - replay: hello\n"
+FLOW = "on: manual\nsteps:\n  - log: hello\n"
+BROKEN = "on: manual\nsteps:\n  - lgo: hello\n"
 
 
 def write(root, **files):

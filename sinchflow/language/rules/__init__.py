@@ -6,6 +6,7 @@
 from sinchflow.language.rules import (
     account,
     action_option,
+    answering_loop,
     calendar_parts,
     choose_branches,
     clear_text_url,
@@ -28,6 +29,7 @@ from sinchflow.language.rules import (
     flow_output,
     http_parts,
     input_parts,
+    invited_word,
     keyword,
     list_use,
     long_text,
@@ -53,6 +55,7 @@ from sinchflow.language.rules import (
     schedule_parts,
     secret_in_file,
     secret_place,
+    shadowed_flow,
     step_output,
     template_not_allowed,
     template_place,
@@ -166,10 +169,13 @@ RULES: tuple[Rule, ...] = (
 )
 
 SET_RULES: tuple[SetRule, ...] = (
+    answering_loop.RULE,
     contact_field.RULE,
     duplicate_flow.RULE,
     flow_input.RULE,
     flow_output.RULE,
+    invited_word.RULE,
+    shadowed_flow.RULE,
     unknown_flow.RULE,
     unused_setting.RULE,
     webhook_path.RULE,
