@@ -5,7 +5,7 @@ replaced by what the schema's `enum`, `pattern` and length limits see of it. Kno
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -14,16 +14,20 @@ _CAPACITY = 200_000
 
 
 class Forms:
-    """Forms under one schema, and which of them are known to be sound."""
+    """Forms under one schema, and which of them are known to be sound.
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    kind: the schema's name. learned: digests of forms, under whatever schema, that another process found sound.
+    """
+
+    def __init__(self, kind: str, schema: dict[str, Any], learned: set[bytes]) -> None:
+        self._kind = kind
         found = list(_assertions(schema))
         self._words = {word for name, values in found if name == "enum" for word in values if isinstance(word, str)}
         self._patterns = [re.compile(text) for text in dict.fromkeys(text for name, text in found if name == "pattern")]
         self._limits = sorted({int(value) for name, value in found if name in ("minLength", "maxLength")})
         self._texts: dict[str, str] = {}
         self._sound: set[str] = set()
-        self._learned: set[bytes] = set()  #: digests of forms that another process found sound
+        self._learned = learned
         self._new: list[str] = []
 
     def of_parts(self, instance: Any) -> list[str]:
@@ -40,7 +44,7 @@ class Forms:
         """Whether the schema is known to find nothing wrong with any of the parts."""
         if self._sound.issuperset(parts):
             return True
-        if self._learned.issuperset(_digest(part) for part in parts if part not in self._sound):
+        if self._learned.issuperset(self._digest(part) for part in parts if part not in self._sound):
             self._sound.update(parts)
             return True
         return False
@@ -52,14 +56,13 @@ class Forms:
         self._new += (part for part in parts if part not in self._sound)
         self._sound.update(parts)
 
-    def learn(self, digests: Iterable[bytes]) -> None:
-        """Another process found nothing wrong with parts of these forms."""
-        self._learned.update(digests)
-
     def take_new(self) -> list[bytes]:
         """The digests of forms that were found sound since this was asked last."""
         new, self._new = self._new, []
-        return [_digest(form) for form in new]
+        return [self._digest(form) for form in new]
+
+    def _digest(self, form: str) -> bytes:
+        return blake2b(f"{self._kind} {form}".encode(errors="surrogatepass"), digest_size=16).digest()
 
     def _form(self, value: Any) -> str:
         match value:
@@ -84,10 +87,6 @@ class Forms:
     def _fits(self, text: str) -> str:
         patterns = "".join("y" if pattern.search(text) else "n" for pattern in self._patterns)
         return f"t{patterns}{''.join(_side(len(text), limit) for limit in self._limits)}"
-
-
-def _digest(form: str) -> bytes:
-    return blake2b(form.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def _side(length: int, limit: int) -> str:

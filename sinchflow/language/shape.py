@@ -67,6 +67,7 @@ class Shapes:
         self._validators: dict[Kind, Validator] = {}
         self._schemas: dict[Kind, dict[str, Any]] = {}
         self._forms: dict[Kind, Forms] = {}
+        self._learned: set[bytes] = set()
 
     def check(self, document: Document, kind: Kind) -> list[Diagnostic]:
         """What the schema finds wrong with a document that has nodes."""
@@ -81,17 +82,17 @@ class Shapes:
         return [item for error in errors for item in _Error(document, error, _ROOTS[kind]).diagnostics()]
 
     def learn(self, forms: Collection[bytes]) -> None:
-        """Another check found nothing wrong with flows of these forms (`take_new_forms`)."""
-        self._forms_of("flow").learn(forms)
+        """Another check found nothing wrong with documents of these forms (`take_new_forms`)."""
+        self._learned.update(forms)
 
     def take_new_forms(self) -> list[bytes]:
-        """Forms of flows that were found sound since this was asked last, for other checks."""
-        return self._forms_of("flow").take_new()
+        """Forms of documents that were found sound since this was asked last, for other checks."""
+        return [form for forms in self._forms.values() for form in forms.take_new()]
 
     def _forms_of(self, kind: Kind) -> Forms:
         if kind not in self._forms:
             self._schemas[kind] = read_schema(kind)
-            self._forms[kind] = Forms(self._schemas[kind])
+            self._forms[kind] = Forms(kind, self._schemas[kind], self._learned)
         return self._forms[kind]
 
     def _validator(self, kind: Kind) -> "Validator":

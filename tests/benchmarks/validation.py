@@ -37,7 +37,13 @@ def _own(example: str, number: int) -> str:
     """The example as a flow of its own: nothing that two flows cannot share is left as it was."""
     text = re.sub(r"^name: *(.*)$", lambda found: f"name: {found[1].strip()}-{number}", example, flags=re.MULTILINE)
     text = re.sub(r"path: (/[a-z-]+)", lambda found: f"path: {found[1]}-{number}", text)
-    text = re.sub(r"\b(keyword: \[?)([A-Z]+)", lambda found: f"{found[1]}{found[2]}{number}", text)
+    text = re.sub(
+        r"^( *(?:- )?(?:inbound_sms: \{)?(?:keyword|exact|contains|starts_with): )(.*)$",
+        lambda found: found[1] + re.sub(r"\w+", lambda word: f"{word[0]}{number}", found[2]),
+        text,
+        flags=re.MULTILINE,
+    )
+    text = re.sub(r"^on: inbound_sms$", f'on: {{inbound_sms: {{to: "+6149{number:07}"}}}}', text, flags=re.MULTILINE)
     return f"{text.rstrip()}\n# {number}\n"
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-FLOW = "on: inbound_sms\nsteps:\n  - reply: Hi {{ contact.name | default('you') }}, we are open.\n"
+FLOW = "on: {inbound_sms: {keyword: GOOD}}\nsteps:\n  - reply: Hi {{ contact.name | default('you') }}, we are open.\n"
 BROKEN = "on: inbound_sms\nsteps:\n  - replly: Hi\n"
-WARNED = "on: inbound_sms\nsteps:\n  - set: {seen: true}\n  - reply: Hi\n"
+WARNED = "on: {inbound_sms: {keyword: MEH}}\nsteps:\n  - set: {seen: true}\n  - reply: Hi\n"
 
 
 @pytest.fixture

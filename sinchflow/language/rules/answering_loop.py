@@ -1,5 +1,6 @@
 """Flows that start each other for ever: by the receipts of what they send, or by running one another."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -32,25 +33,18 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
 
 def _edges(flows: Mapping[str, Facts]) -> dict[str, list[_Edge]]:
     """Only flows that start another, of which something can start them in turn."""
+    hearing: dict[str, list[_Edge]] = defaultdict(list)
+    for name, flow in flows.items():
+        if flow.traffic.receipts_at is not None:  # one that hears of all messages is judged by its own
+            for sender in flow.traffic.receipts_of or (name,):
+                hearing[sender].append(_Edge(name, flow.traffic.receipts_at, True))
     edges: dict[str, list[_Edge]] = {}
-    hearing = [flow for flow in flows.values() if flow.traffic.receipts_at is not None]
     for name, flow in flows.items():
         found = [_Edge(to, at, False) for to, at in flow.traffic.runs if to in flows]
-        if flow.traffic.reported:
-            found += [
-                _Edge(other.named.name, other.traffic.receipts_at, True)
-                for other in hearing
-                if other.traffic.receipts_at is not None and _hears(other, flow)
-            ]
+        found += hearing.get(name, ()) if flow.traffic.reported else ()
         if found:
             edges[name] = found
     return edges
-
-
-def _hears(other: Facts, flow: Facts) -> bool:
-    """Whether receipts of the flow's messages start the other. One that hears of all is judged by its own messages."""
-    named = other.traffic.receipts_of
-    return flow.named.name in named if named else other is flow
 
 
 def _way_back(edges: Mapping[str, list[_Edge]], start: str) -> list[_Edge]:
