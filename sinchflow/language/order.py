@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from sinchflow.expression.pattern import first_word, fold, whole, words
+from sinchflow.expression.pattern import first_word, fold, words
 from sinchflow.language.facts import Facts
 from sinchflow.language.taking import Word, samples, takes
 from sinchflow.language.traffic import Catch
@@ -91,10 +91,10 @@ class _Before:
         if word.kind == "regex":
             yield from self._filed.get(("regex", word.text), ())
             return
-        text = fold(word.text)
-        yield from self._filed.get(("keyword", first_word(text)[0]), ())
-        yield from self._filed.get(("exact", whole(text)), ())
-        for each in dict.fromkeys(words(text)):
+        text, first, all_words = _read(word.text)
+        yield from self._filed.get(("keyword", first), ())
+        yield from self._filed.get(("exact", " ".join(all_words)), ())
+        for each in dict.fromkeys(all_words):
             yield from self._filed.get(("contains", each), ())
         for size in range(1, min(len(text), self._longest_start) + 1):
             yield from self._filed.get(("starts_with", text[:size]), ())
@@ -104,16 +104,25 @@ class _Before:
 
 def _key(word: Word) -> str | None:
     """Under what an alternative is filed."""
+    if word.kind == "regex":
+        return word.text
+    text, first, all_words = _read(word.text)
     match word.kind:
         case "keyword":
-            return first_word(word.text)[0]
+            return first
         case "exact":
-            return whole(word.text)
+            return " ".join(all_words)
         case "contains":
-            return next(iter(words(word.text)), None)
+            return all_words[0] if all_words else None
         case "starts_with":
-            return fold(word.text)
-        case "regex":
-            return word.text
+            return text
         case _:
             return None
+
+
+def _read(text: str) -> tuple[str, str, list[str]]:
+    """A text folded, its first word, and its words; most are one plain word."""
+    if text.isascii() and text.isalnum():
+        lower = text.lower()
+        return lower, lower, [lower]
+    return fold(text), first_word(text)[0], words(text)
