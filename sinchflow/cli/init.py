@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sinchflow.cli.invocation import root_of
-from sinchflow.cli.schema import read_schema
+from sinchflow.cli.schema import SchemaName, read_schema
 from sinchflow.errors import SinchflowError, UsageError
 
 #: The template that a newcomer gets: one question, one answer.
@@ -123,7 +123,7 @@ def _contents(template: str) -> Iterator[tuple[str, str]]:
     chosen = [dict(_files_of(examples[name])) for name in sorted(examples) if template in (_ALL, name)]
     yield _SETTINGS_FILE, _SETTINGS + _needed([each.pop(_SETTINGS_FILE) for each in chosen if _SETTINGS_FILE in each])
     yield ".gitignore", _IGNORED
-    for name in ("flow", "project"):
+    for name in SchemaName:
         yield f".sinchflow/{name}.schema.json", read_schema(name)
     for written in chosen:
         yield from written.items()

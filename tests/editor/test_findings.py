@@ -1,0 +1,173 @@
+"""What the schema can see, the editor shows where `sinchflow validate` shows it; sound files it leaves alone.
+
+Every case of tests/cases/validate/err with a finding of the schema is opened in the real server.
+"""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sinchflow.language.check import Checker
+from sinchflow.language.diagnostic import Diagnostic
+from sinchflow.language.document import compose, documents
+from sinchflow.language.nodes import Document, Mapping, Node, Sequence
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "cases" / "validate"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MODELINE = "# yaml-language-server: $schema="
+
+#: The rules that are the schema's.
+SHAPE = {"unknown-key", "missing-key", "type", "value"}
+#: Rules of YAML itself: the server reads the file otherwise from there on, so such files are not compared.
+YAML = {"duplicate-key", "encoding", "merge-key", "unquoted-template", "yaml-key", "yaml-syntax", "yaml-tag"}
+#: What the server says and `validate` does not: the key is there, but misspelt, which both say at its own place.
+CASCADES = {
+    "project-policy-shapes": 'Missing property "list".',
+    "shape-unknown-key": 'Missing property "steps".',
+    "shape-unknown-key-in-send": 'Missing property "message".',
+}
+
+
+def kind_of(path: Path) -> str:
+    if path.name == "sinchflow.yaml":
+        return "project"
+    return "test" if path.name.endswith(".test.yaml") else "flow"
+
+
+def with_modelines(text: str, modeline: str) -> str:
+    """A modeline above every document: the server takes each for itself."""
+    first, *rest = text.split("\n---\n")
+    return "\n---\n".join([f"{modeline}\n{first}", *(f"{modeline}\n{each}" for each in rest)])
+
+
+def lay_out(case: Path, folder: Path, schemas: Path) -> list[Path]:
+    """Makes a project of a case; gives its files that the schemas are for."""
+    if case.is_dir():
+        shutil.copytree(case, folder)
+    else:
+        (folder / "flows").mkdir(parents=True)
+        shutil.copy(case, folder / "flows")
+    (folder / ".sinchflow").symlink_to(schemas)
+    found = [path for path in (folder / "sinchflow.yaml", *sorted((folder / "flows").rglob("*.yaml"))) if path.exists()]
+    for path in found:
+        up = "../" * (len(path.relative_to(folder).parts) - 1)
+        modeline = f"{MODELINE}{up}.sinchflow/{kind_of(path)}.schema.json"
+        try:
+            path.write_text(with_modelines(path.read_text(encoding="utf-8"), modeline), encoding="utf-8")
+        except UnicodeDecodeError:
+            return []  # cases about encodings
+    return found
+
+
+@cache
+def checked(folder: Path):
+    return Checker().check(folder, now=NOW, tests=True).diagnostics
+
+
+def names(kind: str, *, with_findings: bool) -> list[str]:
+    """Cases that are compared: their expected output names a rule of the schema."""
+    paths = sorted(path for path in (CASES / kind).iterdir() if path.suffix != ".out")
+    if with_findings:
+        paths = [each for each in paths if any(f"[{rule}]" in each.with_suffix(".out").read_text() for rule in SHAPE)]
+    return [path.name for path in paths]
+
+
+@pytest.fixture(scope="module")
+def opened(editor, project):
+    """Every case as a project of its own, all of its files open."""
+    found = {}
+    for kind, with_findings in (("err", True), ("ok", False)):
+        for name in names(kind, with_findings=with_findings):
+            folder = project / kind / name.removesuffix(".yaml")
+            files = lay_out(CASES / kind / name, folder, project / ".sinchflow")
+            found[kind, name] = (folder, [editor.open(path) for path in files])
+    return found
+
+
+def values_of(node: Node | None, document: Document) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where each key of a document begins, and where its value does."""
+    match node:
+        case Mapping():
+            for key, value in node.entries:
+                at, there = document.origin_of(key), document.origin(value.start)
+                yield (at.line, at.column), (there.line, there.column)
+                yield from values_of(value, document)
+        case Sequence():
+            for item in node.items:
+                yield from values_of(item, document)
+
+
+def place_of_values(path: Path) -> dict[tuple[int, int], tuple[int, int]]:
+    """`validate` underlines the key of a list, a mapping or nothing, the server all of its lines: where these begin."""
+    found = {}
+    for document in documents(path.read_text(encoding="utf-8"), path.name):
+        compose(document)
+        found |= dict(values_of(document.root, document))
+    return found
+
+
+def is_within(finding: Diagnostic, squiggle) -> bool:
+    """Of equal messages on one line the server shows one, which reaches from one to the other, either way round."""
+    first, last = sorted(squiggle[:2])
+    return (
+        first[0] == last[0]
+        and first <= (finding.line, finding.column + finding.length)
+        and (finding.line, finding.column) <= last
+    )
+
+
+@pytest.mark.parametrize("name", names("err", with_findings=True))
+def test_editor_and_validate_find_the_same_at_the_same_place(editor, opened, name):
+    folder, files = opened["err", name]
+    for path in files:
+        file = path.relative_to(folder).as_posix()
+        findings = [each for each in checked(folder) if each.file == file]
+        if YAML & {each.rule for each in findings}:
+            continue
+        values = place_of_values(path)
+        squiggles = editor.diagnostics_of(path)
+        starts = {each.start for each in squiggles}
+        ours = {(each.line, each.column): each for each in findings if each.rule in SHAPE}
+        seen = {place for place in ours if {place, values.get(place)} & starts}
+        seen |= {place for place, each in ours.items() if any(is_within(each, squiggle) for squiggle in squiggles)}
+        assert [str(ours[place]) for place in sorted(ours.keys() - seen)] == []
+        known = ours.keys() | {values.get(place) for place in ours}
+        strange = [each.message for each in squiggles if each.start not in known]
+        assert strange == [CASCADES[stem] for stem in [folder.name] if stem in CASCADES]
+
+
+@pytest.mark.parametrize("name", names("ok", with_findings=False))
+def test_sound_cases_have_no_squiggle(editor, opened, name):
+    _, files = opened["ok", name]
+    assert [(path.name, *each) for path in files for each in editor.diagnostics_of(path)] == []
+
+
+def test_projects_of_init_have_no_squiggle(editor, project):
+    files = [editor.open(path) for path in (project / "sinchflow.yaml", *sorted((project / "flows").glob("*.yaml")))]
+    assert len(files) > 10
+    assert [(path.name, *each) for path in files for each in editor.diagnostics_of(path)] == []
+
+
+def test_examples_and_their_tests_have_no_squiggle(editor):
+    files = [editor.open(path) for path in sorted((ROOT / "flows").rglob("*.yaml"))]
+    assert [path for path in files if path.name.endswith(".test.yaml")]
+    assert [(path.name, *each) for path in files for each in editor.diagnostics_of(path)] == []
+
+
+def test_words_that_yaml_1_1_would_misread_are_texts(editor, project):
+    flow = f"""\
+{MODELINE}../.sinchflow/flow.schema.json
+on:
+  inbound_sms: {{keyword: [YES, NO, ON, Off, 12], from: +614*, to: [+61491570156, 0491570156]}}
+steps:
+  - send_sms: {{to: +61491570156, message: 5.10, source_number: 0x1F}}
+  - reply: yes
+  - delay: {{until: 21:00}}
+"""
+    path = editor.open(project / "flows" / "words.yaml", flow)
+    assert editor.diagnostics_of(path) == []
