@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from sinchflow.cli.invocation import root_of
-from sinchflow.cli.schema import SchemaName, read_schema
+from sinchflow.cli.schema import SchemaName, place_of, read_schema
 from sinchflow.errors import SinchflowError, UsageError
 
 #: The template that a newcomer gets: one question, one answer.
@@ -124,7 +124,7 @@ def _contents(template: str) -> Iterator[tuple[str, str]]:
     yield _SETTINGS_FILE, _SETTINGS + _needed([each.pop(_SETTINGS_FILE) for each in chosen if _SETTINGS_FILE in each])
     yield ".gitignore", _IGNORED
     for name in SchemaName:
-        yield f".sinchflow/{name}.schema.json", read_schema(name)
+        yield place_of(name), read_schema(name)
     for written in chosen:
         yield from written.items()
 
