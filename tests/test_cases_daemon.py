@@ -37,6 +37,7 @@ cases.VirtualClock = load("runtime_conftest", HERE / "runtime" / "conftest.py").
 
 #: Cases that `validate` refuses, so that no daemon would begin with them, and the rule by which it does.
 REFUSED = {
+    "choose-condition-of-a-wrong-type": "value-type",
     "delay-that-skips-at-the-end-of-a-block": "delay-parts",
     "flow-contact-that-is-no-number": "number",
     "http-failure-runs-on-error-and-goes-on": "unknown-var",
@@ -50,6 +51,7 @@ REFUSED = {
     "send-to-bad-numbers-only-is-no-failure": "number",
     "set-updates-vars-in-order": "unknown-name",
     "steps-id-of-a-step-that-failed-is-missing": "missing-output",
+    "template-filters-refuse-what-they-cannot-take": "value-type",
     "text-in-a-language-that-nobody-wrote": "text-language",
     "text-in-the-contacts-language": "unknown-field",
     "text-in-the-projects-language-else-the-first": "text-language",

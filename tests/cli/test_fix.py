@@ -20,11 +20,11 @@ def flows(tmp_path):
 
 def test_files_are_mended_and_what_is_left_is_reported(sinchflow, flows):
     (flows / "a.yaml").write_bytes(BROKEN.encode())
-    (flows / "b.yaml").write_text('on: inbound_sms\nsteps:\n  - reply: "{{ foo }}"\n', encoding="utf-8")
+    (flows / "b.yaml").write_text('on: delivery_receipt\nsteps:\n  - log: "{{ foo }}"\n', encoding="utf-8")
     found = sinchflow("validate", "--fix")
     assert found.returncode == 1
     assert [line for line in found.stdout.splitlines() if line.startswith("flows/")] == [
-        'flows/b.yaml:3:16: unknown name "foo" [unknown-name]'
+        'flows/b.yaml:3:14: unknown name "foo" [unknown-name]'
     ]
     assert found.stderr.startswith("fixed 3 findings in flows/a.yaml\n1 sound flow, 1 error")
     assert (flows / "a.yaml").read_bytes() == MENDED.encode()

@@ -105,7 +105,7 @@ def test_warnings_of_every_kind_of_file_can_be_ignored(sinchflow, tmp_path):
 def test_unused_comments_are_reported_of_the_files_asked_for(sinchflow, tmp_path):
     unused = "  # sinchflow: ignore[long-text] it was longer once\n"
     write(tmp_path, SOUND.rstrip("\n") + unused, "flows/a.yaml")
-    write(tmp_path, SOUND.rstrip("\n") + unused, "flows/b.yaml")
+    write(tmp_path, SOUND.replace("inbound_sms", "{inbound_sms: {keyword: B}}").rstrip("\n") + unused, "flows/b.yaml")
     for paths in ((), ("flows/b.yaml",), ("flows/b.yaml",)):  # the second time from what is kept
         found = json.loads(sinchflow("validate", "--format", "json", *paths).stdout)["findings"]
         assert [item["file"] for item in found] == list(paths or ["flows/a.yaml", "flows/b.yaml"])

@@ -16,6 +16,8 @@ READERS = {
     "language/check.py": {"os"},  # whether a path that the user names is there
     "language/lists.py": {"io"},  # the csv module reads from a text that is a file
     "language/test_files.py": {"os"},  # as files.py, of transcript tests
+    "language/texts.py": {"exists()", "is_file()"},  # whether there are flows, and a project file
+    "language/reports.py": {"os"},  # names of files that are no text
     "language/shape.py": {"read_text()"},  # the schemas that the package ships
 }
 MODULES = sorted(path for floor in PURE for path in (PACKAGE / floor).glob("**/*.py"))

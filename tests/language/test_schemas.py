@@ -90,7 +90,7 @@ STEPS = st.dictionaries(
 def test_values_of_one_form_pass_or_fail_alike(first, second, name, other):
     schema = read_schema("flow")
     validator = jsonschema.Draft7Validator(schema)
-    forms = Forms(schema)
+    forms = Forms("flow", schema, set())
     for steps, called in [(first, name), (second, other), (first, other), (second, name)]:
         flow = {"on": "manual", "name": called, "steps": steps}
         parts = forms.of_parts(flow)
