@@ -1,16 +1,19 @@
 """`sinchflow init`: a new project that validates and runs as it is."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from sinchflow.cli.invocation import root_of
 from sinchflow.cli.schema import SchemaName, place_of, read_schema
+from sinchflow.cli.surroundings import WORKFLOW, contents_for, programs_of, requirement, top_of
 from sinchflow.errors import SinchflowError, UsageError
 
 #: The template that a newcomer gets: one question, one answer.
@@ -78,12 +81,24 @@ def init(
         Path, typer.Argument(metavar="[DIR]", show_default=".", help="Where; made if missing.")
     ] = Path(),
     template: Annotated[
-        str, typer.Option("--template", metavar="NAME", help="Which example to begin with; `all` for all of them.")
-    ] = _DEFAULT,
+        str | None,
+        typer.Option(
+            "--template",
+            metavar="NAME",
+            show_default=_DEFAULT,
+            help="Which example to begin with; `all` for all of them.",
+        ),
+    ] = None,
+    around: Annotated[
+        str, typer.Option("--with", metavar="WORD,…", help="Files for other programs: github, pre-commit, vscode.")
+    ] = "",
 ) -> None:
     """Write a new project: settings, a flow that works, and schemas for your editor.
 
     Nothing is overwritten: when one of the files exists already, nothing is written at all.
+    --with adds a workflow of GitHub Actions that annotates pull requests (github), a hook that validates before each
+    commit (pre-commit), and VS Code's settings (vscode), at the top of the Git repository. In a project that is there
+    already it writes only these.
 
     \b
     Templates:
@@ -105,14 +120,40 @@ def init(
     Examples:
       sinchflow init shop
       sinchflow init shop --template keyword-menu
+      sinchflow init --with github,pre-commit,vscode
     """
     root = root_of(context) / directory
-    _write(root, dict(_contents(template)))
-    where = "" if root.resolve() == Path.cwd() else f" -C {root}"
-    print(
-        f"Wrote a project to {root.resolve() if root == Path() else root}: sinchflow.yaml and {_count(root)} in flows/."
-    )
-    print(f"Next:  sinchflow{where} dev    and text HOURS" if template == _DEFAULT else f"Next:  sinchflow{where} dev")
+    extras = _extras(root, around) if around else {}
+    if taken := [os.path.normpath(root / name) for name in extras if (root / name).exists()]:
+        raise UsageError(
+            f"{_exist(taken)} already and nothing was written; for what it would hold, use --with in an empty folder"
+        )
+    if extras and template is None and _is_project(root):
+        _write(root, extras)
+    else:
+        _write(root, dict(_contents(template or _DEFAULT)) | extras)
+        where = "" if root.resolve() == Path.cwd() else f" -C {quote(str(root))}"
+        shown = root.resolve() if root == Path() else root
+        print(f"Wrote a project to {shown}: sinchflow.yaml and {_count(root)} in flows/.")
+        text = "    and text HOURS" if template in (None, _DEFAULT) else ""
+        print(f"Next:  sinchflow{where} dev{text}")
+    for name in extras:
+        print(f"Wrote {os.path.normpath(root / name)}")
+    if any(name.endswith(WORKFLOW) for name in extras) and not requirement():
+        print(
+            "Say in the workflow, at SINCHFLOW, where pip finds sinchflow: this one came from a folder of this machine."
+        )
+
+
+def _is_project(root: Path) -> bool:
+    return (root / _SETTINGS_FILE).exists() or (root / "flows").is_dir()
+
+
+def _extras(root: Path, around: str) -> dict[str, str]:
+    """Path, from the project, and text of each file for other programs."""
+    programs, top, project = programs_of(around), top_of(root), root.resolve()
+    below = "" if project == top else project.relative_to(top).as_posix()
+    return {os.path.relpath(top / name, project): text for name, text in contents_for(programs, below)}
 
 
 def _contents(template: str) -> Iterator[tuple[str, str]]:
@@ -172,8 +213,8 @@ def _write(root: Path, contents: dict[str, str]) -> None:
     existing = [name for name in contents if (root / name).exists() and not _is_ours(name)]
     if existing:
         raise UsageError(
-            f"{root}: {', '.join(existing)} {'exists' if len(existing) == 1 else 'exist'} already and nothing was "
-            "written; choose another directory, or delete what you do not need"
+            f"{root}: {_exist(existing)} already and nothing was written; choose another directory, or delete what "
+            "you do not need"
         )
     try:
         for name, text in contents.items():
@@ -185,6 +226,10 @@ def _write(root: Path, contents: dict[str, str]) -> None:
                 path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SinchflowError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def _exist(names: Sequence[str]) -> str:
+    return f"{', '.join(names)} {'exists' if len(names) == 1 else 'exist'}"
 
 
 def _is_ours(name: str) -> bool:

@@ -23,12 +23,13 @@ ROOT = HERE.parents[1]
 PROGRAM = HERE / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 DEADLINE_S = 30
 #: As by default, except that the server asks no catalogue of schemas on the network.
-SETTINGS = {"yaml": {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}}
+SETTINGS = {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False}}
 CAPABILITIES = {
+    "workspace": {"configuration": True},
     "textDocument": {
         "completion": {"completionItem": {"snippetSupport": True, "documentationFormat": ["markdown"]}},
         "hover": {"contentFormat": ["markdown"]},
-    }
+    },
 }
 
 
@@ -43,8 +44,8 @@ class Squiggle(NamedTuple):
 class Editor:
     """An editor with the real server behind it."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, schemas: dict[str, list[str]] | None = None) -> None:
+        self._settings = {**SETTINGS, "schemas": schemas or {}}
         self._server = subprocess.Popen(
             ["node", PROGRAM, "--stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -53,10 +54,12 @@ class Editor:
         self._diagnostics: dict[str, list[dict[str, Any]]] = {}
         self._lines: dict[str, list[str]] = {}
         self._requests = 0
+        self._told_settings = False
         threading.Thread(target=self._read, daemon=True).start()
         self._request("initialize", {"processId": None, "rootUri": root.as_uri(), "capabilities": CAPABILITIES})
         self._notify("initialized", {})
-        self._notify("workspace/didChangeConfiguration", {"settings": SETTINGS})
+        self._notify("workspace/didChangeConfiguration", {"settings": None})
+        self._until(lambda: self._told_settings or None)  # which it asks for then
 
     def open(self, path: Path, text: str | None = None) -> Path:
         """Opens a file; with a text that is not in it yet."""
@@ -135,6 +138,10 @@ class Editor:
         match message:
             case {"method": "textDocument/publishDiagnostics", "params": {"uri": uri, "diagnostics": found}}:
                 self._diagnostics[uri] = found
+            case {"method": "workspace/configuration", "id": number, "params": {"items": items}}:
+                told = [self._settings if item.get("section") == "yaml" else None for item in items]
+                self._send({"id": number, "result": told})
+                self._told_settings = True
             case {"method": _, "id": number}:  # the server asks something of us, which an editor need not know
                 self._send({"id": number, "result": None})
             case {"id": number}:
@@ -161,16 +168,30 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `sinchflow init` writes, with every template."""
     root = tmp_path_factory.mktemp("editor") / "shop"
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "sinchflow", "init", str(root), "--template", "all"]
+    command = [sys.executable, "-m", "sinchflow", "init", str(root), "--template", "all", "--with", "vscode"]
     subprocess.run(command, env=environ, check=True, capture_output=True, timeout=60)
     return root
 
 
 @pytest.fixture(scope="session")
-def editor(project: Path) -> Iterator[Editor]:
-    """An editor on that project."""
+def server() -> None:
+    """Skips tests where the server is not installed and need not be."""
     if not PROGRAM.is_file() and os.environ.get("SINCHFLOW_EDITOR_TESTS") != "required":
         pytest.skip("run `npm ci --ignore-scripts --prefix tests/editor` first (Node.js 20 or newer)")
+
+
+@pytest.fixture(scope="session")
+def editor(project: Path, server: None) -> Iterator[Editor]:
+    """An editor on that project, which knows nothing but what stands in its files."""
     editor = Editor(project)
+    yield editor
+    editor.close()
+
+
+@pytest.fixture(scope="session")
+def vscode(project: Path, server: None) -> Iterator[Editor]:
+    """VS Code on that project, with its settings."""
+    settings = json.loads((project / ".vscode" / "settings.json").read_text(encoding="utf-8"))
+    editor = Editor(project, settings["yaml.schemas"])
     yield editor
     editor.close()

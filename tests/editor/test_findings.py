@@ -171,3 +171,19 @@ steps:
 """
     path = editor.open(project / "flows" / "words.yaml", flow)
     assert editor.diagnostics_of(path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "squiggles"),
+    [
+        ("flows/new.yaml", "on: manual\nsteps:\n  - log: a\n---\non: manual\nsteps:\n  - lag: b\n", [(7, 5)]),
+        ("flows/deep/new.yaml", "on: manual\nsteps:\n  - log: a\n    timeout: 5\n", [(4, 14)]),
+        ("flows/new.test.yaml", "tests:\n  - name: a\n    script:\n      - inn: Hello\n", [(4, 9)]),
+        ("tests/new.test.yaml", "flow: a\ntests: []\n", [(2, 8)]),
+        ("sinchflow.yaml", "timezone: UTC\ncountry: au\n", [(2, 10)]),
+        ("docker-compose.yaml", "services: {}\n", []),
+    ],
+)
+def test_vscode_knows_files_without_modelines(vscode, project, name, text, squiggles):
+    path = vscode.open(project / name, text)
+    assert [each.start for each in vscode.diagnostics_of(path)] == squiggles
