@@ -7,7 +7,6 @@ could not be found out again.
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -88,6 +87,8 @@ class Kept:
         """Write it, if anything is new; where that cannot be done, the next check takes longer, no more."""
         if not self._is_changed:
             return
+        import tempfile
+
         try:
             folder = self._path.parent
             folder.mkdir(parents=True, exist_ok=True)
