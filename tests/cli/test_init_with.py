@@ -161,3 +161,9 @@ def test_our_own_hook_is_for_the_files_of_projects(in_shell, tmp_path):
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "a.yaml").write_text(BROKEN.replace("replay", "reply"))
     assert in_shell(hook["entry"], tmp_path).returncode == 0
+
+
+def test_docs_show_the_hook_that_is_written(sinchflow, tmp_path):
+    sinchflow("init", "--with", "pre-commit")
+    hook = (tmp_path / ".pre-commit-config.yaml").read_text().partition("\n")[2]
+    assert f"```yml\n{hook}```\n" in (ROOT / "docs/editors.md").read_text()
