@@ -5,7 +5,7 @@ Keeps what it found out about every document by digest and place, so that a relo
 
 import codecs
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Contents
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from sinchflow.language.judge import Judge, at, has_errors
 from sinchflow.language.languages import is_language
 from sinchflow.language.lists import list_columns
 from sinchflow.language.nodes import Document, Mapping
+from sinchflow.language.quiet import Quiet
 from sinchflow.language.rules import SET_RULES
 from sinchflow.language.rules.rule import Settings, Survey
 from sinchflow.language.settings import PROJECT_FILE, build_project, default_project
@@ -262,12 +263,13 @@ class _Check:
         if isinstance(document.root, Mapping):
             sound = not findings
             given = build_project(document) if sound else default_project()
+            columns = tuple(list_columns(self._root, given.lists))
             judged_by = Settings(
                 env=frozenset(given.env) if sound else None,
                 accounts=frozenset(given.all_accounts) if sound else None,
                 lists=frozenset(given.lists) if sound else None,
                 calendars=frozenset(given.calendars) if sound else None,
-                columns=tuple(list_columns(self._root, given.lists)),
+                columns=columns,
                 outbound=given.outbound_allow if sound else None,
                 max_sends_per_run=given.policy.max_sends_per_run,
                 has_brake=given.policy.max_sends_per_contact is not None,
@@ -275,6 +277,7 @@ class _Check:
                 language=given.language if is_language(given.language or "") else None,
                 opt_out_words=_taken(given.policy.opt_out),
                 help_words=_taken(given.policy.help) if given.policy.help and given.policy.help.reply else None,
+                quiet=_quiet(given, columns),
             )
             findings += self._judge.project(document, judged_by)
             self._settings = judged_by
@@ -313,3 +316,16 @@ def _by_place(flows: list[Facts]) -> list[Facts]:
 def _taken(words: KeywordPolicy | None) -> tuple[str, ...] | None:
     """The words that policy takes: empty for the defaults, None where it is off."""
     return None if words is None else words.keywords or ()
+
+
+def _quiet(project: Project, columns: Iterable[tuple[str, Collection[str]]]) -> Quiet | None:
+    hours, policy = project.policy.quiet_hours, project.policy
+    if hours is None or hours.from_ == hours.to:
+        return None
+    return Quiet(
+        hours=hours,
+        timezone=project.timezone,
+        staff=policy.staff,
+        staff_list=policy.staff_list,
+        is_everywhere=not any("timezone" in names for _, names in columns),
+    )

@@ -11,6 +11,7 @@ from sinchflow.language.diagnostic import Diagnostic
 from sinchflow.language.facts import Facts
 from sinchflow.language.nodes import Document
 from sinchflow.language.outline import Outline
+from sinchflow.language.quiet import Quiet
 from sinchflow.language.transcript import TranscriptFile
 from sinchflow.model.project import DEFAULT_ACCOUNT, Policy, Project
 
@@ -23,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     are None when the file could not be read: they are not judged. `now` is None when times are not judged. The words of
     policy are empty where they are the defaults, None where it takes none. columns: of lists with sound headers.
     outbound: the private addresses that may be called. has_brake: so many messages to one person are too many.
+    quiet: None where it never is.
     """
 
     env: frozenset[str] | None = frozenset()
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     opt_out_words: tuple[str, ...] | None = ()
     help_words: tuple[str, ...] | None = None
+    quiet: Quiet | None = None
     now: datetime | None = None
 
 
