@@ -1,6 +1,7 @@
 """The schemas are valid draft-07, teach on hover, and are told apart by nothing that `Forms` does not see."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sinchflow.language.document import compose
 from sinchflow.language.forms import Forms
+from sinchflow.language.nodes import Document
 from sinchflow.language.shape import read_schema
 
 KINDS = ["flow", "project", "test"]
@@ -51,6 +54,21 @@ def test_every_property_has_a_description(kind):
     ]
     assert bare == []
     assert [name for name, inner in schema.get("definitions", {}).items() if not inner["description"]] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_property_shows_an_example_that_is_yaml_and_uses_it(kind):
+    wrong = []
+    for _, item in schemas_in(read_schema(kind)):
+        for name, inner in item.get("properties", {}).items():
+            examples = re.findall(
+                r"Example: `([^`\n]+)`|Example:\n```yaml\n(.*?)\n```", inner.get("description", ""), re.S
+            )
+            for text in [line or block for line, block in examples] or ([] if "$ref" in inner else [""]):
+                document = Document("example", 1, text, "")
+                if compose(document) or not re.search(rf"(^|[ {{-]){name}:", text, re.M):
+                    wrong.append((name, text))
+    assert wrong == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
