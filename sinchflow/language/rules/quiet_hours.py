@@ -37,6 +37,9 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
 
 
 def _is_for_staff(outline: Outline, quiet: Quiet) -> bool:
+    contact = outline.root.get("contact")
+    if isinstance(contact, Scalar) and contact.text in quiet.staff:
+        return True
     return quiet.staff_list is not None and f"lists.{quiet.staff_list}" in outline.document.text
 
 
@@ -118,16 +121,21 @@ def _outlasted(outline: Outline, step: StepView, quiet: Quiet) -> Iterator[Diagn
     if outline.kinds == ("schedule",):
         # A message that is held back goes out when quiet ends, and so does the wait begin.
         times = [time for _, times in _schedules(outline, quiet) for time in times if not quiet.has(time)]
-        late = next((time for time in times if quiet.has(time + minutes)), None)
+        late = next((time for time in times if quiet.has(time + minutes) and _is_mostly(quiet, time, minutes)), None)
         if late is None or not quiet.is_everywhere:
             return
         begin = late
     message = (
-        f"people sleep through this wait: a question of {clock(begin)} is given up at {clock(begin + minutes)}, "
-        f"within quiet hours ({quiet})"
+        f"most of this wait can be quiet ({quiet}): a question of {clock(begin)} is given up at "
+        f"{clock(begin + minutes)}, while people sleep"
     )
     hint = f"wait for longer than they last, {quiet.minutes // 60 + 1}h, or ask earlier in the day"
     yield finding(outline.document.origin_of(given), RULE.id, message, hint, "warning")
+
+
+def _is_mostly(quiet: Quiet, begin: int, minutes: int) -> bool:
+    """Whether the greater part of a wait that ends in quiet hours is quiet."""
+    return (quiet.hours.from_ - begin) * 2 < minutes
 
 
 def _scheduled(outline: Outline, quiet: Quiet) -> Iterator[Diagnostic]:
