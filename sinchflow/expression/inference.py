@@ -32,7 +32,10 @@ from sinchflow.expression.kinds import (
     either,
     list_of,
     mapping_of,
+    mixes,
     of_value,
+    shown,
+    there,
     truth,
     words,
 )
@@ -72,9 +75,15 @@ class Inference:
 
     def condition(self, node: nodes.Expr) -> Type:
         """A condition as a whole: its type, and whether it or a part of it is always so."""
-        found = self.infer(node)
+        found = self._decided(node)
         self._judge(node, found)
         return found
+
+    def _decided(self, node: nodes.Node) -> Type:
+        """The type of a condition; its parts are conditions too."""
+        if isinstance(node, (nodes.And, nodes.Or)):
+            return self._both(node)
+        return self._not(node) if isinstance(node, nodes.Not) else self.infer(node)
 
     def template(self, body: list[nodes.Node]) -> None:
         """A template's parts, in order."""
@@ -107,7 +116,7 @@ class Inference:
         return self._item(node, self.infer(node.node), node.attr)
 
     def _not(self, node: nodes.Not) -> Type:
-        held = truth(self.infer(node.node))
+        held = truth(self._decided(node.node))
         return A_TRUTH if held is None else NEVER if held else ALWAYS
 
     def _choice(self, node: nodes.CondExpr) -> Type:
@@ -143,7 +152,7 @@ class Inference:
             return A_NUMBER
         if owner.only(TEXT, NUMBER, TRUTH, TIME, LENGTH, NONE) or (owner.only(LIST, NONE) and not name.isdigit()):
             hint = f"take one of its items first: [0].{name}" if owner.may_be(LIST) else ""
-            message = f'{words(_there(owner)) or "none"} has no "{name}"'
+            message = f'{words(there(owner)) or "none"} has no "{name}"'
             self._remark("unknown-item", message, hint, node, _last_word(node, name))
             return ANY
         return owner.item or ANY if owner.only(MAPPING) else ANY
@@ -209,7 +218,7 @@ class Inference:
             at = bound.get(name)
             argument = keyed[name] if isinstance(at, str) else arguments[at] if at is not None else ANY
             if not argument.may_be(*kinds, NONE):
-                message = f"{node.name} takes {_listed(kinds)} as its {name}, not {_shown(argument)}"
+                message = f"{node.name} takes {_listed(kinds)} as its {name}, not {shown(argument)}"
                 self._remark("filter-type", message, "", node)
         if not given.may_be(*signature.takes):
             hint = _way_out(given, node.name)
@@ -222,8 +231,8 @@ class Inference:
         instead = arguments[0] if arguments else keyed.get("instead", of_value(""))
         if not given.is_known:
             return ANY
-        there = msgspec.structs.replace(given, kinds=given.kinds - {NONE})
-        return either([there, instead]) if there.kinds else instead
+        held = there(given)
+        return either([held, instead]) if held.kinds else instead
 
     def _test(self, node: nodes.Test) -> Type:
         given = self.infer(node.node)
@@ -259,8 +268,8 @@ class Inference:
     def _ordered(self, node: nodes.Node, sign: str, left: Type, right: Type) -> None:
         if any(left.may_be(*kinds) and right.may_be(*kinds) for kinds in _CLASHING if kinds != (MAPPING,)):
             return
-        hint = "make a number of the text first: | int(0)" if _mixes(left, right, TEXT, NUMBER) else ""
-        if _mixes(left, right, TEXT, TIME):
+        hint = "make a number of the text first: | int(0)" if mixes(left, right, TEXT, NUMBER) else ""
+        if mixes(left, right, TEXT, TIME):
             hint = "compare texts: now() | local('%Y-%m-%d'), or times"
         message = f"{sign} cannot compare {words(left)} with {words(right)}"
         self._remark("operand-type", message, hint, node)
@@ -278,10 +287,17 @@ class Inference:
     def _both(self, node: nodes.And | nodes.Or) -> Type:
         """`and` and `or`: a part that is always so decides, or says nothing; either is a slip."""
         for part in (node.left, node.right):
-            found = self.infer(part)
+            found = self._decided(part)
             if not isinstance(part, (nodes.And, nodes.Or)):
                 self._judge(part, found, node)
         return A_TRUTH
+
+    def _either(self, node: nodes.And | nodes.Or) -> Type:
+        """The same as a value: `vars.name or 'there'` gives one of the two."""
+        if isinstance(node.left, (nodes.Compare, nodes.Test, nodes.Not)):
+            return self._both(node)  # a comparison is no value to fall back from
+        left = self.infer(node.left)
+        return either([there(left) if isinstance(node, nodes.Or) else left, self.infer(node.right)])
 
     def _arithmetic(self, node: nodes.BinExpr) -> Type:
         left, right = self.infer(node.left), self.infer(node.right)
@@ -289,13 +305,13 @@ class Inference:
             return ANY
         sign = node.operator
         if NONE in left.kinds | right.kinds and not (left.only(NONE) or right.only(NONE)):
-            left, right = _there(left), _there(right)
+            left, right = there(left), there(right)
         results = [gives for takes_left, takes_right, gives in _RESULTS.get(sign, _NUMERIC)
                    if left.may_be(*takes_left) and right.may_be(*takes_right)]  # fmt: skip
         if results:
             return either(results)
         hint = ""
-        if _mixes(left, right, TEXT, NUMBER):
+        if mixes(left, right, TEXT, NUMBER):
             hint = "join texts with ~, or make a number of the text: | int(0)" if sign == "+" else "| int(0) first"
         elif sign in "+-" and (left.may_be(TIME) or right.may_be(TIME)):
             hint = "move a time with | plus('24h') or | minus('24h')"
@@ -355,8 +371,8 @@ _LOOKS: dict[type[nodes.Node], Callable[[Inference, Any], Type]] = {
     nodes.Filter: Inference._filter,
     nodes.Test: Inference._test,
     nodes.Compare: Inference._compare,
-    nodes.And: Inference._both,
-    nodes.Or: Inference._both,
+    nodes.And: Inference._either,
+    nodes.Or: Inference._either,
     nodes.Not: Inference._not,
     nodes.CondExpr: Inference._choice,
     nodes.Concat: Inference._concat,
@@ -398,26 +414,10 @@ def _same(left: Type, right: Type) -> bool | None:
     return True if left.values == right.values and len(left.values) == 1 and left.kinds == right.kinds else None
 
 
-def _there(given: Type) -> Type:
-    return msgspec.structs.replace(given, kinds=given.kinds - {NONE})
-
-
-def _mixes(left: Type, right: Type, one: str, other: str) -> bool:
-    return (left.only(one) and right.only(other)) or (left.only(other) and right.only(one))
-
-
 def _last_word(node: nodes.Node, name: str) -> tuple[int, int]:
     """Where an item's name stands: behind the dot that the node is placed at, or in quotes."""
     start = node.arg.lineno if isinstance(node, nodes.Getitem) else node.lineno
     return (start + 1, start + 1 + len(name))
-
-
-def _shown(given: Type) -> str:
-    values = given.values
-    if values is not None and len(values) == 1:
-        value: Any = next(iter(values))
-        return f'the text "{value}"' if isinstance(value, str) else str(value).lower()
-    return words(given)
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

@@ -24,6 +24,10 @@ _KEYWORDS = frozenset({
 })  # fmt: skip
 
 
+#: Words that make one part of an expression depend on another.
+_ASKING = frozenset({"and", "or", "if", "elif"})
+
+
 class _Token(msgspec.Struct, frozen=True):
     kind: str
     text: str
@@ -41,7 +45,7 @@ def inspect_template(source: str) -> Inspection:
         return _piecewise(source, error)
     except RecursionError:
         return Inspection(faults=(_too_deep(source),))
-    return Inspection(faults=tuple(_unknown(tokens)), uses=tuple(_uses(tokens)))
+    return Inspection(faults=tuple(_unknown(tokens)), uses=_guarded(tokens))
 
 
 def inspect_condition(source: str) -> Inspection:
@@ -74,7 +78,7 @@ def _expression(source: str, offset: int, parse: Callable[[str], object]) -> Ins
             faults.append(_syntax(error, source, offset))
         except RecursionError:
             faults.append(_too_deep(source))
-    return Inspection(faults=tuple(faults), uses=() if faults else tuple(_uses(tokens)))
+    return Inspection(faults=tuple(faults), uses=() if faults else _guarded(tokens))
 
 
 def _piecewise(source: str, error: jinja2.TemplateSyntaxError) -> Inspection:
@@ -180,6 +184,19 @@ def _unknown_name(rule: str, what: str, token: _Token, known: list[str]) -> Faul
     hint = f'did you mean "{close[0]}"? ' if close else ""
     listed = ", ".join(known)
     return _fault(rule, f'unknown {what} "{token.text}"', f"{hint}{what}s: {listed}", token.offset, len(token.text))
+
+
+def _guarded(tokens: list[_Token]) -> tuple[Use, ...]:
+    """Every use; one is guarded too where a condition in the same text asks first: `a.b if a is defined else 'c'`."""
+    uses = tuple(_uses(tokens))
+    asks = any(token.kind == "name" and token.text in _ASKING for token in tokens)
+    known = {use.path for use in uses if use.guarded and len(use.path) > 1} if asks else set()
+    if not known:
+        return uses
+    return tuple(
+        msgspec.structs.replace(use, guarded=use.guarded or any(use.path[:size] in known for size in range(2, 5)))
+        for use in uses
+    )
 
 
 def _uses(tokens: list[_Token]) -> Iterator[Use]:

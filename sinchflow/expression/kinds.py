@@ -111,6 +111,16 @@ def of_value(value: Any) -> Type:
             return ANY
 
 
+def there(given: Type) -> Type:
+    """What it is when it is not none."""
+    return msgspec.structs.replace(given, kinds=given.kinds - {NONE})
+
+
+def mixes(left: Type, right: Type, one: str, other: str) -> bool:
+    """Whether one of the two is of one kind only, and the other one of the other."""
+    return (left.only(one) and right.only(other)) or (left.only(other) and right.only(one))
+
+
 def truth(given: Type) -> bool | None:
     """Whether a condition of this type always holds (True), never does (False), or it depends (None)."""
     if not given.kinds:
@@ -138,3 +148,12 @@ def words(given: Type) -> str:
 
 def _are_alike(values: frozenset[Any]) -> bool:
     return len({type(value) for value in values}) <= 1
+
+
+def shown(given: Type) -> str:
+    """The one value that it can be, else its kinds, in words."""
+    values = given.values
+    if values is not None and len(values) == 1:
+        value: Any = next(iter(values))
+        return f'the text "{value}"' if isinstance(value, str) else str(value).lower()
+    return words(given)

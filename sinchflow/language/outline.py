@@ -80,6 +80,7 @@ class Scope(msgspec.Struct, frozen=True):
     items: frozenset[str] = frozenset()  #: names of the items of the loops around
     has_inputs: bool = False
     conditions: tuple[str, ...] = ()  #: of the branches and steps around
+    passed: tuple[str, ...] = ()  #: of the branches of a `choose` that were not taken before these
     has_error: bool = False  #: inside of an `on_error`
 
 

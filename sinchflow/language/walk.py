@@ -225,6 +225,7 @@ class _Walk:
 
     def _choose(self, value: Node, scope: Scope, known: dict[str, Given]) -> Scope:
         arms: list[tuple[Scope, Node | None]] = []
+        whole = scope
         for branch in items_of(value):
             if not isinstance(branch, Mapping):
                 self._outline.has_all_steps = False
@@ -232,7 +233,9 @@ class _Walk:
             condition = self._text(branch.entry("if"), "if", scope)
             arm = _under(scope, condition or Scalar("else", "else", "", 0, 0))
             arms += [(arm, branch.get("steps")), (arm, branch.get("else"))]
-        return self._arms(arms, scope, known)
+            if condition is not None:
+                scope = replace(scope, passed=(*scope.passed, condition.text))
+        return self._arms(arms, whole, known)
 
     def _arms(self, arms: list[tuple[Scope, Node | None]], scope: Scope, known: dict[str, Given]) -> Scope:
         """Branches one of which may be taken; after them nothing that they gave is sure."""

@@ -1,5 +1,6 @@
 """A field that the event does not have, for one of the triggers at least."""
 
+import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
@@ -8,6 +9,9 @@ from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.model.event import EVENT_FIELDS
+
+#: Who asks for one field asks which of the triggers it was, so the others are known too.
+_ASKED = re.compile(r"\bevent\.\w+\s+is\s+(not\s+)?(defined|undefined|none)\b")
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -23,12 +27,13 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         everything = sorted({name for kind in concerned for name in EVENT_FIELDS[kind]})
         field = use.path[1]
         lacking = [kind for kind in concerned if field not in EVENT_FIELDS[kind]]
+        is_asked = any(_ASKED.search(each) for each in (text.scalar.text, *text.scope.conditions, *text.scope.passed))
         if len(lacking) == len(concerned):
             message = f'an event of {" or ".join(concerned)} has no field "{field}"'
             hint = did_you_mean(field, everything, "it has") if everything else "it has none"
             where = outline.at_part(text, use, 1)
             yield finding(where, RULE.id, message, hint, edits=meant(where, field, everything))
-        elif lacking and not use.guarded and text.place != "inputs.value_or_default":
+        elif lacking and not use.guarded and not is_asked and text.place != "inputs.value_or_default":
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
             yield finding(
                 outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from sinchflow.language.asked import has_ended
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.nodes import Scalar
-from sinchflow.language.outline import Outline, StepView, TextUse
+from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 
 #: What is none after a timeout, by action.
@@ -21,27 +21,15 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         name = f"steps.{use.path[1]}."
         if given is None or given.certainty != "sure" or use.path[2] not in _NONE_THEN.get(given.action or "", ()):
             continue
-        asked = (*text.scope.conditions, text.scalar.text)
-        if any(f"{name}{word}" in each for each in asked for word in _WORDS) or _ended(outline, text, name):
+        # Of the branches before only one for the timeout helps.
+        passed = (each for each in text.scope.passed if "timeout" in each or " none" in each)
+        asked = (*text.scope.conditions, *passed, text.scalar.text)
+        if any(f"{name}{word}" in each for each in asked for word in _WORDS) or has_ended(outline, text, name):
             continue
         field = ".".join(use.path[2:])
         message = f'there is no {field} when step "{use.path[1]}" timed out, and this step fails then'
         hint = f"ask first: if: {name}{_ASKS[str(given.action)]}, or use | default('…')"
         yield finding(outline.at_part(text, use, 2), RULE.id, message, hint, "warning")
-
-
-def _ended(outline: Outline, text: TextUse, name: str) -> bool:
-    """Whether a step before has ended the run, or gone another way, by what the wait gave."""
-    return any(step.node.start < text.scalar.start and _decides(step, name) for step in outline.steps)
-
-
-def _decides(step: StepView, name: str) -> bool:
-    if step.action not in ("stop", "fail"):
-        return False
-    own = step.node.get("if")
-    conditions = (*step.scope.conditions, own.text if isinstance(own, Scalar) else "")
-    # In the last arm of a choice: what it was about stands in the arms before.
-    return "else" in conditions or any(name in each for each in conditions)
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sinchflow.language.asked import has_ended, is_asked_around
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
@@ -13,8 +14,10 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if given is None or given.certainty == "sure" or use.guarded:
             continue
         name = f"steps.{use.path[1]}"
-        if any(name in condition for condition in text.scope.conditions):
+        if is_asked_around(text, name) or has_ended(outline, text, name):
             continue
+        if given.certainty == "failed" and is_asked_around(text, "vars."):
+            continue  # what its on_error has set may be what is asked
         where = outline.at_part(text, use, 1)
         hint = f"ask first: if: {name} is defined, or use | default('…')"
         if given.certainty == "failed":
