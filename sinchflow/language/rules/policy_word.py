@@ -1,13 +1,19 @@
-"""Keywords of flows that policy takes before any flow sees them."""
+"""Words of flows and waits that policy takes before any of them sees the message."""
 
+import re
 from collections.abc import Iterator
 
 from sinchflow.expression.keywords import Kind, means
 from sinchflow.language.diagnostic import Diagnostic, finding
-from sinchflow.language.outline import Outline
+from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 
-_PLACES = ("inbound_sms.keyword", "inbound_sms.exact", "category.keyword", "category.exact", "category.answer")
+_FILTERS = ("keyword", "exact", "starts_with", "answer")
+_PLACES = frozenset(f"{owner}.{name}" for owner in ("inbound_sms", "category") for name in _FILTERS)
+_PATTERNS = ("inbound_sms.regex", "category.regex")
+#: A pattern that takes whole messages, each written out: `^stop$`, `^(stop|end)$`.
+_WHOLE = re.compile(r"\^(?:\\s\*)?(?:\((?:\?:)?([\w '|]+)\)|([\w ']+))(?:\\s\*)?\$")
+_WORD = re.compile(r"[^|]+")
 
 
 def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
@@ -16,16 +22,31 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
         ("help", settings.help_words),
     )
     for text in outline.texts:
-        if text.place not in _PLACES or text.is_template:
-            continue
-        for kind, words in taken:
-            if words is not None and means(text.scalar.text, kind, words or None):
-                name = kind.replace("_", "-")
-                message = f'"{text.scalar.text}" alone is an {name} word: policy takes it, and no flow sees it'
-                if kind == "help":
-                    message = f'"{text.scalar.text}" alone is a help word, which policy answers: no flow sees it'
+        for at, word in _words(text):
+            kind = next((kind for kind, words in taken if words is not None and means(word, kind, words or None)), None)
+            if kind:
+                origin = outline.at(text, at, len(word)) if text.place in _PATTERNS else None
+                where = origin or outline.document.origin_of(text.scalar)
                 hint = f"choose another word, or set policy.{kind} in sinchflow.yaml (see `sinchflow routes`)"
-                yield finding(outline.document.origin_of(text.scalar), RULE.id, message, hint, "warning")
+                yield finding(where, RULE.id, _message(word, kind, text), hint, "warning")
+
+
+def _words(text: TextUse) -> Iterator[tuple[int, str]]:
+    """The words that a filter takes alone, and where they stand in it."""
+    if text.place in _PLACES:
+        if not text.is_template:
+            yield 0, text.scalar.text
+    elif text.place in _PATTERNS and (whole := _WHOLE.fullmatch(text.scalar.text)):
+        group = 1 if whole[1] else 2
+        for word in _WORD.finditer(text.scalar.text, *whole.span(group)):
+            yield word.start(), word[0]
+
+
+def _message(word: str, kind: Kind, text: TextUse) -> str:
+    who = "wait" if text.place.startswith("category.") else "flow"
+    if kind == "help":
+        return f'"{word}" alone is a help word, which policy answers: no {who} sees it'
+    return f'"{word}" alone is an {kind.replace("_", "-")} word: policy takes it, and no {who} sees it'
 
 
 RULE = Rule(
