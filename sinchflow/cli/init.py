@@ -183,16 +183,19 @@ def _files_of(example: Traversable) -> Iterator[tuple[str, str]]:
     """Path in the new project and text of each file of one example."""
     if not example.is_dir():
         yield f"flows/{example.name}", _at_home(example.read_text(encoding="utf-8"))
+        transcript = example.name.removesuffix(".yaml") + ".test.yaml"
+        for entry in files("sinchflow").joinpath("examples").iterdir():
+            if entry.name == transcript:
+                yield f"flows/{transcript}", _at_home(entry.read_text(encoding="utf-8"))
         return
     yield _SETTINGS_FILE, example.joinpath(_SETTINGS_FILE).read_text(encoding="utf-8")
     for folder in ("flows", "lists"):
         for entry in sorted(example.joinpath(folder).iterdir(), key=lambda each: each.name):
-            if not entry.name.endswith(".test.yaml"):
-                yield f"{folder}/{entry.name}", _at_home(entry.read_text(encoding="utf-8"))
+            yield f"{folder}/{entry.name}", _at_home(entry.read_text(encoding="utf-8"))
 
 
 def _at_home(text: str) -> str:
-    """The text of a flow, its schema looked for where `init` puts it."""
+    """The text of a flow or of its transcript, its schema looked for where `init` puts it."""
     return re.sub(rf"^{re.escape(_MODELINE)}(?:\.\./)+schemas/", f"{_MODELINE}../.sinchflow/", text)
 
 
@@ -244,5 +247,5 @@ def _add_lines(path: Path, text: str) -> None:
 
 
 def _count(root: Path) -> str:
-    number = len(list((root / "flows").glob("*.yaml")))
+    number = sum(not path.name.endswith(".test.yaml") for path in (root / "flows").glob("*.yaml"))
     return "1 flow" if number == 1 else f"{number} flows"

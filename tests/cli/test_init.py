@@ -62,6 +62,16 @@ def test_editors_find_the_schemas_that_the_files_name(sinchflow, tmp_path):
         assert (path.parent / modeline.removeprefix("# yaml-language-server: $schema=")).is_file()
 
 
+def test_flows_come_with_their_transcripts(sinchflow, tmp_path):
+    written = sinchflow("init", "--template", "all")
+    ours = {path.name for path in EXAMPLES.glob("*.test.yaml")}
+    assert ours <= {path.name for path in tmp_path.glob("flows/*.test.yaml")}
+    for path in tmp_path.glob("flows/*.test.yaml"):
+        assert path.read_text().startswith("# yaml-language-server: $schema=../.sinchflow/test.schema.json\n")
+    flows = [path for path in tmp_path.glob("flows/*.yaml") if ".test" not in path.suffixes]
+    assert f"and {len(flows)} flows in flows/." in written.stdout
+
+
 def test_gitignore_that_is_there_is_kept(sinchflow, tmp_path):
     (tmp_path / ".gitignore").write_text("*.bak")
     assert sinchflow("init").returncode == 0
