@@ -176,8 +176,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server() -> None:
     """Skips tests where the server is not installed and need not be."""
-    if not PROGRAM.is_file() and os.environ.get("SINCHFLOW_EDITOR_TESTS") != "required":
-        pytest.skip("run `npm ci --ignore-scripts --prefix tests/editor` first (Node.js 20 or newer)")
+    if not PROGRAM.is_file():
+        missing = "run `npm ci --ignore-scripts --prefix tests/editor` first (Node.js 20 or newer)"
+        (pytest.fail if os.environ.get("SINCHFLOW_EDITOR_TESTS") == "required" else pytest.skip)(missing)
 
 
 @pytest.fixture(scope="session")
