@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from sinchflow.expression.keywords import Kind, means
 from sinchflow.language.diagnostic import Diagnostic, finding
@@ -17,18 +18,23 @@ _WORD = re.compile(r"[^|]+")
 
 
 def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
-    taken: tuple[tuple[Kind, tuple[str, ...] | None], ...] = (
-        ("opt_out", settings.opt_out_words),
-        ("help", settings.help_words),
-    )
     for text in outline.texts:
+        if text.place not in _PLACES and text.place not in _PATTERNS:
+            continue
         for at, word in _words(text):
-            kind = next((kind for kind, words in taken if words is not None and means(word, kind, words or None)), None)
+            kind = _kind(word, settings.opt_out_words, settings.help_words)
             if kind:
                 origin = outline.at(text, at, len(word)) if text.place in _PATTERNS else None
                 where = origin or outline.document.origin_of(text.scalar)
                 hint = f"choose another word, or set policy.{kind} in sinchflow.yaml (see `sinchflow routes`)"
                 yield finding(where, RULE.id, _message(word, kind, text), hint, "warning")
+
+
+@lru_cache(maxsize=10_000)
+def _kind(word: str, opt_out: tuple[str, ...] | None, help_words: tuple[str, ...] | None) -> Kind | None:
+    """What policy takes the word for."""
+    taken: tuple[tuple[Kind, tuple[str, ...] | None], ...] = (("opt_out", opt_out), ("help", help_words))
+    return next((kind for kind, words in taken if words is not None and means(word, kind, words or None)), None)
 
 
 def _words(text: TextUse) -> Iterator[tuple[int, str]]:
