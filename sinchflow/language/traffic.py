@@ -49,6 +49,8 @@ class Traffic(msgspec.Struct, frozen=True, array_like=True):
 #: Actions after which time has passed, or somebody has answered.
 _PAUSES = ("wait_for_reply", "wait_for_receipt", "delay")
 _LOOSE = ("to", "from", "type", "metadata")
+#: What means something else in each flow, so that conditions with it compare with none.
+_OF_THE_FLOW = ("flow.", "match")
 
 
 def traffic_of(outline: Outline) -> Traffic:
@@ -90,6 +92,9 @@ def _guard(outline: Outline, trigger: TriggerView) -> str:
     """What else a message must be for this trigger: of its other filters, and around the flow."""
     held = [(key, plain(trigger.filters.get(key))) for key in _LOOSE if trigger.filters and trigger.filters.get(key)]
     held += [(key, plain(outline.root.get(key))) for key in ("if", "account") if outline.root.get(key)]
+    condition = outline.root.get("if")
+    if isinstance(condition, Scalar) and any(name in condition.text for name in _OF_THE_FLOW):
+        held.append(("at", f"{outline.document.file}:{outline.document.line}"))
     return repr(held) if held else ""
 
 

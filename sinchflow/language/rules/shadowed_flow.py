@@ -1,12 +1,15 @@
 """Flows, and words of flows, that another flow takes first."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Facts
 from sinchflow.language.order import Taken, in_order, taken_words
 from sinchflow.language.rules.rule import SetRule, Survey
+from sinchflow.language.taking import Word
+from sinchflow.language.traffic import Catch
+from sinchflow.model.origin import Origin
 
 
 def _check(survey: Survey) -> Iterator[Diagnostic]:
@@ -26,12 +29,15 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
 def _are_all(flow: Facts, items: list[Taken]) -> bool:
     """Whether nothing that the flow listens for is left to it."""
     lost = {(item.catch.origin, item.word) for item in items}
-    return all(
-        any((catch.origin, word) in lost for word in catch.words)
-        if catch.has_several
-        else all((catch.origin, word) in lost for word in (catch.words or (None,)))
-        for catch in flow.traffic.catches
-    )
+    return all(_is_lost(catch, lost) for catch in flow.traffic.catches)
+
+
+def _is_lost(catch: Catch, lost: Set[tuple[Origin, Word | None]]) -> bool:
+    """Of several filters it is enough that one has no word left: all of them must fit."""
+    if not catch.words:
+        return (catch.origin, None) in lost
+    kept = {word.kind for word in catch.words if (catch.origin, word) not in lost}
+    return kept != {word.kind for word in catch.words}
 
 
 def _never(item: Taken) -> Diagnostic:
