@@ -109,7 +109,8 @@ def test_no_message_starts_a_flow_that_is_said_to_be_shadowed(seed, tmp_path):
 
 def a_wait(random: random.Random) -> list[str]:
     kinds = {"answer": ANSWERS, "keyword": ("BOOK", "yes", "now"), "exact": ANSWERS,
-             "contains": ("yes", "book", "please"), "starts_with": ("book now", "yes", "no"), "regex": PATTERNS}  # fmt: skip
+             "contains": ("yes", "book", "please"), "starts_with": ("book now", "yes", "no"),
+             "regex": PATTERNS}  # fmt: skip
     return [f"{name}: {{{filters(random, kinds)}}}" for name in ("one", "two", "three")]
 
 
