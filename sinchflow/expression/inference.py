@@ -39,7 +39,7 @@ from sinchflow.expression.kinds import (
     truth,
     words,
 )
-from sinchflow.expression.placed import span
+from sinchflow.expression.placed import last_word, span
 
 Names = Callable[[str], Type]
 
@@ -51,7 +51,8 @@ _CLASHING = ((TEXT,), _NUMBERS, (TIME,), (LENGTH,), (LIST,), (MAPPING,))
 
 
 class Remark(msgspec.Struct, frozen=True):
-    """Something that cannot work (`filter-type`, `operand-type`, `unknown-item`) or is always so (`constant`).
+    """Something that cannot work (`filter-type`, `operand-type`, `unknown-item`) or is always so (`constant`),
+    or nothing where it is to be sent (`no-else`).
 
     start and end: of what is meant, in characters of the source. known: the items that there are.
     """
@@ -72,6 +73,7 @@ class Inference:
         self._names = names
         self._own: dict[str, Type] = {}  #: what loops name
         self.remarks: list[Remark] = []
+        self._stood_in: nodes.Node | None = None  #: what a `default` stands beside
 
     def condition(self, node: nodes.Expr) -> Type:
         """A condition as a whole: its type, and whether it or a part of it is always so."""
@@ -121,6 +123,9 @@ class Inference:
 
     def _choice(self, node: nodes.CondExpr) -> Type:
         self.condition(node.test)
+        if node.expr2 is None and node is not self._stood_in:
+            message = "without an else this has no value when its condition is false, and the step fails"
+            self._remark("no-else", message, "end it with: else ''", node)
         return either([self.infer(node.expr1), self.infer(node.expr2) if node.expr2 else ANY])
 
     def _concat(self, node: nodes.Concat) -> Type:
@@ -146,16 +151,16 @@ class Inference:
                 return owner.fields[name]
             if not owner.is_told:
                 known = tuple(sorted(owner.fields))
-                self._remark("unknown-item", f'there is no "{name}" in it', "", node, _last_word(node, name), known)
+                self._remark("unknown-item", f'there is no "{name}" in it', "", node, last_word(node, name), known)
             return ANY
         if owner.only(TIME) and name in _TIME_PARTS:
             return A_NUMBER
         if owner.only(TEXT, NUMBER, TRUTH, TIME, LENGTH, NONE) or (owner.only(LIST, NONE) and not name.isdigit()):
             hint = f"take one of its items first: [0].{name}" if owner.may_be(LIST) else ""
             message = f'{words(there(owner)) or "none"} has no "{name}"'
-            self._remark("unknown-item", message, hint, node, _last_word(node, name))
+            self._remark("unknown-item", message, hint, node, last_word(node, name))
             return ANY
-        return owner.item or ANY if owner.only(MAPPING) else ANY
+        return owner.item or ANY if owner.only(MAPPING, NONE) else ANY
 
     def _subscript(self, node: nodes.Getitem) -> Type:
         owner = self.infer(node.node)
@@ -200,6 +205,7 @@ class Inference:
     # --- filters and tests
 
     def _filter(self, node: nodes.Filter) -> Type:
+        self._stood_in = node.node if node.name in ("default", "d") else None
         given = self.infer(node.node) if node.node is not None else ANY
         arguments = [self.infer(each) for each in node.args]
         keyed = {str(each.key): self.infer(each.value) for each in node.kwargs}
@@ -270,7 +276,7 @@ class Inference:
             return
         hint = "make a number of the text first: | int(0)" if mixes(left, right, TEXT, NUMBER) else ""
         if mixes(left, right, TEXT, TIME):
-            hint = "compare texts: now() | local('%Y-%m-%d'), or times"
+            hint = "compare what both are in seconds: … | timestamp"
         message = f"{sign} cannot compare {words(left)} with {words(right)}"
         self._remark("operand-type", message, hint, node)
 
@@ -412,12 +418,6 @@ def _same(left: Type, right: Type) -> bool | None:
     if left.values.isdisjoint(right.values):
         return False if NONE not in left.kinds & right.kinds else None
     return True if left.values == right.values and len(left.values) == 1 and left.kinds == right.kinds else None
-
-
-def _last_word(node: nodes.Node, name: str) -> tuple[int, int]:
-    """Where an item's name stands: behind the dot that the node is placed at, or in quotes."""
-    start = node.arg.lineno if isinstance(node, nodes.Getitem) else node.lineno
-    return (start + 1, start + 1 + len(name))
 
 
 def _listed(kinds: tuple[str, ...]) -> str:

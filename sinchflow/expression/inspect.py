@@ -15,6 +15,7 @@ from sinchflow.expression.inspection import Fault, Inspection, Use
 from sinchflow.expression.sandbox import FUNCTIONS, NotAllowed, Sandbox
 
 _SANDBOX = Sandbox()
+_JINJA = frozenset(jinja2.filters.FILTERS)
 _HOLE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 #: Words of the language that are no names.
@@ -24,6 +25,8 @@ _KEYWORDS = frozenset({
 })  # fmt: skip
 
 
+#: `status is "open"`: meant as ==.
+_IS_VALUE = re.compile(r"""\bis\s+(?:not\s+)?["'\d]""")
 #: Words that make one part of an expression depend on another.
 _ASKING = frozenset({"and", "or", "if", "elif"})
 
@@ -127,6 +130,8 @@ def _syntax(error: jinja2.TemplateSyntaxError, source: str, offset: int, length:
         )
     if message.endswith(("got '='", 'found "="')):
         hint = "compare with =="
+    elif "expected token 'name'" in message and _IS_VALUE.search(source):
+        message, hint = '"is" takes a test such as defined or none, not a value', "compare with == or !="
     elif "&" in message or ("|" in message and "unexpected" in message):
         hint = "write `and`, `or`, `not`"
     elif "comment" in message:
@@ -180,7 +185,8 @@ def _unknown(tokens: list[_Token]) -> Iterator[Fault]:
 
 
 def _unknown_name(rule: str, what: str, token: _Token, known: list[str]) -> Fault:
-    close = difflib.get_close_matches(token.text, known, n=1)
+    # One of Jinja's that templates here do not have is no slip of the pen.
+    close = () if token.text in _JINJA else difflib.get_close_matches(token.text, known, n=1)
     hint = f'did you mean "{close[0]}"? ' if close else ""
     listed = ", ".join(known)
     return _fault(rule, f'unknown {what} "{token.text}"', f"{hint}{what}s: {listed}", token.offset, len(token.text))

@@ -117,7 +117,8 @@ def there(given: Type) -> Type:
 
 
 def mixes(left: Type, right: Type, one: str, other: str) -> bool:
-    """Whether one of the two is of one kind only, and the other one of the other."""
+    """Whether one of the two is of one kind only, or none, and the other one of the other."""
+    left, right = there(left), there(right)
     return (left.only(one) and right.only(other)) or (left.only(other) and right.only(one))
 
 

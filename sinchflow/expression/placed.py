@@ -63,3 +63,9 @@ def _at_offsets(source: str, tokens: Iterator[tuple[int, str, str]]) -> Iterator
         offset = max(found, offset)
         yield offset, kind, text
         offset += len(text)
+
+
+def last_word(node: nodes.Node, name: str) -> tuple[int, int]:
+    """Where an item's name stands: behind the dot that the node is placed at, or in quotes."""
+    start = node.arg.lineno if isinstance(node, nodes.Getitem) else node.lineno
+    return (start + 1, start + 1 + len(name))

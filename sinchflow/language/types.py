@@ -30,6 +30,8 @@ from sinchflow.model.message import MESSAGE_FIELDS
 _TEXT_OR_NONE = or_none(A_TEXT)
 #: Texts by keys that nobody knows beforehand.
 _TEXTS = Type(frozenset({MAPPING}), item=ANY)
+#: What filters catch of a message: words of it, and none for the group of a regex that took no part.
+_CAUGHT = Type(frozenset({MAPPING}), item=_TEXT_OR_NONE)
 #: Fields of events that are no text; the others are, or none.
 _FIELDS: dict[str, Type] = {
     "attachments": or_none(A_LIST), "metadata": or_none(_TEXTS), "query": _TEXTS, "headers": _TEXTS,
@@ -70,7 +72,7 @@ _OUTPUTS: dict[str, Type] = {
         "status": A_NUMBER, "headers": _TEXTS, "json": ANY, "rows": or_none(A_LIST), "text": _TEXT_OR_NONE,
         "duration": A_NUMBER,
     }),
-    "wait_for_reply": mapping_of({"category": A_FILLED_TEXT, "reply": or_none(_INBOUND), "match": ANY}),
+    "wait_for_reply": mapping_of({"category": A_FILLED_TEXT, "reply": or_none(_INBOUND), "match": or_none(_CAUGHT)}),
     "wait_for_receipt": mapping_of({"status": A_FILLED_TEXT, "receipt": or_none(_event("delivery_receipt"))}),
     "run_flow": mapping_of({"outputs": ANY, "run": ANY, "status": ANY}),
 }  # fmt: skip
@@ -109,6 +111,8 @@ class Types:
                 return _ERROR if text.scope.has_error else ANY
             case "our_number":
                 return _TEXT_OR_NONE
+            case "match" if self._outline.kinds == ("inbound_sms",) and self._outline.has_all_triggers:
+                return _CAUGHT
             case "env":
                 return _TEXTS
             case _:

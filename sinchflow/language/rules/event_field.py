@@ -7,11 +7,18 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import meant
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.suggest import did_you_mean
+from sinchflow.language.suggest import did_you_mean, sure
 from sinchflow.model.event import EVENT_FIELDS
 
 #: Who asks for one field asks which of the triggers it was, so the others are known too.
 _ASKED = re.compile(r"\bevent\.\w+\s+is\s+(not\s+)?(defined|undefined|none)\b")
+
+#: What people call the fields of a message.
+_CALLED = {
+    **dict.fromkeys(("from", "sender", "number", "phone", "source", "source_number", "contact"), "source_address"),
+    **dict.fromkeys(("to", "recipient", "destination", "destination_number", "our_number"), "destination_address"),
+    **dict.fromkeys(("message", "text", "body", "msg", "message_text"), "content"),
+}
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -30,14 +37,26 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         is_asked = any(_ASKED.search(each) for each in (text.scalar.text, *text.scope.conditions, *text.scope.passed))
         if len(lacking) == len(concerned):
             message = f'an event of {" or ".join(concerned)} has no field "{field}"'
-            hint = did_you_mean(field, everything, "it has") if everything else "it has none"
             where = outline.at_part(text, use, 1)
-            yield finding(where, RULE.id, message, hint, edits=meant(where, field, everything))
+            called = _CALLED.get(field)
+            edits = () if called in everything else meant(where, field, everything)
+            yield finding(where, RULE.id, message, _hint(field, called, concerned, everything), edits=edits)
         elif lacking and not use.guarded and not is_asked and text.place != "inputs.value_or_default":
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
             yield finding(
                 outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"
             )
+
+
+def _hint(field: str, called: str | None, concerned: list[str], everything: list[str]) -> str:
+    if not everything:
+        return "it has none"
+    listed = f"it has: {', '.join(everything)}"
+    if called in everything:
+        return f'did you mean "{called}"? {listed}'
+    if concerned == ["webhook"] and sure(field, everything) is None:
+        return f"of the body that was sent: event.json.{field}, or event.form.{field}; {listed}"
+    return did_you_mean(field, everything, "it has")
 
 
 def _concerned(place: str, kinds: tuple[str, ...]) -> list[str]:

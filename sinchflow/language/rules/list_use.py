@@ -113,6 +113,8 @@ class _Look:
         if owner is None or (isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice)):
             return owner
         if owner[0] == "list":
+            if name and not name.isdigit():
+                self._add_rows(start, name, owner[1])
             return None if name else ("row", owner[1])
         known = self._columns.get(owner[1])
         if name and known is not None and name not in known:
@@ -122,6 +124,13 @@ class _Look:
     def _add_column(self, start: int, name: str, owner: str, known: tuple[str, ...]) -> None:
         message = f'the list "{owner}" has no column "{name}"'
         self._found.append((start, len(name), message, did_you_mean(name, known, "columns"), sure(name, known)))
+
+    def _add_rows(self, start: int, name: str, owner: str) -> None:
+        message = f'the list "{owner}" has rows, and no "{name}" of its own'
+        hint = f"take a row first: lists.{owner}[0].{name}, or go through them with for_each"
+        if name in ("number", "numbers"):
+            hint = f"a number is looked up in the list itself: contact.number in lists.{owner}"
+        self._found.append((start, len(name), message, hint, None))
 
     def _filter(self, node: "nodes.Filter", inner: "nodes.Expr") -> _Value | None:
         from jinja2 import nodes

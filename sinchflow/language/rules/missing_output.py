@@ -6,6 +6,7 @@ from sinchflow.language.asked import has_ended, is_asked_around
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.rules.step_output import OUTPUTS
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -13,6 +14,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         given = text.scope.steps.get(use.path[1]) if len(use.path) > 1 else None
         if given is None or given.certainty == "sure" or use.guarded:
             continue
+        if len(use.path) > 2 and use.path[2] not in OUTPUTS.get(given.action or "", use.path):
+            continue  # step-output says more
         name = f"steps.{use.path[1]}"
         if is_asked_around(text, name) or has_ended(outline, text, name):
             continue

@@ -8,7 +8,7 @@ from sinchflow.language.diagnostic import Diagnostic, Edit, finding
 from sinchflow.language.fix import meant, respelled
 from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.suggest import did_you_mean
+from sinchflow.language.suggest import did_you_mean, sure
 from sinchflow.model.event import EVENT_FIELDS
 from sinchflow.model.origin import Origin
 
@@ -34,7 +34,7 @@ def _check(outline: Outline, settings: Settings) -> Iterator[Diagnostic]:
             if name not in known and name != "secrets":
                 where = outline.at_part(text, use, 0)
                 edits = _edits(where, text, use, outline, settings)
-                yield finding(where, RULE.id, *_words(text, name, outline, settings), edits=edits)
+                yield finding(where, RULE.id, *_words(text, name, use.offset, outline, settings), edits=edits)
 
 
 def _known(text: TextUse) -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def _known(text: TextUse) -> tuple[str, ...]:
     return (*names, *sorted(text.scope.items.difference(names)))
 
 
-def _words(text: TextUse, name: str, outline: Outline, settings: Settings) -> tuple[str, str]:
+def _words(text: TextUse, name: str, offset: int, outline: Outline, settings: Settings) -> tuple[str, str]:
     known = _known(text)
     if name in NAMES["step"]:
         place = "sinchflow.yaml" if text.scope.phase == "project" else f"the flow's {text.place.removeprefix('flow.')}"
@@ -55,6 +55,8 @@ def _words(text: TextUse, name: str, outline: Outline, settings: Settings) -> tu
     owners = _owners(name, text, outline, settings)
     if owners:
         return f'unknown name "{name}"', f"did you mean {owners[0]}.{name}?"
+    if _COMPARED.search(text.scalar.text, 0, offset) and sure(name, known) is None:
+        return f'unknown name "{name}"', f'a text goes in quotes: "{name}"'
     return f'unknown name "{name}"', did_you_mean(name, known)
 
 
