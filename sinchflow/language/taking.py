@@ -1,6 +1,7 @@
 """Which messages the alternatives of filters take, as the engine's own filters would."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -9,6 +10,11 @@ from sinchflow.expression.pattern import compile_regex, contains, first_word, fo
 from sinchflow.model.origin import Origin
 
 TEXT_FILTERS = ("keyword", "exact", "contains", "starts_with", "regex", "answer")
+_NOWHERE = Origin("", 1, 1)
+#: A pattern that takes all of these takes any text.
+_ANYTHING = ("q", "7", "?", "👍", "Zz 9 w")
+#: What `yes` and `no` stand for is told by a few of many.
+_OF_SETS = {"yes": ("yes", "ok", "ja", "oui", "👍"), "no": ("no", "nein", "non", "can't", "👎")}
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
@@ -35,6 +41,27 @@ def samples(word: Word) -> Iterator[str]:
             yield from (word.text, f"q7 {word.text} z")
         case "starts_with":
             yield from (word.text, f"{word.text}z9", f"{word.text} x1 z")
+
+
+@lru_cache(maxsize=10_000)
+def covers(kind: str, text: str, later_kind: str, later: str) -> bool:
+    """Whether the first alternative takes every message that the second, later one takes."""
+    if later_kind == "regex":
+        return (kind == "regex" and text == later) or _takes_anything(kind, text)
+    word = (Word(kind, text, _NOWHERE),)
+    return all(takes(word, message) for message in _messages(later_kind, later))
+
+
+@lru_cache(maxsize=10_000)
+def _takes_anything(kind: str, text: str) -> bool:
+    word = (Word(kind, text, _NOWHERE),)
+    return kind == "regex" and all(takes(word, message) for message in _ANYTHING)
+
+
+def _messages(kind: str, text: str) -> tuple[str, ...]:
+    if kind == "answer":
+        return _OF_SETS.get(whole(text)) or (text, f"{text} please")
+    return tuple(samples(Word(kind, text, _NOWHERE)))
 
 
 def _takes(word: Word, message: str) -> bool:

@@ -1,21 +1,13 @@
 """Answers of a wait's category that an earlier category takes, so that they never belong to the later one."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from sinchflow.expression.pattern import whole
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
-from sinchflow.language.taking import TEXT_FILTERS, Word, samples, takes
-from sinchflow.model.origin import Origin
-
-_NOWHERE = Origin("", 1, 1)
-#: A pattern that takes all of these takes any text.
-_ANYTHING = ("q", "7", "?", "👍", "Zz 9 w")
-#: What `yes` and `no` stand for is told by a few of many.
-_OF_SETS = {"yes": ("yes", "ok", "ja", "oui", "👍"), "no": ("no", "nein", "non", "can't", "👎")}
+from sinchflow.language.taking import TEXT_FILTERS, covers
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -49,30 +41,9 @@ def _taker(item: tuple[str, str], is_alone: bool, deciding: list[tuple[str, list
         for earlier in alternatives:
             if is_alone and item[0] == earlier[0] == "answer" and whole(item[1]) == whole(earlier[1]):
                 return None  # wait-categories says so
-        if any(_covers(*earlier, *item) for earlier in alternatives):
+        if any(covers(*earlier, *item) for earlier in alternatives):
             return name
     return None
-
-
-@lru_cache(maxsize=10_000)
-def _covers(kind: str, text: str, later_kind: str, later: str) -> bool:
-    """Whether the first takes every message that the second takes."""
-    if later_kind == "regex":
-        return (kind == "regex" and text == later) or _takes_anything(kind, text)
-    word = (Word(kind, text, _NOWHERE),)
-    return all(takes(word, message) for message in _messages(later_kind, later))
-
-
-@lru_cache(maxsize=10_000)
-def _takes_anything(kind: str, text: str) -> bool:
-    word = (Word(kind, text, _NOWHERE),)
-    return kind == "regex" and all(takes(word, message) for message in _ANYTHING)
-
-
-def _messages(kind: str, text: str) -> tuple[str, ...]:
-    if kind == "answer":
-        return _OF_SETS.get(whole(text)) or (text, f"{text} please")
-    return tuple(samples(Word(kind, text, _NOWHERE)))
 
 
 def _alternatives(filters: Node) -> Iterator[tuple[Scalar, str]]:

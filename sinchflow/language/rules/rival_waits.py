@@ -2,10 +2,22 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.nodes import Mapping, Node, Scalar, Sequence, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
+from sinchflow.language.taking import covers
+
+
+class _Wait(msgspec.Struct, frozen=True):
+    """words: of categories that one filter decides about. is_open: it has no categories. takes_any: or `otherwise`."""
+
+    words: tuple[tuple[str, str], ...]
+    is_open: bool
+    takes_any: bool
+
 
 #: What takes time: a wait below it need not be open together with another branch's.
 _PAUSES = ("delay", "wait_for_receipt", "run_flow", "choose", "then", "parallel", "for_each", "stop", "fail")
@@ -22,17 +34,19 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 
 
 def _branches(outline: Outline, parallel: Sequence) -> Iterator[Diagnostic]:
-    before: dict[str, int] = {}  #: by whose answer it is: the line of the first wait
+    before: dict[str, list[tuple[int, _Wait]]] = {}  #: by whose answer it is: the waits so far and their lines
     for branch in parallel.items:
         found = _first_wait(branch)
         if found is None:
             continue
         key, node = found
-        where = outline.document.origin_of(key)
-        line = before.setdefault(_from(node), where.line)
-        if line != where.line and _takes_all(node):
-            message = f"this wait takes every answer that the one in line {line} waits for at the same time:"
-            message += " the newest wait gets it"
+        where, wait = outline.document.origin_of(key), _read(node)
+        others = before.setdefault(_from(node), [])
+        shared = next(((line, what) for line, other in others if (what := _shared(other, wait))), None)
+        others.append((where.line, wait))
+        if shared:
+            message = f"{shared[1]} answers this wait and the one in line {shared[0]}, which are open at the same time:"
+            message += " the newest gets it"
             yield finding(where, RULE.id, message, _HINT, "warning")
 
 
@@ -62,13 +76,33 @@ def _first_wait(steps: Node | None) -> tuple[Scalar, Node] | None:
 
 
 def _from(wait: Node) -> str:
+    """Whose answer it is, as written; empty for the contact of the run."""
     given = wait.get("from") if isinstance(wait, Mapping) else None
-    return given.text.strip() if isinstance(given, Scalar) else ""
+    written = given.text.strip() if isinstance(given, Scalar) else ""
+    return "" if written.strip("{} ") == "contact.number" else written
 
 
-def _takes_all(wait: Node) -> bool:
-    """Whether any message is an answer. What fits no category of a newer wait is offered to the older one."""
-    return not isinstance(wait, Mapping) or wait.get("categories") is None
+def _read(wait: Node) -> _Wait:
+    categories = wait.get("categories") if isinstance(wait, Mapping) else None
+    if not isinstance(wait, Mapping) or not isinstance(categories, Mapping):
+        return _Wait((), True, True)
+    alone = (each.entries[0] for _, each in categories.entries if isinstance(each, Mapping) and len(each.entries) == 1)
+    words = tuple(
+        (key.text, item.text)
+        for key, node in alone
+        for item in items_of(node)
+        if isinstance(item, Scalar) and item.is_text
+    )
+    return _Wait(words, False, wait.get("otherwise") is not None)
+
+
+def _shared(earlier: _Wait, later: _Wait) -> str | None:
+    """What both take. A message that fits a category goes there; only else is it for a wait that takes any."""
+    if earlier.takes_any and later.takes_any and (earlier.is_open or later.is_open):
+        return "any message" if earlier.is_open and later.is_open else "what fits no category"
+    words = ((one, two) for one in earlier.words for two in later.words)
+    both = next(((one, two) for one, two in words if covers(*one, *two) or covers(*two, *one)), None)
+    return None if both is None else f'"{both[1][1] if covers(*both[0], *both[1]) else both[0][1]}"'
 
 
 RULE = Rule(
