@@ -24,7 +24,8 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         if message.language is None and message.sender in ("reply", "otherwise") and _has_words(message.scalar.text):
             if _is_chosen(outline, message.scalar):
                 continue
-            said = f"this text is in one language only, and others of the flow are in {' and '.join(tags)}"
+            *most, last = tags
+            said = f"this text is in one language only, and others of the flow are in {', '.join(most)} and {last}"
             hint = f"write it in each: {{{', '.join(f'{tag}: …' for tag in tags)}}}"
             yield finding(outline.document.origin_of(message.scalar), RULE.id, said, hint, "warning")
 

@@ -16,6 +16,8 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
     found: dict[str, list[Taken]] = defaultdict(list)
     names = Counter(flow.named.name.casefold() for flow in survey.flows)
     for taken in taken_words(in_order(survey.flows)):
+        if taken.word is not None and taken.word.kind == "keyword" and len(taken.word.text.split()) > 1:
+            continue  # `keyword` speaks
         if names[taken.flow.named.name.casefold()] == 1:  # of two with one name, `duplicate-flow` speaks
             found[taken.flow.named.name].append(taken)
     for items in found.values():

@@ -26,13 +26,19 @@ def _missing(outline: Outline, node: Mapping, everything: dict[str, str], langua
     given = {key.text.lower() for key, _ in node.entries}
     bases = {tag.partition("-")[0] for tag in given}
     where = outline.document.origin_of(node.entries[0][0])
+    lacking = [
+        written for tag, written in everything.items() if tag not in given and tag.partition("-")[0] not in bases
+    ]
     if language is not None and language.lower() not in given and language.lower().partition("-")[0] not in bases:
         message = f"this text has no {language}, the project's language"
-        yield finding(where, RULE.id, message, f"add {language}: …")
-    for tag, written in everything.items():
-        if tag not in given and tag.partition("-")[0] not in bases:
-            message = f"this text has no {written}, but another one of the flow has"
-            yield finding(where, RULE.id, message, f"add {written}: …", "warning")
+        yield finding(where, RULE.id, message, _add([language, *(each for each in lacking if each != language)]))
+    elif lacking:
+        message = f"this text has no {' and no '.join(lacking)}, but another one of the flow has"
+        yield finding(where, RULE.id, message, _add(lacking), "warning")
+
+
+def _add(languages: list[str]) -> str:
+    return "add " + ", ".join(f"{each}: …" for each in languages)
 
 
 RULE = Rule(
