@@ -32,7 +32,8 @@ class Traffic(msgspec.Struct, frozen=True, array_like=True):
     invited: words that its texts ask people to send, and that no wait of its own takes.
     receipts_of: flows whose receipts start it; empty for those of any, None when none do, or not of every message.
     receipts_at: that trigger. reported: it sends messages of which receipts come. runs: flows that it runs whatever
-    happens. recipients: numbers written out that it sends to.
+    happens. recipients: numbers written out that it sends to. may_be_reported: as `reported`, also of questions that
+    are asked again, and where not all could be read.
     """
 
     catches: tuple[Catch, ...] = ()
@@ -44,6 +45,7 @@ class Traffic(msgspec.Struct, frozen=True, array_like=True):
     reported: bool = False
     runs: tuple[tuple[str, Origin], ...] = ()
     recipients: tuple[tuple[str, Origin], ...] = ()
+    may_be_reported: bool = False
 
 
 #: Actions after which time has passed, or somebody has answered.
@@ -57,6 +59,7 @@ def traffic_of(outline: Outline) -> Traffic:
     """What the flow says and hears, as far as it could be read."""
     asked = tuple(_asked(outline))
     receipts_of, receipts_at = _receipts(outline)
+    reported = any(_is_reported(key.text, node) for step in outline.steps for key, node in step.actions)
     return Traffic(
         catches=tuple(_catches(outline)),
         has_others=not outline.has_all_triggers or any(kind != "inbound_sms" for kind in outline.kinds),
@@ -64,9 +67,10 @@ def traffic_of(outline: Outline) -> Traffic:
         invited=tuple(_invited(outline, asked)),
         receipts_of=receipts_of,
         receipts_at=receipts_at,
-        reported=any(_is_reported(key.text, node) for step in outline.steps for key, node in step.actions),
+        reported=reported,
         runs=tuple(_runs(outline)),
         recipients=tuple(_recipients(outline)),
+        may_be_reported=reported or not outline.has_all_steps or _asks_again(outline),
     )
 
 
@@ -149,6 +153,11 @@ def _is_reported(action: str, node: Node) -> bool:
         return False
     given = node.get("delivery_report") if isinstance(node, Mapping) else None
     return not (isinstance(given, Scalar) and given.value is False)
+
+
+def _asks_again(outline: Outline) -> bool:
+    nodes = (node for step in outline.steps for key, node in step.actions if key.text == "wait_for_reply")
+    return any(isinstance(node, Mapping) and node.entry("otherwise") for node in nodes)
 
 
 def _runs(outline: Outline) -> Iterator[tuple[str, Origin]]:
