@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -50,6 +51,7 @@ def judge_files(judge: Judge, given: _Given, settings: Settings) -> Iterator[Fil
 
 
 def _begin(judge: Judge, settings: Settings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first of them ends the others
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     _own.append((judge, settings))

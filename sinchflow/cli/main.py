@@ -18,6 +18,8 @@ def main() -> None:
         from sinchflow.cli.invocation import Invocation
 
         build(arguments)(obj=Invocation(), prog_name="sinchflow")
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell tells it: nothing is left half done
     except SinchflowError as error:
         report(f"sinchflow: {error}", is_debug=is_debug)
         sys.exit(error.exit_code)
