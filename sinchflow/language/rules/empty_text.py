@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sinchflow.expression.inspection import Use
+from sinchflow.language.asked import has_ended, is_asked_around
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.messages import Message, messages_of
 from sinchflow.language.outline import Outline, TextUse
@@ -41,10 +42,10 @@ def _is_blank(way: Way) -> bool:
 def _is_guarded(outline: Outline, message: Message) -> bool:
     """Whether a condition around it looks at something that the text is made of."""
     text = next((each for each in outline.texts if each.scalar is message.scalar), None)
-    if text is None or not text.scope.conditions:
+    if text is None:
         return False
-    around = " ".join(text.scope.conditions)
-    return any(".".join(use.path) in around for use in _uses(outline, text))
+    names = {".".join(use.path) for use in _uses(outline, text)}
+    return any(is_asked_around(text, name) or has_ended(outline, text, name) for name in names)
 
 
 def _uses(outline: Outline, text: TextUse) -> Iterator[Use]:
