@@ -11,11 +11,8 @@ import msgspec
 
 from sinchflow.expression.pattern import first_word, fold, words
 from sinchflow.language.facts import Facts
-from sinchflow.language.taking import Word, samples, takes
+from sinchflow.language.taking import MOST_PATTERNS, Word, samples, takes
 from sinchflow.language.traffic import Catch
-
-#: Patterns that words are tried against, one by one; of more, only the same pattern counts.
-_MOST_PATTERNS = 200
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -98,7 +95,7 @@ class _Before:
             yield from self._filed.get(("contains", each), ())
         for size in range(1, min(len(text), self._longest_start) + 1):
             yield from self._filed.get(("starts_with", text[:size]), ())
-        if len(self._patterns) <= _MOST_PATTERNS:
+        if len(self._patterns) <= MOST_PATTERNS:  # of more, only the same pattern counts
             yield from self._patterns
 
 

@@ -10,6 +10,8 @@ from sinchflow.expression.pattern import compile_regex, contains, first_word, fo
 from sinchflow.model.origin import Origin
 
 TEXT_FILTERS = ("keyword", "exact", "contains", "starts_with", "regex", "answer")
+#: Patterns that words are tried against, one by one.
+MOST_PATTERNS = 200
 _NOWHERE = Origin("", 1, 1)
 #: A pattern that takes all of these takes any text.
 _ANYTHING = ("q", "7", "?", "👍", "Zz 9 w")
@@ -28,6 +30,45 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 def takes(alternatives: Iterable[Word], message: str) -> bool:
     """Whether one of them takes the message; `any` takes all."""
     return any(_takes(each, message) for each in alternatives)
+
+
+class Vocabulary:
+    """Alternatives, filed so that it costs little to ask whether a word that people are told to send is one of them.
+
+    Generous: more may stand behind the word ("Reply ORDER and its number"), so the first word of an alternative, or a
+    part of a pattern, is enough.
+    """
+
+    def __init__(self, alternatives: Iterable[Word]) -> None:
+        self._firsts: set[str] = set()
+        self._starts: set[str] = set()
+        self._patterns: dict[str, Word] = {}
+        self._others: list[Word] = []
+        for each in alternatives:
+            self._file(each)
+
+    def _file(self, word: Word) -> None:
+        match word.kind:
+            case "any":
+                self._others.append(word)
+            case "regex":
+                self._patterns[word.text] = word
+            case "answer" if whole(word.text) in _OF_SETS:
+                if all(whole(each.text) != whole(word.text) for each in self._others):
+                    self._others.append(word)
+            case kind:
+                self._firsts.add(first_word(word.text)[0])
+                if kind == "starts_with":
+                    self._starts.add(_start(word.text))
+
+    def may_take(self, word: str) -> bool:
+        """Whether one of them may be meant by the word."""
+        first, start = first_word(word)[0], _start(word)
+        if first in self._firsts or any(start[:size] in self._starts for size in range(1, len(start) + 1)):
+            return True
+        if takes(self._others, word) or len(self._patterns) > MOST_PATTERNS:
+            return True
+        return any(first in source.casefold() or _takes(each, word) for source, each in self._patterns.items())
 
 
 def samples(word: Word) -> Iterator[str]:

@@ -8,7 +8,7 @@ from sinchflow.language.invitations import invitations
 from sinchflow.language.messages import messages_of
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of, plain
 from sinchflow.language.outline import Outline, StepView, TriggerView
-from sinchflow.language.taking import TEXT_FILTERS, Word, takes
+from sinchflow.language.taking import TEXT_FILTERS, Vocabulary, Word
 from sinchflow.model.origin import Origin
 
 
@@ -120,9 +120,10 @@ def _asked(outline: Outline) -> Iterator[Word]:
 def _invited(outline: Outline, asked: tuple[Word, ...]) -> Iterator[tuple[str, Origin]]:
     if not outline.has_all_steps:
         return
+    known = Vocabulary(asked)
     for message in messages_of(outline):
         for word, offset in invitations(message.scalar.text):
-            if not takes(asked, word):
+            if not known.may_take(word):
                 yield word, _place(outline, message.scalar, offset, len(word))
 
 

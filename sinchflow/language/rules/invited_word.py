@@ -1,12 +1,13 @@
 """Texts that ask people to send a word which nothing takes."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from sinchflow.expression.keywords import Kind, means
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Facts
 from sinchflow.language.rules.rule import SetRule, Settings, Survey
-from sinchflow.language.taking import takes
+from sinchflow.language.taking import Vocabulary
 
 
 def _check(survey: Survey) -> Iterator[Diagnostic]:
@@ -17,12 +18,12 @@ def _check(survey: Survey) -> Iterator[Diagnostic]:
     catches = [catch for flow in live for catch in flow.traffic.catches]
     if not invited or not survey.is_complete or any(not catch.words and not catch.guard for catch in catches):
         return  # one flow takes whatever no other does
-    known = {word for catch in catches for word in catch.words}
-    known |= {word for flow in live for word in flow.traffic.asked if word.kind != "any"}
+    asked = (word for flow in live for word in flow.traffic.asked if word.kind != "any")
+    known = Vocabulary(chain((word for catch in catches for word in catch.words), asked))
     answered: dict[str, bool] = {}
     for text, origin in invited:
         if text not in answered:
-            answered[text] = takes(known, text) or _is_taken_by_policy(text, survey.settings)
+            answered[text] = known.may_take(text) or _is_taken_by_policy(text, survey.settings)
         if not answered[text]:
             message = f'"{text}" is asked for, but no flow and no wait takes it: whoever sends it hears nothing'
             hint = f"add a flow with keyword: {text}, or a category to the wait for the answer"
