@@ -193,9 +193,10 @@ class _Error:
         found = _EXAMPLE.search(str(inner.get("description", "")))
         hint = f"for example: {found[1]}" if found else ""
         written = [key.text for key, _ in self._node.entries] if isinstance(self._node, Mapping) else []
-        near = nearest(missing, [key for key in written if key not in self._error.schema.get("properties", {})])
-        if near:  # the finding about the unknown key says it already
-            return []
+        known = self._error.schema.get("properties", {})
+        others = [key for key in written if key not in known]
+        if nearest(missing, others) or any(nearest(key, known) == missing for key in others):
+            return []  # the finding about the unknown key says it already
         return [finding(origin, "missing-key", f'{self._label} needs the key "{missing}"', hint)]
 
     def _type(self) -> Diagnostic:
