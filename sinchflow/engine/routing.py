@@ -23,9 +23,9 @@ import msgspec
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.filters import InboundFilter, Lists, Message, OptOutFilter, ReceiptFilter, is_listed
 from sinchflow.engine.inputs import settle_inputs
-from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.scope import event_scope
 from sinchflow.expression.pattern import bare_number
+from sinchflow.expression.regex_sets import RegexSets
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.event import Event
 from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, OptOut

@@ -4,15 +4,18 @@ As the engine's routing has it: high priority first, then by name; the first flo
 unless it says `continue: true`. Here is asked beforehand what would happen to every message that a word stands for.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from sinchflow.expression.pattern import first_word, fold, words
+from sinchflow.expression.regex_sets import RegexSets
 from sinchflow.language.facts import Facts
-from sinchflow.language.taking import MOST_PATTERNS, Word, samples, takes
+from sinchflow.language.taking import Word, samples, takes
 from sinchflow.language.traffic import Catch
+
+#: Words of a phrase that is looked for within another one.
+_LONGEST_PHRASE = 8
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -26,9 +29,11 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class _Taker(msgspec.Struct, frozen=True):
+    """An alternative of a flow; rank: the flow's place in the order."""
+
+    rank: int
     flow: Facts
     word: Word
-    guard: str
 
 
 def in_order(flows: Iterable[Facts]) -> list[Facts]:
@@ -39,16 +44,16 @@ def in_order(flows: Iterable[Facts]) -> list[Facts]:
 
 def taken_words(flows: Sequence[Facts]) -> Iterator[Taken]:
     """Every word for which a flow before takes all messages. flows: in order."""
-    before = _Before()
+    before = _Before(flows)
     anything: dict[str, Facts] = {}
-    for flow in flows:
+    for rank, flow in enumerate(flows):
         for catch in flow.traffic.catches:
             if not catch.words:
                 by = anything.get("") or anything.get(catch.guard)
                 if by is not None and by is not flow:
                     yield Taken(flow, catch, None, by, None)
             for word in catch.words:
-                taker = before.find(word, catch.guard, flow)
+                taker = before.find(word, catch.guard, rank)
                 if taker is not None:
                     yield Taken(flow, catch, word, taker.flow, taker.word)
         if not flow.goes_on:
@@ -56,47 +61,59 @@ def taken_words(flows: Sequence[Facts]) -> Iterator[Taken]:
                 if not catch.words:
                     anything.setdefault(catch.guard, flow)
                 elif not catch.has_several:
-                    before.add(flow, catch)
+                    before.add(rank, flow, catch)
 
 
 class _Before:
-    """What the flows so far take, filed so that a word finds the few that may take it."""
+    """What the flows so far take, filed so that a word finds the few that may take it.
 
-    def __init__(self) -> None:
-        self._filed: dict[tuple[str, str], list[_Taker]] = defaultdict(list)
-        self._patterns: list[_Taker] = []
+    Of alternatives that take the same, the first is kept: the message is that flow's. Patterns are compiled together,
+    so those of all flows are there from the beginning.
+    """
+
+    def __init__(self, flows: Sequence[Facts]) -> None:
+        self._filed: dict[tuple[str, str, str], _Taker] = {}
         self._longest_start = 0
+        patterns: dict[tuple[str, str], _Taker] = {}
+        for rank, flow in enumerate(flows):
+            for catch in flow.traffic.catches if not flow.goes_on else ():
+                for word in catch.words if not catch.has_several else ():
+                    if word.kind == "regex":
+                        patterns.setdefault((word.text, catch.guard), _Taker(rank, flow, word))
+        self._patterns = [(guard, taker) for (_, guard), taker in patterns.items()]
+        self._sets = RegexSets([(source, number) for number, (source, _) in enumerate(patterns)])
 
-    def add(self, flow: Facts, catch: Catch) -> None:
+    def add(self, rank: int, flow: Facts, catch: Catch) -> None:
         """A trigger of a flow that is asked before the next ones."""
         for word in catch.words:
-            taker = _Taker(flow, word, catch.guard)
-            if word.kind == "regex":
-                self._patterns.append(taker)
             if (key := _key(word)) is not None:
-                self._filed[word.kind, key].append(taker)
+                self._filed.setdefault((word.kind, key, catch.guard), _Taker(rank, flow, word))
                 if word.kind == "starts_with":
                     self._longest_start = max(self._longest_start, len(key))
 
-    def find(self, word: Word, guard: str, flow: Facts) -> _Taker | None:
-        """The first that takes every message that the word stands for."""
+    def find(self, word: Word, guard: str, rank: int) -> _Taker | None:
+        """The first that takes every message that the word stands for. rank: of its flow."""
         messages = list(samples(word))  # none for a pattern: what it takes is not known
-        others = (each for each in self._candidates(word) if each.flow is not flow and each.guard in ("", guard))
-        return next((each for each in others if all(takes((each.word,), message) for message in messages)), None)
+        found = [self._filed.get((kind, key, each)) for kind, key in self._keys(word) for each in {"", guard}]
+        if messages and self._patterns:
+            patterns = (self._patterns[number] for number in self._sets.find(messages[0]))
+            found += [taker for of, taker in patterns if taker.rank < rank and of in ("", guard)]
+        takers = sorted((taker for taker in found if taker is not None), key=lambda taker: taker.rank)
+        return next((each for each in takers if all(takes((each.word,), message) for message in messages)), None)
 
-    def _candidates(self, word: Word) -> Iterator[_Taker]:
+    def _keys(self, word: Word) -> Iterator[tuple[str, str]]:
+        """Under what an alternative that may take the word is filed."""
         if word.kind == "regex":
-            yield from self._filed.get(("regex", word.text), ())
+            yield "regex", word.text
             return
         text, first, all_words = _read(word.text)
-        yield from self._filed.get(("keyword", first), ())
-        yield from self._filed.get(("exact", " ".join(all_words)), ())
-        for each in dict.fromkeys(all_words):
-            yield from self._filed.get(("contains", each), ())
+        yield "keyword", first
+        yield "exact", " ".join(all_words)
+        for size in range(1, min(len(all_words), _LONGEST_PHRASE) + 1):
+            for start in range(len(all_words) - size + 1):
+                yield "contains", " ".join(all_words[start : start + size])
         for size in range(1, min(len(text), self._longest_start) + 1):
-            yield from self._filed.get(("starts_with", text[:size]), ())
-        if len(self._patterns) <= MOST_PATTERNS:  # of more, only the same pattern counts
-            yield from self._patterns
+            yield "starts_with", text[:size]
 
 
 def _key(word: Word) -> str | None:
@@ -107,10 +124,8 @@ def _key(word: Word) -> str | None:
     match word.kind:
         case "keyword":
             return first
-        case "exact":
-            return " ".join(all_words)
-        case "contains":
-            return all_words[0] if all_words else None
+        case "exact" | "contains":
+            return " ".join(all_words) or None
         case "starts_with":
             return text
         case _:

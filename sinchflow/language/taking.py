@@ -1,17 +1,21 @@
 """Which messages the alternatives of filters take, as the engine's own filters would."""
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from sinchflow.expression.answers import fits
 from sinchflow.expression.pattern import compile_regex, contains, first_word, fold, regex_fault, whole, words
+from sinchflow.expression.regex_sets import RegexSets
 from sinchflow.model.origin import Origin
 
 TEXT_FILTERS = ("keyword", "exact", "contains", "starts_with", "regex", "answer")
-#: Patterns that words are tried against, one by one.
-MOST_PATTERNS = 200
+#: In a pattern, what stands for a sort of characters, and the words that stand for themselves.
+_ESCAPE = re.compile(r"\\.")
+_LITERAL = re.compile(r"[^\W_]+")
 _NOWHERE = Origin("", 1, 1)
 #: A pattern that takes all of these takes any text.
 _ANYTHING = ("q", "7", "?", "👍", "Zz 9 w")
@@ -42,17 +46,19 @@ class Vocabulary:
     def __init__(self, alternatives: Iterable[Word]) -> None:
         self._firsts: set[str] = set()
         self._starts: set[str] = set()
-        self._patterns: dict[str, Word] = {}
+        self._patterns: list[Word] = []
         self._others: list[Word] = []
         for each in alternatives:
             self._file(each)
+        self._sets = RegexSets([(each.text, number) for number, each in enumerate(self._patterns)])
 
     def _file(self, word: Word) -> None:
         match word.kind:
             case "any":
                 self._others.append(word)
             case "regex":
-                self._patterns[word.text] = word
+                self._patterns.append(word)
+                self._firsts.update(_LITERAL.findall(_ESCAPE.sub(" ", word.text.casefold())))
             case "answer" if whole(word.text) in _OF_SETS:
                 if all(whole(each.text) != whole(word.text) for each in self._others):
                     self._others.append(word)
@@ -66,9 +72,7 @@ class Vocabulary:
         first, start = first_word(word)[0], _start(word)
         if first in self._firsts or any(start[:size] in self._starts for size in range(1, len(start) + 1)):
             return True
-        if takes(self._others, word) or len(self._patterns) > MOST_PATTERNS:
-            return True
-        return any(first in source.casefold() or _takes(each, word) for source, each in self._patterns.items())
+        return takes(self._others, word) or takes((self._patterns[each] for each in self._sets.find(word)), word)
 
 
 def samples(word: Word) -> Iterator[str]:
@@ -121,11 +125,18 @@ def _takes(word: Word, message: str) -> bool:
         case "starts_with":
             return _start(message).startswith(_start(word.text))
         case "regex":
-            return regex_fault(word.text) is None and compile_regex(word.text).search(message) is not None
+            pattern = _compiled(word.text)
+            return pattern is not None and pattern.search(message) is not None
         case "answer":
             return fits(message, word.text)
         case _:
             return False
+
+
+@lru_cache(maxsize=500)
+def _compiled(source: str) -> Any:
+    """The pattern; None where it is none."""
+    return compile_regex(source) if regex_fault(source) is None else None
 
 
 def _start(text: str) -> str:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
-from sinchflow.engine.regex_sets import RegexSets
 from sinchflow.engine.routing import Router
 from sinchflow.expression.lists import ListData
 from sinchflow.expression.pattern import compile_regex
+from sinchflow.expression.regex_sets import RegexSets
 from sinchflow.expression.template import Templates
 from sinchflow.model.event import Event
 from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, ListName, OptOut
