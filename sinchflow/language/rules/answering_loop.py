@@ -1,7 +1,7 @@
 """Flows that start each other for ever: by the receipts of what they send, or by running one another."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import msgspec
 
@@ -9,6 +9,9 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.facts import Facts
 from sinchflow.language.rules.rule import SetRule, Survey
 from sinchflow.model.origin import Origin
+
+#: Flows of a loop that are named.
+_MOST_SHOWN = 8
 
 
 class _Edge(msgspec.Struct, frozen=True):
@@ -22,12 +25,7 @@ class _Edge(msgspec.Struct, frozen=True):
 def _check(survey: Survey) -> Iterator[Diagnostic]:
     flows = {flow.named.name: flow for flow in survey.flows if flow.is_enabled}
     edges = _edges(flows)
-    told: set[str] = set()
-    for name in edges:
-        path = _way_back(edges, name)
-        if path and not told & {edge.to for edge in path}:
-            told |= {edge.to for edge in path}
-            yield _finding(name, path)
+    yield from (_finding(path[-1].to, path) for path in _loops(edges))
     yield from _to_ourselves(survey)
 
 
@@ -47,22 +45,51 @@ def _edges(flows: Mapping[str, Facts]) -> dict[str, list[_Edge]]:
     return edges
 
 
-def _way_back(edges: Mapping[str, list[_Edge]], start: str) -> list[_Edge]:
-    """The shortest way from a flow to itself; empty where there is none."""
-    seen = {start}
-    ways: list[list[_Edge]] = [[edge] for edge in edges[start]]
-    for way in ways:
-        to = way[-1].to
-        if to == start:
-            return way
-        if to not in seen:
-            seen.add(to)
-            ways += [[*way, edge] for edge in edges.get(to, ())]
-    return []
+def _loops(edges: Mapping[str, list[_Edge]]) -> Iterator[list[_Edge]]:
+    """Ways from flows to themselves, no flow in two of them. Goes over every edge once, from flow to flow."""
+    left = {name: iter(found) for name, found in edges.items()}
+    told: set[str] = set()
+    seen: set[str] = set()
+    for start in edges:
+        way = {} if start in seen else {start: 0}  #: the flows from there to here, and their places
+        seen.add(start)
+        while way:
+            name = next(reversed(way))
+            edge = next(left.get(name, iter(())), None)
+            if edge is None:
+                del way[name]
+            elif edge.to not in seen:
+                seen.add(edge.to)
+                way[edge.to] = len(way)
+            elif edge.to in way and not told & {edge.to, name}:
+                loop = set(list(way)[way[edge.to] :])
+                if loop.isdisjoint(told):
+                    yield _way_back(edges, edge.to, loop)
+                told |= loop
+
+
+def _way_back(edges: Mapping[str, list[_Edge]], start: str, within: Set[str]) -> list[_Edge]:
+    """The shortest way from a flow to itself over these flows; there is one."""
+    came: dict[str, tuple[str, _Edge]] = {}
+    reached = [start]
+    for name in reached:
+        for edge in edges[name]:
+            if edge.to in within and edge.to not in came:
+                came[edge.to] = (name, edge)
+                reached.append(edge.to)
+        if start in came:
+            break
+    name, edge = came[start]
+    way = [edge]
+    while name != start:
+        name, edge = came[name]
+        way.append(edge)
+    return way[::-1]
 
 
 def _finding(name: str, path: list[_Edge]) -> Diagnostic:
-    way = " → ".join(f'"{each}"' for each in (name, *(edge.to for edge in path)))
+    names = [f'"{each}"' for each in (name, *(edge.to for edge in path))]
+    way = " → ".join(names if len(names) <= _MOST_SHOWN else [*names[:4], "…", *names[-2:]])
     last = path[-1]
     if any(edge.is_receipt for edge in path):
         at = next(edge.at for edge in path if edge.is_receipt)
