@@ -93,20 +93,23 @@ class _Before:
 
     def find(self, word: Word, guard: str, rank: int) -> _Taker | None:
         """The first that takes every message that the word stands for. rank: of its flow."""
-        messages = list(samples(word))  # none for a pattern: what it takes is not known
-        found = [self._filed.get((kind, key, each)) for kind, key in self._keys(word) for each in {"", guard}]
+        messages = list(samples(word))  # none for most patterns: what they take is not known
+        if not messages and word.kind != "regex":
+            return None  # no filter of a trigger: another rule says so
+        found = [self._filed.get((kind, key, each)) for kind, key in self._keys(word, messages) for each in {"", guard}]
         if messages and self._patterns:
             patterns = (self._patterns[number] for number in self._sets.find(messages[0]))
             found += [taker for of, taker in patterns if taker.rank < rank and of in ("", guard)]
         takers = sorted((taker for taker in found if taker is not None), key=lambda taker: taker.rank)
         return next((each for each in takers if all(takes((each.word,), message) for message in messages)), None)
 
-    def _keys(self, word: Word) -> Iterator[tuple[str, str]]:
-        """Under what an alternative that may take the word is filed."""
+    def _keys(self, word: Word, messages: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Under what an alternative that may take the word, and so each of its messages, is filed."""
         if word.kind == "regex":
             yield "regex", word.text
-            return
-        text, first, all_words = _read(word.text)
+            if not messages:
+                return
+        text, first, all_words = _read(messages[0])
         yield "keyword", first
         yield "exact", " ".join(all_words)
         for size in range(1, min(len(all_words), _LONGEST_PHRASE) + 1):

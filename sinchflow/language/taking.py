@@ -16,6 +16,8 @@ TEXT_FILTERS = ("keyword", "exact", "contains", "starts_with", "regex", "answer"
 #: In a pattern, what stands for a sort of characters, and the words that stand for themselves.
 _ESCAPE = re.compile(r"\\.")
 _LITERAL = re.compile(r"[^\W_]+")
+#: A pattern that spells out whole messages: `^stop$`, `^(stop|end)$`.
+_WHOLE = re.compile(r"\^(?:\((?:\?:)?([\w '|]+)\)|([\w ']+))\$")
 _NOWHERE = Origin("", 1, 1)
 #: A pattern that takes all of these takes any text.
 _ANYTHING = ("q", "7", "?", "👍", "Zz 9 w")
@@ -76,8 +78,10 @@ class Vocabulary:
 
 
 def samples(word: Word) -> Iterator[str]:
-    """Messages that this alternative takes, of every sort; none of a pattern, which may take anything."""
+    """Messages that this alternative takes, of every sort; none of a pattern, unless it spells out whole messages."""
     match word.kind:
+        case "regex" if found := _WHOLE.fullmatch(word.text):
+            yield from (found[1] or found[2]).split("|")
         case "keyword":
             yield from (word.text, f"{word.text} x1 z")
         case "exact":
@@ -91,10 +95,10 @@ def samples(word: Word) -> Iterator[str]:
 @lru_cache(maxsize=10_000)
 def covers(kind: str, text: str, later_kind: str, later: str) -> bool:
     """Whether the first alternative takes every message that the second, later one takes."""
-    if later_kind == "regex":
-        return (kind == "regex" and text == later) or _takes_anything(kind, text)
-    word = (Word(kind, text, _NOWHERE),)
-    return all(takes(word, message) for message in _messages(later_kind, later))
+    if later_kind == "regex" and ((kind == "regex" and text == later) or _takes_anything(kind, text)):
+        return True
+    word, messages = (Word(kind, text, _NOWHERE),), _messages(later_kind, later)
+    return bool(messages) and all(takes(word, message) for message in messages)
 
 
 @lru_cache(maxsize=10_000)
