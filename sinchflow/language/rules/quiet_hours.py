@@ -118,6 +118,8 @@ def _outlasted(outline: Outline, step: StepView, quiet: Quiet) -> Iterator[Diagn
         return
     minutes = int(timeout.total_seconds() // 60)
     begin = quiet.hours.from_ - 1
+    if outline.kinds != ("schedule",) and minutes * 2 < quiet.minutes:
+        return  # when it is asked is not known; who waits for a few hours may well ask by day only
     if outline.kinds == ("schedule",):
         # A message that is held back goes out when quiet ends, and so does the wait begin.
         times = [time for _, times in _schedules(outline, quiet) for time in times if not quiet.has(time)]
