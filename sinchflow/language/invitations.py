@@ -14,6 +14,11 @@ _VERBS = re.compile(
     )\s*:?\s+""",
     re.IGNORECASE | re.VERBOSE,
 )
+#: In small letters, what each of these verbs begins with: a text without any need not be looked at.
+_STEMS = (
+    "repl", "resp", "answ", "text", "txt", "send", "antwo", "schreib", "répon", "envo", "envi", "enví", "contest",
+    "rispond", "invi", "scriv", "stuur", "sms", "odpisz", "wyślij",
+)  # fmt: skip
 #: The word itself: in capitals, a number, or in quotes.
 _WORD = re.compile(
     r"""(?:["“”„«']\s?(?P<quoted>[^\W_][\w'’-]{0,19})\s?["”“»']|(?P<bare>[A-ZÄÖÜÀ-Þ][A-Z0-9ÄÖÜÀ-Þ]{1,19}|[A-Z]|[0-9]{1,2}))(?!\w|[.:,][0-9])"""
@@ -38,7 +43,8 @@ def invitations(text: str) -> Iterator[tuple[str, int]]:
 
     A text all in capitals tells no word from another: it asks for none.
     """
-    if text.upper() == text:
+    small = text.lower()
+    if not any(stem in small for stem in _STEMS) or text.upper() == text:
         return
     plain = _HOLES.sub(lambda hole: "\x00" * len(hole[0]), text)
     told: set[str] = set()

@@ -120,9 +120,10 @@ def _asked(outline: Outline) -> Iterator[Word]:
 def _invited(outline: Outline, asked: tuple[Word, ...]) -> Iterator[tuple[str, Origin]]:
     if not outline.has_all_steps:
         return
-    known = Vocabulary(asked)
+    known: Vocabulary | None = None  # made for the first word that is asked for: most texts ask for none
     for message in messages_of(outline):
         for word, offset in invitations(message.scalar.text):
+            known = known or Vocabulary(asked)
             if not known.may_take(word):
                 yield word, _place(outline, message.scalar, offset, len(word))
 
