@@ -3,17 +3,23 @@
 import json
 import random
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sinchflow.engine.conversation import Answers
 from sinchflow.engine.filters import Message
 from sinchflow.engine.routing import Router
+from sinchflow.engine.schedule import ticks_between
 from sinchflow.expression.template import Templates
 from sinchflow.language.check import Checker
+from sinchflow.language.quiet import Quiet, times_of
 from sinchflow.model.event import Event
+from sinchflow.model.flow import Schedule
+from sinchflow.model.origin import Origin
+from sinchflow.model.project import QuietHours
 from sinchflow.model.run import Facts
+from sinchflow.policy.quiet_hours import is_quiet
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TEMPLATES = Templates()
@@ -139,3 +145,19 @@ def test_answer_that_is_said_to_be_taken_is_given_to_the_earlier_category(seed, 
 
 def fit_of(answers: Answers, text: str):
     return answers.fit(sms(text, PEOPLE[0], OURS[0]), Message(text))
+
+
+@pytest.mark.parametrize(("begin", "end"), [(1260, 480), (30, 360), (0, 1439), (1439, 0), (480, 1440)])
+def test_rules_hold_the_same_minutes_for_quiet_as_policy(begin, end):
+    hours = QuietHours(from_=begin, to=end)
+    quiet = Quiet(hours=hours, timezone="UTC")
+    for minute in range(1440):
+        assert quiet.has(minute) == is_quiet(hours, NOW + timedelta(minutes=minute), "UTC"), minute
+
+
+@pytest.mark.parametrize(
+    "cron", ["0 9 * * *", "5,50 7-9,22 * * *", "*/20 3 * * *", "10-12 23 * * *", "7/25 1-5/2 * * *"]
+)
+def test_rules_know_when_a_cron_text_is_due(cron):
+    ticks = ticks_between(Schedule(origin=Origin("a", 1, 1), cron=cron), NOW, NOW + timedelta(days=1), "UTC")
+    assert times_of(cron) == sorted(tick.hour * 60 + tick.minute for tick in ticks)

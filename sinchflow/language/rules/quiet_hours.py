@@ -137,7 +137,7 @@ def _outlasted(outline: Outline, step: StepView, quiet: Quiet) -> Iterator[Diagn
 
 def _is_mostly(quiet: Quiet, begin: int, minutes: int) -> bool:
     """Whether the greater part of a wait that ends in quiet hours is quiet."""
-    return (quiet.hours.from_ - begin) * 2 < minutes
+    return (quiet.hours.from_ - begin) % 1440 * 2 < minutes
 
 
 def _scheduled(outline: Outline, quiet: Quiet) -> Iterator[Diagnostic]:
