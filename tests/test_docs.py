@@ -62,7 +62,9 @@ def test_yaml_of_the_docs_validates(block, tmp_path):
 def test_example_flows_validate_without_findings():
     checked = Checker().check(ROOT, tests=True)
     assert present_text(checked.diagnostics, checked.texts) == ""
-    assert {flow.name for flow in checked.flows} == {path.stem for path in (ROOT / "flows").glob("*.yaml") if ".test" not in path.suffixes}
+    assert {flow.name for flow in checked.flows} == {
+        path.stem for path in (ROOT / "flows").glob("*.yaml") if ".test" not in path.suffixes
+    }
 
 
 @pytest.mark.parametrize("root", sorted(path.parent for path in (ROOT / "flows").glob("*/sinchflow.yaml")), ids=str)
