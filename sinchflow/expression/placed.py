@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
 
-from sinchflow.expression.sandbox import Sandbox
+from sinchflow.expression.sandbox import Sandbox, is_too_deep
 
 _WORD = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 
@@ -28,13 +28,18 @@ _PLACING = _Placing()
 
 
 def expressions(source: str, *, is_condition: bool) -> list[nodes.Node]:
-    """What is evaluated in a template, or the one expression that a condition is; empty when it does not parse."""
+    """What is evaluated in a template, or the one expression that a condition is.
+
+    Empty when it does not parse, or goes deeper than templates may.
+    """
     try:
         if is_condition:
-            return [Parser(_PLACING, source, state="variable").parse_expression()]
-        return list(Parser(_PLACING, source).parse().body)
+            found: list[nodes.Node] = [Parser(_PLACING, source, state="variable").parse_expression()]
+        else:
+            found = list(Parser(_PLACING, source).parse().body)
     except (TemplateSyntaxError, RecursionError, ValueError, OverflowError):
         return []
+    return [] if is_too_deep(source, found) else found
 
 
 def span(node: nodes.Node, source: str) -> tuple[int, int]:

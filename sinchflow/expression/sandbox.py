@@ -200,6 +200,13 @@ def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, int, int]]:
         waiting += [(child, depth + 1, blocks) for child in node.iter_child_nodes()]
 
 
+def is_too_deep(source: str, parsed: list[nodes.Node]) -> bool:
+    """Whether what was parsed of the source goes deeper than any template may."""
+    if len(source) <= _DEEPEST:  # a level takes a character at least
+        return False
+    return any(depth > _DEEPEST for tree in parsed for _, depth, _ in _walk(tree))
+
+
 def _filtered(node: nodes.Expr, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
 

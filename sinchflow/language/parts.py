@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sinchflow.expression.gsm7 import ALPHABET, encoding_of, split
-from sinchflow.language.nodes import Mapping, Scalar
+from sinchflow.language.nodes import Scalar
 from sinchflow.language.walk import DEFAULT_ITEM
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from sinchflow.language.outline import Outline
 
+#: Holes and tags of one text, above which its ways are not followed: it would take too long.
+_MOST_HOLES = 1_000
 #: Ways that are told apart.
 _MOST_WAYS = 32
 #: Characters of a name, or of another short text of a person or a list.
@@ -66,9 +68,11 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ways_of(outline: "Outline", source: str) -> list[Way]:
-    """The ways through a text; none when it is no template that can be read."""
+    """The ways through a text; none when it is no template that can be read, or has very many holes."""
     if "{" not in source or not any(mark in source for mark in ("{{", "{%", "{#")):
         return [(Literal(source, 0),)]
+    if source.count("{{") + source.count("{%") > _MOST_HOLES:
+        return []
     body = outline.trees(source, is_condition=False)
     return _Reading(_NAMES | dict.fromkeys(_cells(outline), ASSUMED)).through(body) if body else []
 
@@ -174,12 +178,10 @@ class _Reading:
 
 def _cells(outline: "Outline") -> Iterator[str]:
     """Names of the rows of lists, in loops over them."""
-    for step in outline.steps:
-        for key, node in step.actions:
-            if key.text == "for_each" and isinstance(node, Mapping):
-                items, name = node.get("items"), node.get("as")
-                if isinstance(items, Scalar) and "lists." in items.text:
-                    yield name.text if isinstance(name, Scalar) else DEFAULT_ITEM
+    for loop in outline.loops:
+        items, name = loop.get("items"), loop.get("as")
+        if isinstance(items, Scalar) and "lists." in items.text:
+            yield name.text if isinstance(name, Scalar) else DEFAULT_ITEM
 
 
 def _joined(before: list[Way], after: list[Way]) -> list[Way]:

@@ -143,3 +143,11 @@ def test_deepest_flow_that_is_read_is_checked_without_running_out_of_stack(tmp_p
     assert compose(document) == []
     assert isinstance(document.root, Mapping)
     assert build_flow(document).steps
+
+
+def test_a_chain_of_very_many_filters_is_a_finding(tmp_path):
+    chain = "| upper " * 5_000
+    data = f"on: inbound_sms\nvars: {{x: '{{{{ 1 {chain}}}}}'}}\nsteps:\n  - reply: '{{{{ vars.x {chain}}}}}'\n"
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "a.yaml").write_text(data)
+    assert "template-not-allowed" in {item.rule for item in CHECKER.check(tmp_path).diagnostics}
