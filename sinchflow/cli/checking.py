@@ -99,11 +99,11 @@ def _from_repository(root: Path, file: str) -> str:
 
 
 def _print_text(checked: "Checked") -> None:
-    from sinchflow.language.diagnostic import present_text
+    from sinchflow.language.diagnostic import present_each
 
-    for diagnostic in checked.diagnostics:
-        block = present_text([diagnostic], checked.texts)
-        print(_coloured(block, diagnostic.severity) if sys.stdout.isatty() else block, end="")
+    is_coloured = sys.stdout.isatty()
+    for diagnostic, block in zip(checked.diagnostics, present_each(checked.diagnostics, checked.texts), strict=True):
+        print(_coloured(block, diagnostic.severity) if is_coloured else block, end="")
     for line in _webhook_lines(checked):
         print(line)
     _print_summary(checked)

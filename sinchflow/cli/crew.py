@@ -34,7 +34,8 @@ _own: list[tuple[Judge, Settings]] = []
 def judge_files(judge: Judge, given: _Given, settings: Settings) -> Iterator[FileResult]:
     """What each of the files (name and bytes) gives, in their order; `judge` does it alone when they are few."""
     processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
-    if processes == 1 or not hasattr(os, "fork") or sum(len(data) for _, data in given) < _WORTHWHILE:
+    is_little = len(given) <= _AT_A_TIME or sum(len(data) for _, data in given) < _WORTHWHILE
+    if processes == 1 or not hasattr(os, "fork") or is_little:
         for name, data in given:
             yield judge.file(name, data, settings)
         return

@@ -5,7 +5,7 @@ Nothing here is raised; findings are collected, sorted and presented together.
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -84,13 +84,16 @@ def present_text(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) ->
 
     texts: whole content of the files by name, as in `Checked.texts`; a finding in another file shows no line.
     """
+    return "".join(present_each(diagnostics, texts))
+
+
+def present_each(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> Iterator[str]:
+    """The same, finding by finding; a file is split into its lines once."""
     lines: dict[str, list[str]] = {}
-    blocks: list[str] = []
     for item in diagnostics:
         if item.file not in lines:
             lines[item.file] = split_lines(texts.get(item.file, ""))
-        blocks.append("\n".join(_block(item, lines[item.file])))
-    return "".join(block + "\n" for block in blocks)
+        yield "\n".join(_block(item, lines[item.file])) + "\n"
 
 
 def present_json(diagnostics: Iterable[Diagnostic], flows: int) -> str:

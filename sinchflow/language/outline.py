@@ -185,6 +185,17 @@ class Outline:
             (text, inspect(text.scalar.text)) for text in self.texts if (inspect := self._inspect_as(text)) is not None
         ]
 
+    @cached_property
+    def inspected(self) -> dict[int, tuple[TextUse, Inspection]]:
+        """The same by the `id` of the scalar; the first of those that share one."""
+        return {id(text.scalar): (text, inspection) for text, inspection in reversed(self.inspections)}
+
+    @cached_property
+    def loops(self) -> list[Mapping]:
+        """What every `for_each` says."""
+        found = [node for step in self.steps for key, node in step.actions if key.text == "for_each"]
+        return [node for node in found if isinstance(node, Mapping)]
+
     def trees(self, source: str, *, is_condition: bool) -> "list[jinja2.nodes.Node]":
         """The syntax trees of a template or a condition, to look at."""
         return self._inspector.trees(source, is_condition=is_condition)
@@ -241,6 +252,10 @@ class Outline:
 
     def ids(self) -> dict[str, StepView]:
         """All steps that have an id, the first of each."""
+        return self._ids
+
+    @cached_property
+    def _ids(self) -> dict[str, StepView]:
         found: dict[str, StepView] = {}
         for step in self.steps:
             if step.id:

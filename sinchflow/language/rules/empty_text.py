@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from sinchflow.expression.inspection import Use
 from sinchflow.language.asked import has_ended, is_asked_around
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.messages import Message, messages_of
-from sinchflow.language.outline import Outline, TextUse
+from sinchflow.language.outline import Outline
 from sinchflow.language.parts import Literal, Way, ways_of
 from sinchflow.language.rules.rule import Rule, Settings
 
@@ -41,17 +40,12 @@ def _is_blank(way: Way) -> bool:
 
 def _is_guarded(outline: Outline, message: Message) -> bool:
     """Whether a condition around it looks at something that the text is made of."""
-    text = next((each for each in outline.texts if each.scalar is message.scalar), None)
-    if text is None:
+    found = outline.inspected.get(id(message.scalar))
+    if found is None:
         return False
-    names = {".".join(use.path) for use in _uses(outline, text)}
+    text, inspection = found
+    names = {".".join(use.path) for use in inspection.uses}
     return any(is_asked_around(text, name) or has_ended(outline, text, name) for name in names)
-
-
-def _uses(outline: Outline, text: TextUse) -> Iterator[Use]:
-    for each, inspection in outline.inspections:
-        if each is text:
-            yield from inspection.uses
 
 
 RULE = Rule(

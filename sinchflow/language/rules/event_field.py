@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import meant
-from sinchflow.language.outline import Outline
+from sinchflow.language.outline import Outline, TextUse
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.suggest import did_you_mean, sure
 from sinchflow.model.event import EVENT_FIELDS
@@ -25,6 +25,13 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     kinds = outline.kinds
     if not kinds or not outline.has_all_triggers:
         return
+    asks: dict[str, bool] = {}
+
+    def is_asked(text: TextUse) -> bool:
+        around = (text.scalar.text, *text.scope.conditions, *text.scope.passed)
+        asks.update({each: _ASKED.search(each) is not None for each in around if each not in asks})
+        return any(asks[each] for each in around)
+
     for text, use in outline.uses("event"):
         if len(use.path) < 2:
             continue
@@ -34,14 +41,13 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
         everything = sorted({name for kind in concerned for name in EVENT_FIELDS[kind]})
         field = use.path[1]
         lacking = [kind for kind in concerned if field not in EVENT_FIELDS[kind]]
-        is_asked = any(_ASKED.search(each) for each in (text.scalar.text, *text.scope.conditions, *text.scope.passed))
         if len(lacking) == len(concerned):
             message = f'an event of {" or ".join(concerned)} has no field "{field}"'
             where = outline.at_part(text, use, 1)
             called = _CALLED.get(field)
             edits = () if called in everything else meant(where, field, everything)
             yield finding(where, RULE.id, message, _hint(field, called, concerned, everything), edits=edits)
-        elif lacking and not use.guarded and not is_asked and text.place != "inputs.value_or_default":
+        elif lacking and not use.guarded and text.place != "inputs.value_or_default" and not is_asked(text):
             message = f'"{field}" is not known when the flow is started by {" or ".join(lacking)}'
             yield finding(
                 outline.at_part(text, use, 1), RULE.id, message, f"say what to use then: event.{field} | default('…')"

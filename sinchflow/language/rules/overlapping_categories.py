@@ -1,6 +1,7 @@
 """Answers of a wait's category that an earlier category takes, so that they never belong to the later one."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from sinchflow.expression.pattern import whole
 from sinchflow.language.diagnostic import Diagnostic, finding
@@ -8,6 +9,9 @@ from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.outline import Outline
 from sinchflow.language.rules.rule import Rule, Settings
 from sinchflow.language.taking import TEXT_FILTERS, covers
+
+#: Alternatives of one wait that are compared, each with all before it; nobody writes as many.
+_MOST = 300
 
 
 def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
@@ -22,8 +26,9 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 def _wait(outline: Outline, categories: Mapping) -> Iterator[Diagnostic]:
     #: name and alternatives of the categories so far that one filter alone decides about
     deciding: list[tuple[str, list[tuple[str, str]]]] = []
+    compared = 0
     for name, filters in categories.entries:
-        own = list(_alternatives(filters))
+        own = list(islice(_alternatives(filters), _MOST))
         is_alone = isinstance(filters, Mapping) and len(filters.entries) == 1
         for item, kind in own:
             taker = _taker((kind, item.text), is_alone, deciding)
@@ -33,6 +38,9 @@ def _wait(outline: Outline, categories: Mapping) -> Iterator[Diagnostic]:
                 yield finding(outline.document.origin_of(item), RULE.id, message, hint, "warning")
         if is_alone and own:
             deciding.append((name.text, [(kind, item.text) for item, kind in own]))
+        compared += len(own)
+        if compared > _MOST:
+            return
 
 
 def _taker(item: tuple[str, str], is_alone: bool, deciding: list[tuple[str, list[tuple[str, str]]]]) -> str | None:

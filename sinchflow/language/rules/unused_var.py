@@ -1,5 +1,6 @@
 """Variables and inputs that nothing in the flow reads."""
 
+import re
 from collections.abc import Iterator
 
 from sinchflow.language.diagnostic import Diagnostic, finding
@@ -16,8 +17,11 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
     for holder, noun in (("vars", "variable"), ("inputs", "input")):
         given = {key.text: key for key in reversed([*_given(outline, holder)]) if key.text.isidentifier()}
         read = _read(outline, holder)
-        for name, key in given.items() if read <= given.keys() else ():
-            if name not in read and not any(f"{holder}.{name}" in text.scalar.text for text in outline.texts):
+        if not read <= given.keys() or read == given.keys():
+            continue
+        read |= _written(outline, holder)
+        for name, key in given.items():
+            if name not in read:
                 message = f'nothing reads the {noun} "{name}"'
                 hint = f"delete it, or read it as {holder}.{name}"
                 yield finding(outline.document.origin_of(key), RULE.id, message, hint, "warning")
@@ -26,6 +30,12 @@ def _check(outline: Outline, _settings: Settings) -> Iterator[Diagnostic]:
 def _read(outline: Outline, holder: str) -> set[str]:
     """The names that are read. One that is not given, or is made up when the flow runs, means that nothing is sure."""
     return {use.path[1] if len(use.path) > 1 else "" for _, use in outline.uses(holder)}
+
+
+def _written(outline: Outline, holder: str) -> set[str]:
+    """The names that stand in a text anywhere, perhaps outside of a hole by mistake."""
+    named = re.compile(rf"{holder}\.(\w+)")
+    return {name for text in outline.texts for name in named.findall(text.scalar.text)}
 
 
 def _given(outline: Outline, holder: str) -> Iterator[Scalar]:
