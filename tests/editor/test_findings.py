@@ -5,6 +5,7 @@ Every case of tests/cases/validate/err with a finding of the schema is opened in
 
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -132,10 +133,10 @@ def place_of_values(path: Path) -> dict[Place, Place]:
 
 
 def mappings_of(path: Path) -> dict[Place, set[Place]]:
-    found = {}
+    found = defaultdict(set)
     for each in composed(path):
-        if each.root is not None:
-            found |= dict(keys_of(each.root, each, place_of(each.origin(each.root.start))))
+        for place, keys in keys_of(each.root, each, place_of(each.origin(each.root.start))):
+            found[place] |= keys  # a document and the value of its first key share their place
     return found
 
 
