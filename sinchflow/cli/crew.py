@@ -41,14 +41,21 @@ def judge_files(judge: Judge, given: _Given, settings: Settings) -> Iterator[Fil
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
+    done = 0
     slices = [given[at : at + _AT_A_TIME] for at in range(0, len(given), _AT_A_TIME)]
     context = multiprocessing.get_context("fork")  # the judge, and all that is imported, is there at once
-    with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(judge, settings)) as pool:
-        for encoded in pool.map(_judge, slices):
-            answer = msgspec.msgpack.decode(encoded, type=_Answer)
-            judge.shapes.learn(answer.forms)
-            yield from answer.results
+    try:
+        with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(judge, settings)) as pool:
+            for encoded in pool.map(_judge, slices):
+                answer = msgspec.msgpack.decode(encoded, type=_Answer)
+                judge.shapes.learn(answer.forms)
+                done += len(answer.results)
+                yield from answer.results
+    except (BrokenProcessPool, OSError):  # where memory is short, none can be had, or one is ended by the system
+        for name, data in given[done:]:
+            yield judge.file(name, data, settings)
 
 
 def _begin(judge: Judge, settings: Settings) -> None:

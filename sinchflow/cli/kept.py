@@ -13,11 +13,16 @@ from pathlib import Path
 import msgspec
 
 import sinchflow
+from sinchflow.language.files import read_file
 from sinchflow.language.judge import FileResult
 from sinchflow.language.rules.rule import Settings
 
 #: Where it is kept, from the project's root.
 CACHE = ".sinchflow/cache/validate"
+#: What 10,000 flows give takes a tenth; a file of more is none of ours.
+_MOST_BYTES = 100_000_000
+#: Forms kept; the most of them are of texts that have been changed since.
+_MOST_FORMS = 200_000
 #: Packages whose code decides what is found.
 _DECIDING = ("language", "language/rules", "expression", "model", "schemas")
 
@@ -72,6 +77,8 @@ class Kept:
 
     def learn(self, forms: Iterable[bytes]) -> None:
         """The schema found nothing wrong with these forms either."""
+        if len(self._stored.forms) > _MOST_FORMS:
+            self._stored.forms.clear()
         before = len(self._stored.forms)
         self._stored.forms.update(forms)
         self._is_changed |= len(self._stored.forms) != before
@@ -96,9 +103,13 @@ class Kept:
             if not ignore.exists():
                 ignore.write_text("*\n")
             descriptor, written = tempfile.mkstemp(dir=folder)
-            with open(descriptor, "wb") as file:
-                file.write(msgspec.msgpack.encode(self._stored))
-            os.replace(written, self._path)
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(msgspec.msgpack.encode(self._stored))
+                os.replace(written, self._path)
+            except BaseException:
+                os.unlink(written)
+                raise
         except OSError:
             return
         self._is_changed = False
@@ -106,9 +117,12 @@ class Kept:
 
 def _read(path: Path) -> _Stored:
     program = _program()
+    data = read_file(path, _MOST_BYTES)
     try:
-        stored = msgspec.msgpack.decode(path.read_bytes(), type=_Stored)
-    except (OSError, msgspec.MsgspecError, ValueError):
+        if isinstance(data, str) or len(data) > _MOST_BYTES:
+            return _Stored(program, b"")
+        stored = msgspec.msgpack.decode(data, type=_Stored)
+    except (msgspec.MsgspecError, ValueError):
         return _Stored(program, b"")
     return stored if stored.program == program else _Stored(program, b"")
 

@@ -129,6 +129,21 @@ def test_cut_file_is_as_good_as_none(project):
         assert check(project)[2] == 2
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_file_is_as_good_as_none(project, make):
+    (project / CACHE).parent.mkdir(parents=True)
+    make(project / CACHE)
+    assert check(project) == ([], ["flows/one.yaml", "flows/two.yaml"], 2)
+    assert {each.name for each in (project / CACHE).parent.iterdir()} == {".gitignore", "validate"}
+
+
+def test_forms_of_texts_long_gone_are_forgotten(project):
+    kept = Kept(project / CACHE)
+    kept.learn(number.to_bytes(16, "big") for number in range(200_001))
+    kept.learn([b"new"])
+    assert kept.forms == {b"new"}
+
+
 def test_where_nothing_can_be_written_all_is_judged_each_time(project):
     (project / ".sinchflow").write_text("a file, where a folder is wanted")
     assert check(project) == check(project) == ([], ["flows/one.yaml", "flows/two.yaml"], 2)
@@ -149,3 +164,18 @@ def test_several_processes_find_what_one_does():
     alone = [Judge().file(name, data, Settings()) for name, data in given]
     assert sum(len(data) for _, data in given) > 100_000
     assert list(judge_files(Judge(), given * 2, Settings()))[:300] == alone
+
+
+def test_files_of_a_process_that_dies_are_judged_without_it():
+    class Dying(Judge):
+        own = os.getpid()
+
+        def file(self, name, data, settings):
+            if os.getpid() != self.own and name == "flows/250.yaml":
+                os._exit(9)
+            return super().file(name, data, settings)
+
+    given = [(f"flows/{at}.yaml", FLOW.format(word="ONE", step="log: a" * 300).encode()) for at in range(300)]
+    assert list(judge_files(Dying(), given, Settings())) == [
+        Judge().file(name, data, Settings()) for name, data in given
+    ]
