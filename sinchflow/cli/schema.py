@@ -1,8 +1,9 @@
 """`sinchflow schema`: the JSON Schemas that editors use, and the copies of them in a project.
 
-Editors get them with three additions. A title for each key, or they would show the whole schema's everywhere;
-`markdownDescription`, as they show a `description` letter by letter; and snippets of the words that a key takes, which
-they offer by themselves only where `enum` stands on the key itself.
+Editors get them with four additions. A title for each key, or they would show the whole schema's everywhere;
+`markdownDescription`, as they show a `description` letter by letter; snippets of the words that a key takes, which they
+offer by themselves only where `enum` stands on the key itself; and messages in the words of `validate`, as theirs show
+regular expressions.
 """
 
 import json
@@ -64,11 +65,19 @@ def read_schema(name: SchemaName) -> str:
     schema = json.loads(text)
     for key, inner in _schemas_in(schema):
         about = inner.get("description", "")
-        if about:
-            inner |= {"title": inner.get("title", key), "markdownDescription": about}
-        if words := inner.get("then", {}).get("enum"):
-            inner["defaultSnippets"] = [{"label": word, "body": word, "description": about} for word in words]
+        shown = {"title": inner.get("title", key), "markdownDescription": about} if about else {}
+        inner |= shown | _messages(inner)
+        if then := inner.get("then"):  # editors explain a word by it first
+            inner["defaultSnippets"] = [{"label": word, "body": word, "description": about} for word in then["enum"]]
+            then |= shown | ({"errorMessage": then["description"]} if "description" in then else {})
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _messages(schema: dict[str, Any]) -> dict[str, str]:
+    """What editors say of a text that does not fit a schema's pattern."""
+    from sinchflow.language.shape import pattern_words
+
+    return {"patternErrorMessage": f"expected {pattern_words(schema['pattern'])}"} if "pattern" in schema else {}
 
 
 def place_of(name: SchemaName) -> str:
@@ -123,8 +132,10 @@ def _schemas_in(schema: Any, name: str = "") -> Iterator[tuple[str, dict[str, An
     if not isinstance(schema, dict):
         return
     yield name, schema
-    for key in ("properties", "patternProperties", "definitions"):
+    for key in ("properties", "definitions"):
         for inner_name, inner in schema.get(key, {}).items():
             yield from _schemas_in(inner, inner_name)
-    for key in ("items", "additionalProperties", "else"):
+    for inner in (schema.get("patternProperties") or {}).values():
+        yield from _schemas_in(inner, name)
+    for key in ("items", "additionalProperties", "propertyNames", "else"):
         yield from _schemas_in(schema.get(key), name)

@@ -246,8 +246,7 @@ class _Error:
         return (f'did you mean "{mended}"?' if mended else ""), edits
 
     def _pattern_words(self) -> str:
-        pattern = str(self._error.validator_value)
-        return next(words for part, words in _PATTERNS.items() if part in pattern)
+        return pattern_words(str(self._error.validator_value))
 
     def _key_name(self) -> Diagnostic:
         name = str(self._error.instance)
@@ -281,6 +280,11 @@ class _Error:
                 return self._at_value("value", f"{label} is {given}; at most {value} is allowed")
             case _:
                 return self._at_value("value", f"{label} is not as it should be")
+
+
+def pattern_words(pattern: str) -> str:
+    """What a text that fits a pattern of the schemas is, in words."""
+    return next((words for part, words in _PATTERNS.items() if part in pattern), "a text of another form")
 
 
 def _follow(root: Node | None, path: Series[str | int]) -> tuple[Scalar | None, Node | None]:
@@ -317,7 +321,7 @@ def _missing_name(message: str) -> str | None:
 
 def _expected(types: Series[str], schema: Any) -> str:
     if "pattern" in schema and types == ["string"]:
-        return next((words for part, words in _PATTERNS.items() if part in str(schema["pattern"])), "a text")
+        return pattern_words(str(schema["pattern"]))
     names = ["a text"] if {"string", "number", "boolean"} <= set(types) else []
     names += [_TYPES[name] for name in types if not (names and name in ("string", "number", "boolean"))]
     names = [name for name in names if name != "nothing"]
