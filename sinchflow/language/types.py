@@ -1,6 +1,6 @@
 """The types of all names that a text of a flow may use, as far as the flow tells."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import msgspec
@@ -80,12 +80,17 @@ _ERROR = mapping_of({"kind": A_FILLED_TEXT, "message": A_FILLED_TEXT, "step": AN
 _RUN = mapping_of({"id": ANY, "flow": A_FILLED_TEXT, "started_at": ANY}, is_told=True)
 
 
+#: Variables set from one another that are followed.
+_LONGEST_CHAIN = 20
+
+
 class Types:
     """Types of one flow's names. infer: what a text that stands in the flow gives, by its scalar."""
 
     def __init__(self, outline: Outline, infer: Callable[[Scalar], Type]) -> None:
         self._outline = outline
         self._infer = infer
+        self._known: dict[str, Type] = {}  #: of variables
         self._open: set[str] = set()  #: variables that are being looked at: one may be set from itself
 
     def name(self, text: TextUse, name: str) -> Type:
@@ -152,7 +157,10 @@ class Types:
             yield from ((key.text, value) for key, value in step.actions)
 
     def _variable(self, name: str) -> Type:
-        if name in self._open:
+        known = self._known.get(name)
+        if known is not None:
+            return known
+        if name in self._open or len(self._open) >= _LONGEST_CHAIN:
             return ANY
         self._open.add(name)
         try:
@@ -160,7 +168,8 @@ class Types:
         finally:
             self._open.discard(name)
         # What it was set to is not what it must be: only its kind is told, or every flag would be a constant.
-        return Type(found.kinds)
+        self._known[name] = Type(found.kinds)
+        return self._known[name]
 
     def _value(self, node: Node) -> Type:
         match node:
@@ -175,18 +184,21 @@ class Types:
 
     def _steps(self, text: TextUse) -> Type:
         """What the steps before have given; of one that may not have run nothing is known."""
-        ids = self._outline.ids()
-        given = {
-            name: _output(ids.get(name)) if each.certainty == "sure" and each.action is not None else ANY
-            for name, each in text.scope.steps.items()
-        }
-        return mapping_of(given, is_told=True) if given else ANY
+        ids, given = self._outline.ids(), text.scope.steps
+
+        def find(name: str) -> Type:
+            is_sure = given[name].certainty == "sure" and given[name].action is not None
+            return _output(ids.get(name)) if is_sure else ANY
+
+        if not given:
+            return ANY
+        return Type(frozenset({MAPPING}), is_filled=True, fields=_Lazy(given, find), is_told=True)
 
 
 class _Lazy(dict[str, Type]):
     """Types by name, each found out when it is asked for."""
 
-    def __init__(self, names: dict[str, list[Node]], find: Callable[[str], Type]) -> None:
+    def __init__(self, names: Iterable[str], find: Callable[[str], Type]) -> None:
         super().__init__(dict.fromkeys(names, ANY))
         self._find = find
 

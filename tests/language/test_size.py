@@ -15,6 +15,13 @@ FLOWS = {
     ),
     "categories": lambda n: _WAIT + "".join(f"        c{i}: {{contains: w{i} x}}\n" for i in range(n)),
     "holes of one text": lambda n: f"{_HEAD}steps:\n  - reply: '" + "{{ event.content }} " * n + "'\n",
+    "variables set from one another": (
+        lambda n: (
+            f"{_HEAD}vars: {{v0: x}}\nsteps:\n"
+            + "".join(f"  - set: {{v{i}: '{{{{ vars.v{i - 1} ~ vars.v{i - 1} }}}}'}}\n" for i in range(1, n // 20))
+            + f"  - log: '{{{{ vars.v{n // 20 - 1} | upper }}}}'\n"
+        )
+    ),
     "texts with mistakes": (
         lambda n: f"{_HEAD}steps:\n" + "".join(f'  - reply: "{{{{ contct.x{i} }}}}"\n' for i in range(n))
     ),
