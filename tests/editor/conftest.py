@@ -106,7 +106,8 @@ class Editor:
         return position["line"] + 1, len(before) + 1
 
     def _at(self, method: str, path: Path, line: int, column: int) -> Any:
-        position = {"line": line - 1, "character": column - 1}
+        before = self._lines[path.as_uri()][line - 1][: column - 1]
+        position = {"line": line - 1, "character": len(before.encode("utf-16-le")) // 2}
         return self._request(method, {"textDocument": {"uri": path.as_uri()}, "position": position})
 
     def _request(self, method: str, params: Any) -> Any:

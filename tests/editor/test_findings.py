@@ -178,6 +178,20 @@ def test_editor_and_validate_find_the_same_at_the_same_place(editor, opened, nam
         assert [each for each in others if not is_misspelt(each, ours, mappings_of(path))] == []
 
 
+def test_editor_says_what_a_text_must_be_in_the_words_of_validate(editor, opened):
+    compared = []
+    for folder, files in [opened["err", name] for name in names("err")]:
+        for path in files:
+            said = {each.start: each.message for each in editor.diagnostics_of(path)}
+            for each in checked(folder):
+                wrong, words, expected = each.message.partition("; expected ")
+                at = each.line, each.column
+                if words and " cannot be " in wrong and each.file == path.relative_to(folder).as_posix() and at in said:
+                    compared.append((said[at], f"expected {expected}"))
+    assert len(compared) > 10
+    assert [(editors, ours) for editors, ours in compared if editors != ours] == []
+
+
 @pytest.mark.parametrize("name", names("ok"))
 def test_sound_cases_have_no_squiggle(editor, opened, name):
     _, files = opened["ok", name]

@@ -4,7 +4,9 @@
 """
 
 import json
+import re
 from itertools import count
+from textwrap import indent
 
 import pytest
 
@@ -14,6 +16,7 @@ from sinchflow.language.outline import ACTIONS
 FILES = {"flow": "flows/draft{}.yaml", "test": "flows/draft{}.test.yaml", "project": "drafts/draft{}.yaml"}
 MODELINE = "# yaml-language-server: $schema=../.sinchflow/{}.schema.json\n"
 NUMBERS = count()
+EXAMPLE = re.compile(r"Example: `([^`\n]+)`|Example:\n```yaml\n(.*?)\n```", re.S)
 FLOW = json.loads(read_schema(SchemaName.FLOW))
 STEP = FLOW["definitions"]["step"]["properties"]
 TRIGGERS = FLOW["properties"]["on"]["properties"]
@@ -101,10 +104,62 @@ def test_words_that_a_key_takes_are_offered(editor, at_cursor, kind, text, words
         ("flow", "on: manual\nsteps:\n  - ht¦tp: {url: 'https://a.example'}", "  url: https://crm"),
         ("flow", "on: manual\nsteps:\n  - log: x\n    retry: {back¦off: linear}", "* `linear`"),
         ("flow", "on: manual\nsteps:\n  - wait_for_reply:\n      time¦out: 1h", "Example: `timeout: "),
+        ("flow", "on: manual\ninputs:\n  num¦ber: {type: phone}", "Example: `number: {type: phone, "),
+        ("flow", "on: manual\nsteps:\n  - reply: {d¦e: Hallo}", "Example: `reply: {en: "),
+        ("flow", "on: manual\nsteps:\n  - wait_for_reply: {categories: {o¦k: {answer: yes}}}", "Example: `confirmed: "),
+        (
+            "flow",
+            "on: manual\nsteps:\n  - log: x\n    on_er¦ror: continue",
+            "What happens when the step fails for good",
+        ),
         ("project", "time¦zone: UTC", "Example: `timezone: "),
+        ("project", "limits: {ca¦lls: off}", "Example: `calls: 50`"),
+        ("project", "accounts: {n¦z: {service: engage_au}}", "Example: `nz: {service: "),
+        ("project", "calendars: {off¦ice: {weekly: {sat: 09:00-12:00}}}", "Example: `office: {weekly: "),
         ("project", "policy: {quiet_hours: {fr¦om: 21:00}}", "Example: `from: 21:00`"),
         ("test", "tests:\n  - name: a\n    script:\n      - adv¦ance: 1h", "Example: `"),
     ],
 )
 def test_a_key_says_what_it_is(editor, at_cursor, kind, text, told):
     assert told in editor.hover(*at_cursor(kind, text))
+
+
+def resolved(schema, part):
+    reference = part.get("$ref")
+    return schema["definitions"][reference.removeprefix("#/definitions/")] if reference else part
+
+
+def keys_of(schema, node, above=(), seen=()):
+    """Each key that a file may have: those above it (`-` for an item of a list), its name and what is said of it."""
+    for name, part in node.get("properties", {}).items():
+        inner = resolved(schema, part)
+        yield above, name, inner["description"]
+        yield from keys_of(schema, inner, (*above, name), seen)
+    for key, word in (("items", "-"), ("additionalProperties", "nz")):
+        part = node.get(key)
+        if isinstance(part, dict) and part.get("$ref") not in seen:
+            yield from keys_of(schema, resolved(schema, part), (*above, word), (*seen, part.get("$ref", "")))
+
+
+def nested(above, name, description):
+    """The example of a description below its keys; the cursor stands in the key that it is about."""
+    text = next(line or block for line, block in EXAMPLE.findall(description)).removeprefix("- ")
+    key = re.search(rf"^{name}:|[ {{]{name}:", text, re.MULTILINE)
+    text = f"{text[: key.end() - 2]}¦{text[key.end() - 2 :]}" if key else f"{name}¦:"
+    for part in reversed(above):
+        inner = indent(text, "  ")
+        text = f"- {inner[2:]}" if part == "-" else f"{part}:\n{inner}"
+    return text + "\n"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_every_key_says_what_it_is_and_shows_an_example_that_is_sound(editor, at_cursor, kind):
+    schema = json.loads(read_schema(SchemaName(kind)))
+    opened = [(key, at_cursor(kind, nested(*key))) for key in keys_of(schema, schema)]
+    wrong = []
+    for (above, name, description), place in opened:
+        against = {each.message for each in editor.diagnostics_of(place[0])}
+        against = {each for each in against if not each.startswith("Missing property ")}  # beside the example's keys
+        if description not in editor.hover(*place) or against:
+            wrong.append((*above, name, editor.hover(*place), against))
+    assert wrong == []
