@@ -38,6 +38,7 @@ from sinchflow.runtime.drift import CheckDrift
 from sinchflow.runtime.flow_calls import FlowCalls
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.metrics import Gauges, Metrics
+from sinchflow.runtime.notify import Notifier, status_of
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.servers import listen, open_server
@@ -152,7 +153,7 @@ class Daemon:
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
-            contacts=ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
+            apis=[ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker)],
         )  # fmt: skip
         ingress = Ingress(
             journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
@@ -254,17 +255,23 @@ async def _serve(daemon: Daemon) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     reloads: set[asyncio.Task[Any]] = set()
+    notifier = Notifier(os.environ, loop, lambda: status_of(len(daemon.worker.catalog.flows), daemon.stats.troubles))
 
     def reload() -> None:
+        notifier.reloading()
         task = loop.create_task(daemon.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
+        task.add_done_callback(lambda _: notifier.reloaded())
 
     loop.add_signal_handler(signal.SIGHUP, reload)
     gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again and again
+    notifier.start()
     await stopping.wait()
     log.info("stopping", open_runs=daemon.worker.open_runs)
+    notifier.stopping()
     await daemon.stop()
+    notifier.close()
     log.info("stopped")
