@@ -77,6 +77,10 @@ _TOUCH_CONTACT = Statement(
 )
 _PUT_CONTACT = Statement(f"INSERT OR REPLACE INTO contact ({rows.CONTACT_COLUMNS}) VALUES {{}}", 6)  # noqa: S608
 _READ_CONTACTS = f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE number IN (VALUES {{}})"  # noqa: S608
+_INSERT_NOTE = Statement("INSERT INTO note (event, data) VALUES {} ON CONFLICT DO NOTHING", 2)
+_INSERT_ACT = Statement("INSERT INTO act (id, at, what, subject, detail) VALUES {}", 5)
+#: A setting whose value is NULL is forgotten.
+_PUT_SETTING = Statement("INSERT OR REPLACE INTO setting (name, value) VALUES {}", 2)
 _DELETE_SUPPRESSION = Statement("DELETE FROM suppression WHERE number IN (VALUES {})", 1)
 _INSERT_SUPPRESSION = Statement(
     f"INSERT INTO suppression ({rows.SUPPRESSION_COLUMNS}) VALUES {{}} ON CONFLICT DO NOTHING",  # noqa: S608
@@ -85,10 +89,11 @@ _INSERT_SUPPRESSION = Statement(
 #: The order of execution: what refers to a row comes after it.
 _ORDER = (
     _INSERT_SOURCE, _UPSERT_RUN, _INSERT_KEPT, _INSERT_SEND, _UPDATE_SEND, _INSERT_CALL, _DELETE_UNROUTED,
-    _INSERT_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
+    _INSERT_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _INSERT_NOTE, _INSERT_ACT, _PUT_SETTING,
+    _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
 )  # fmt: skip
 #: Statements by id in which only the last of several rows counts.
-_LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND})
+_LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND, _PUT_SETTING})
 
 #: Newest bodies kept in quarantine.
 _QUARANTINE_LIMIT = 1_000
@@ -129,6 +134,9 @@ class Batch:
             ),
             (_INSERT_TICK, [(it.flow, it.trigger, rows.to_ms(it.at)) for it in changes.ticks]),
             (_INSERT_ANSWER, [(rows.event_key(it.event), it.run, it.reason) for it in changes.answers]),
+            (_INSERT_NOTE, [(event_id, codec.encode_data(said).decode()) for event_id, said in changes.notes]),
+            (_INSERT_ACT, [(it.id, rows.to_ms(it.at), it.what, it.subject, it.detail) for it in changes.acts]),
+            (_PUT_SETTING, list(changes.settings)),
             (
                 _INSERT_KEPT,
                 [(run, address, codec.encode_data(items).decode()) for run, address, items in changes.kept],

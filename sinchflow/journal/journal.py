@@ -62,6 +62,16 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person did to the daemon. what: `pause`, `resolve`, …; subject: an id or a name."""
+
+    id: int
+    at: datetime
+    what: str
+    subject: str = ""
+    detail: str = ""
+
+
 class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a webhook call began: a run, or none for this reason. event: of kind `webhook`; its key tells repeats."""
 
@@ -88,6 +98,9 @@ class Changes(msgspec.Struct, kw_only=True):
     suppressions: tuple[Suppression | Lifted, ...] = ()  #: in order; one that is there already stays as it is
     ticks: tuple[Tick, ...] = ()
     answers: tuple[CallAnswer, ...] = ()  #: written once
+    notes: tuple[tuple[int, dict[str, Any]], ...] = ()  #: what routing had to say of events, by id; written once
+    acts: tuple[Act, ...] = ()
+    settings: tuple[tuple[str, str | None], ...] = ()  #: of the daemon's own, by name; None forgets one
 
 
 class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +210,14 @@ class Journal(Protocol):
 
     def ticks(self) -> Sequence[Tick]:
         """The last tick of each schedule."""
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """One of the daemon's own settings, as `Changes.settings` left it."""
+        ...
+
+    def note(self, event_id: int) -> dict[str, Any] | None:
+        """What routing had to say of an event besides the runs that it began."""
         ...
 
     def answer(self, event: Event) -> CallAnswer | None:

@@ -10,6 +10,7 @@ from sinchflow.errors import JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.journal import (
     Accepted,
+    Act,
     CallAnswer,
     Changes,
     Done,
@@ -58,6 +59,9 @@ class MemoryJournal:
         self._ticks: dict[tuple[str, int], Tick] = {}
         self._answers: dict[bytes, CallAnswer] = {}
         self._kept: dict[tuple[int, str], tuple[Any, ...]] = {}
+        self._notes: dict[int, dict[str, Any]] = {}
+        self._acts: list[Act] = []
+        self._settings: dict[str, str | None] = {}
 
     def new_id(self) -> int:
         """See `Journal.new_id`."""
@@ -87,6 +91,10 @@ class MemoryJournal:
         self._ticks.update(((tick.flow, tick.trigger), tick) for tick in changes.ticks)
         for answer in changes.answers:
             self._answers.setdefault(rows.event_key(answer.event), answer)
+        for event_id, said in changes.notes:
+            self._notes.setdefault(event_id, codec.decode_data(codec.encode_data(said)))
+        self._acts.extend(changes.acts)
+        self._settings.update(changes.settings)
         for change in changes.contacts:
             plain = replace(change, values=codec.decode_data(codec.encode_data(change.values)))
             self._contacts[change.number] = changed(self._contacts.get(change.number), plain)
@@ -169,6 +177,14 @@ class MemoryJournal:
     def ticks(self) -> Sequence[Tick]:
         """See `Journal.ticks`."""
         return [tick for _, tick in sorted(self._ticks.items())]
+
+    def setting(self, name: str) -> str | None:
+        """See `Journal.setting`."""
+        return self._settings.get(name)
+
+    def note(self, event_id: int) -> dict[str, Any] | None:
+        """See `Journal.note`."""
+        return self._notes.get(event_id)
 
     def answer(self, event: Event) -> CallAnswer | None:
         """See `Journal.answer`."""

@@ -79,6 +79,17 @@ class Reader:
         found = self._rows("SELECT data FROM event WHERE id = ?", event_id)
         return codec.decode_event(found[0][0]) if found else None
 
+    def setting(self, name: str) -> str | None:
+        """See `Journal.setting`."""
+        found = self._rows("SELECT value FROM setting WHERE name = ?", name)
+        return found[0][0] if found else None
+
+    def note(self, event_id: int) -> dict[str, Any] | None:
+        """See `Journal.note`."""
+        found = self._rows("SELECT data FROM note WHERE event = ?", event_id)
+        noted: dict[str, Any] | None = codec.decode_data(found[0][0]) if found else None
+        return noted
+
     def answer(self, event: Event) -> CallAnswer | None:
         """See `Journal.answer`."""
         found = self._rows("SELECT run, reason FROM answer WHERE key = ?", rows.event_key(event))
@@ -167,7 +178,7 @@ class Reader:
 
     def last_id(self) -> int:
         """The highest id in any table, 0 when all are empty."""
-        tables = ("event", "run", "send", "call", "quarantine")
+        tables = ("event", "run", "send", "call", "quarantine", "act")
         return max(int(self._rows(f"SELECT coalesce(max(id), 0) FROM {table}")[0][0]) for table in tables)  # noqa: S608
 
     def keys_after(self, event_id: int) -> list[bytes]:

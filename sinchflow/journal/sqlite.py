@@ -46,7 +46,7 @@ from sinchflow.model.send import SendSummary
 #: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
 APPLICATION_ID = 0x534E4348
 #: The schema that this release writes.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Longer than any throttle's window.
 _CALLS_KEPT = timedelta(days=7)
 #: Journals of before 0.2 do not say when they were begun: not later than their first event.
@@ -172,6 +172,14 @@ class SqliteJournal:
     def ticks(self) -> Sequence[Tick]:
         """See `Journal.ticks`."""
         return self._reader.ticks()
+
+    def setting(self, name: str) -> str | None:
+        """See `Journal.setting`."""
+        return self._reader.setting(name)
+
+    def note(self, event_id: int) -> dict[str, Any] | None:
+        """See `Journal.note`."""
+        return self._reader.note(event_id)
 
     def answer(self, event: Event) -> CallAnswer | None:
         """See `Journal.answer`."""

@@ -21,15 +21,19 @@ class Cancelled(msgspec.Struct, frozen=True):
 
 
 class Active:
-    """A run in memory. moving: commands of it that are on their way. inbox: outcomes that came while it is stored."""
+    """A run in memory. moving: commands of it that are on their way. inbox: outcomes that came while it is stored.
 
-    __slots__ = ("event", "flow", "inbox", "is_at_work", "is_storing", "moving", "run")
+    is_stored: whether the journal has the run, in this state or an older one.
+    """
 
-    def __init__(self, run: Run, flow: Flow, event: Event | None) -> None:
+    __slots__ = ("event", "flow", "inbox", "is_at_work", "is_stored", "is_storing", "moving", "run")
+
+    def __init__(self, run: Run, flow: Flow, event: Event | None, *, is_stored: bool = True) -> None:
         self.run = run
         self.flow = flow
         self.event = event
         self.inbox: deque[tuple[Outcome | Cancelled, Send | None, Callable[[], None] | None]] = deque()
+        self.is_stored = is_stored
         self.is_storing = False
         self.is_at_work = False
         self.moving: set[str] = set()

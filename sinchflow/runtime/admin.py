@@ -7,7 +7,7 @@ writes into `daemon.json` in its data folder, which only its owner can read.
 import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 
 import msgspec
 from starlette.applications import Starlette
@@ -21,7 +21,6 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
-from sinchflow.runtime.contacts_api import ContactsApi
 from sinchflow.runtime.metrics import Metrics
 from sinchflow.runtime.replies import error_reply, json_reply
 from sinchflow.runtime.stats import Stats
@@ -31,6 +30,14 @@ from sinchflow.runtime.worker import Worker
 _GRAVE = frozenset({"provider", "journal"})
 _STATES = frozenset(get_args(SendState))
 _MOST_SENDS = 100_000
+
+
+class Api(Protocol):
+    """A part of the admin API. `guard` is put around each endpoint: it wants the token."""
+
+    def routes(self, guard: Any) -> Sequence[BaseRoute]:
+        """The routes of the admin app."""
+        ...
 
 
 class Admin:
@@ -49,7 +56,7 @@ class Admin:
         metrics: Metrics,
         is_ready: Callable[[], bool],
         reload: Callable[[], Awaitable[str | None]],
-        contacts: ContactsApi,
+        apis: Sequence[Api],
         routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._token = token.encode()
@@ -68,7 +75,7 @@ class Admin:
                 Route("/api/flows/{name:path}/dry-run", self._guarded(self._dry_run), methods=["POST"]),
                 Route("/api/sends", self._guarded(self._sends)),
                 Route("/api/reload", self._guarded(self._reload_now), methods=["POST"]),
-                *contacts.routes(self._guarded),
+                *(route for api in apis for route in api.routes(self._guarded)),
                 *routes,
             ]
         )

@@ -49,7 +49,11 @@ class Allowances:
             self._by_flow.note(flow_name.partition("\n")[0], when)
             self._of_day.note("", when)
         for run in snapshot.runs:
-            self._by_run[run.id] = run.let_through
+            self.take_up(run)
+
+    def take_up(self, run: Run) -> None:
+        """The run goes on after it had ended."""
+        self._by_run[run.id] = run.let_through
 
     def admit_run(self, flow: Flow, run: Run, now: datetime) -> bool:
         """Whether the flow's throttle lets this run start."""

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from sinchflow.errors import Unstorable
-from sinchflow.journal.journal import CallAnswer, Changes, FlowSource, Journal, Quarantined, Tick
+from sinchflow.journal.journal import Act, CallAnswer, Changes, FlowSource, Journal, Quarantined, Tick
 from sinchflow.model.contact import ContactChange, Lifted, Suppression
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send
@@ -29,8 +29,8 @@ class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
     __slots__ = (
-        "answers", "calls", "contacts", "kept", "new_sends", "quarantined", "routed", "runs", "sends", "sources",
-        "suppressions", "thens", "ticks",
+        "acts", "answers", "calls", "contacts", "kept", "new_sends", "notes", "quarantined", "routed", "runs", "sends",
+        "settings", "sources", "suppressions", "thens", "ticks",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,6 +46,9 @@ class _Unit:
         self.suppressions: list[Suppression | Lifted] = []
         self.ticks: list[Tick] = []
         self.answers: list[CallAnswer] = []
+        self.notes: list[tuple[int, dict[str, Any]]] = []
+        self.acts: list[Act] = []
+        self.settings: list[tuple[str, str | None]] = []
         self.thens: list[Callable[[], None]] = []
 
     def changes(self) -> Changes:
@@ -62,6 +65,9 @@ class _Unit:
             ticks=tuple(self.ticks),
             answers=tuple(self.answers),
             kept=tuple(self.kept),
+            notes=tuple(self.notes),
+            acts=tuple(self.acts),
+            settings=tuple(self.settings),
         )
 
 

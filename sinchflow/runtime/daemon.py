@@ -215,7 +215,10 @@ class Daemon:
         """Write how commands reach us, for the owner's eyes only."""
         path = self._options.data / DISCOVERY_FILE
         content = msgspec.json.encode(
-            {"pid": os.getpid(), "port": self.port, "admin_port": self.admin_port, "token": self.token}
+            {
+                "pid": os.getpid(), "port": self.port, "admin_host": self._options.admin_host,
+                "admin_port": self.admin_port, "token": self.token,
+            }  # fmt: skip
         )
         fresh = path.with_suffix(".new")
         with contextlib.suppress(FileNotFoundError):

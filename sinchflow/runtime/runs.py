@@ -39,11 +39,11 @@ from sinchflow.model.command import (
 )
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
-from sinchflow.model.run import Cursor, Run, Transition
+from sinchflow.model.run import Run, Transition
 from sinchflow.model.send import Send
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.active import Active, Cancelled, Pace
-from sinchflow.runtime.admission import REPLACED, Admission
+from sinchflow.runtime.admission import Admission
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
@@ -59,6 +59,7 @@ from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.outbox import Settled, withdrawn
 from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
+from sinchflow.runtime.resumption import Resumption
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
 
@@ -118,10 +119,16 @@ class Runs:
         self._families = Families(
             journal=journal, catalog=catalog, matching=matching, admit=self.admit, tell=self.called
         )
+        self._resumption = Resumption(
+            runs=self, active=self._active, catalog=catalog, admission=self._admission, commands=self._commands,
+            calls=self._calls, families=self._families, pace=self._pace, take_send=self._resume_send,
+        )  # fmt: skip
         self._marks = Marks()
         self.keeper = self._marks.keeper
         self._kept_items = lru_cache(maxsize=_LOOPS_AT_HAND)(journal.kept_items)
         self._stored_sources: set[str] = set()
+        #: called with a run as it was (None: it is new) and as it is, once that is on disk
+        self.on_advanced: list[Callable[[Run | None, Run], None]] = []
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
 
@@ -147,46 +154,8 @@ class Runs:
     def resume(self, snapshot: Snapshot) -> None:
         """Open runs and their commands."""
         self.allowances.restore(snapshot)
-        for run in snapshot.runs:
-            flow = self._catalog().flow(run.digest)
-            if flow is None:  # cannot happen with a journal of ours: a run's document is stored with it
-                log.error("run cannot go on: its flow's document is not in the journal", run=run.id, flow=run.flow)
-                continue
-            self._enter(Active(run, flow, None))
-            self._admission.open_runs.note(run)
-        for run in snapshot.runs:
-            if run.id not in self._active:
-                continue
-            active = self._active[run.id]
-            for sleep in sleeps_of(active.flow, run):
-                self._commands.perform(run, sleep)
-            for cursor in run.cursors:
-                self._resume_cursor(active, cursor)
-            if self._admission.is_replaced(active.flow, run):
-                self.cancel(run.id, REPLACED)
-        lost = {run.id for run in snapshot.runs} - self._active.keys()
-        for send in snapshot.sends:  # also of runs that ended just before the former process did
-            if send.run not in lost:
-                self._resume_send(send)
-        for active in self._active.values():
-            self._pace.update(active)
-        for run_id in self._admission.open_runs.to_release():
-            self.called(run_id, interpreter.release(self._active[run_id].run))
+        self._resumption.resume(snapshot)
         self.cancel_changed()
-
-    def _resume_cursor(self, active: Active, cursor: Cursor) -> None:
-        for command in cursor.commands:
-            if isinstance(command, SendMessage) or not interpreter.awaits(active.run, command.id):
-                continue
-            if isinstance(command, CallUrl | AskProvider):
-                attempt = cursor.attempts.get(command.id, Attempt())
-                if attempt.due is None:
-                    active.moving.add(command.id)
-                self._calls.resume(active.run.id, command, attempt)
-            elif isinstance(command, StartRun):
-                self._families.resume(active.run, command, cursor.runs.get(command.id))
-            else:
-                self._commands.perform(active.run, command)
 
     def _resume_send(self, send: Send) -> None:
         if send.call is None and self.wanted_by(send) is None:
@@ -209,10 +178,21 @@ class Runs:
         if flow.digest not in self._stored_sources:
             self._stored_sources.add(flow.digest)
             self._commits.unit.sources.append(self._catalog().source(flow))
-        active = self._enter(Active(transition.run, flow, event))
+        active = self.enter(Active(transition.run, flow, event, is_stored=False))
         self._go_on(active, transition, now)
 
-    def _enter(self, active: Active) -> Active:
+    def reopen(self, flow: Flow, transition: Transition) -> None:
+        """Take up a run that had ended: it goes on as the transition says, within the unit that is being gathered."""
+        run = transition.run
+        self._admission.open_runs.note(run)
+        self.allowances.take_up(run)
+        active = self.enter(Active(run, flow, None))
+        for sleep in sleeps_of(flow, run):
+            self._commands.perform(run, sleep)
+        self._go_on(active, transition, self._clock.now())
+
+    def enter(self, active: Active) -> Active:
+        """A run is open."""
         self._active[active.run.id] = active
         self._marks.add(active.run.id, active.flow)
         return active
@@ -341,6 +321,7 @@ class Runs:
 
     def _go_on(self, active: Active, transition: Transition, now: datetime) -> None:
         """Pass its sends through the gate, and store the run's new state with its intents; perform after that."""
+        before = active.run if active.is_stored else None
         active.is_storing = True  # from here on what its commands come to at once, too, waits in its inbox
         to_do, unit = list[Send | Command](), self._commits.unit
         commands, run, kept = deque(transition.commands), transition.run, dict(transition.kept)
@@ -381,7 +362,7 @@ class Runs:
         unit.runs.append(run)
         if kept:
             unit.kept.extend((run.id, address, items) for address, items in kept.items())
-        unit.thens.append(lambda: self._stored(active, to_do))
+        unit.thens.append(lambda: self._stored(active, to_do, before))
         self._pace.update(active)
         if run.is_final and run.parent is not None:
             self._families.has_ended(run)
@@ -389,9 +370,11 @@ class Runs:
             unit.thens.append(lambda: self.called(next_id, Woken(command=release_command(next_id))))
         self._commits.flush_soon()
 
-    def _stored(self, active: Active, to_do: Iterable[Send | Command]) -> None:
+    def _stored(self, active: Active, to_do: Iterable[Send | Command], before: Run | None) -> None:
         """The run's state is on disk: perform what it asked for."""
-        active.is_storing = False
+        active.is_storing, active.is_stored = False, True
+        for tell in self.on_advanced:
+            tell(before, active.run)
         for each in to_do:
             if isinstance(each, Send):
                 self._intents.take(each)

@@ -103,7 +103,9 @@ class Worker:
         self.settle = self._runs.settle
         self.refusal = self._runs.refusal
         self.on_end = self._runs.on_end
+        self.on_advanced = self._runs.on_advanced
         self.on_held_back = self._runs.on_held_back
+        self.reopen = self._runs.reopen
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
         self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []

@@ -11,7 +11,7 @@ import pytest
 
 from sinchflow.errors import CannotStart
 from sinchflow.journal.reader import open_reader
-from sinchflow.journal.sqlite import APPLICATION_ID, FILE_NAME, SqliteJournal
+from sinchflow.journal.sqlite import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, SqliteJournal
 
 
 def opening(folder: Path) -> str:
@@ -47,7 +47,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_newer_journal_is_left_alone(tmp_path: Path) -> None:
     database(tmp_path, f"PRAGMA application_id = {APPLICATION_ID}", "PRAGMA user_version = 99")
-    assert "written by a newer sinchflow (schema 99, this one knows 2)" in opening(tmp_path)
+    assert f"written by a newer sinchflow (schema 99, this one knows {SCHEMA_VERSION})" in opening(tmp_path)
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

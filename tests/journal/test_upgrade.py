@@ -12,7 +12,7 @@ from sinchflow.errors import JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.journal import Changes, Forgotten
 from sinchflow.journal.reader import open_reader
-from sinchflow.journal.sqlite import APPLICATION_ID, FILE_NAME, SqliteJournal
+from sinchflow.journal.sqlite import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION, SqliteJournal
 from sinchflow.model.contact import ContactChange
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
@@ -58,7 +58,7 @@ def test_version_1_goes_on_as_version_2(tmp_path: Path) -> None:
     asyncio.run(scenario())
     asyncio.run(scenario())
     connection = apsw.Connection(str(tmp_path / FILE_NAME))
-    assert connection.pragma("user_version") == 2
+    assert connection.pragma("user_version") == SCHEMA_VERSION
     connection.close()
 
 
