@@ -29,8 +29,8 @@ class Reader:
         """See `Journal.load`."""
         ask = self._rows
         first_run, first_send = (
-            self._first_since("run", "started_at", since),
-            self._first_since("send", "created_at", since),
+            self.first_since("run", "started_at", since),
+            self.first_since("send", "created_at", since),
         )
         return Snapshot(
             runs=tuple(
@@ -44,7 +44,7 @@ class Reader:
                 Call(id=call_id, account=account, started_at=rows.from_ms(started_at))
                 for call_id, account, started_at in ask(
                     "SELECT id, account, started_at FROM call WHERE id >= ? ORDER BY id",
-                    self._first_since("call", "started_at", since),
+                    self.first_since("call", "started_at", since),
                 )
             ),
             run_starts=tuple(
@@ -200,7 +200,7 @@ class Reader:
         except apsw.Error as error:
             raise explain(error, self._connection.filename) from error
 
-    def _first_since(self, table: str, column: str, since: datetime) -> int:
+    def first_since(self, table: str, column: str, since: datetime) -> int:
         """The first id not older than `since`. Ids ascend with time, so bisecting them needs no index on time."""
         time = rows.to_ms(since)
 
