@@ -107,16 +107,16 @@ class _Look:
         self._schema = int(connection.pragma("user_version"))
 
     def survey(self, path: Path) -> Survey:
-        with self._connection:  # one transaction, so that the counts are of one moment
-            return Survey(
-                sends=self._sends(),
-                runs=self._runs(),
-                events=self._events(),
-                quarantine=self._quarantine(),
-                journal={"path": str(path), "schema": self._schema, **sizes(path)},
-                acts=self._acts(),
-                settings=self._settings(),
-            )
+        self._connection.execute("BEGIN")  # so that the counts are of one moment
+        return Survey(
+            sends=self._sends(),
+            runs=self._runs(),
+            events=self._events(),
+            quarantine=self._quarantine(),
+            journal={"path": str(path), "schema": self._schema, **sizes(path)},
+            acts=self._acts(),
+            settings=self._settings(),
+        )
 
     def flows(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}

@@ -7,6 +7,7 @@ account is back.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -29,10 +30,13 @@ _LAST_CALLS = timedelta(minutes=2)
 
 
 class _Account:
-    __slots__ = ("client", "line", "outbox", "peer")
+    __slots__ = ("client", "line", "outbox", "peer", "window")
 
-    def __init__(self, peer: tuple[str | None, ...] | None, client: Client | None, outbox: Outbox, line: Line) -> None:
+    def __init__(
+        self, peer: tuple[str | None, ...] | None, client: Client | None, window: CallWindow, outbox: Outbox, line: Line
+    ) -> None:
         self.peer = peer
+        self.window = window
         self.client = client
         self.outbox = outbox
         self.line = line
@@ -72,6 +76,22 @@ class Accounts:
     def queued(self) -> int:
         """Sends that wait for a call, over all accounts."""
         return sum(each.outbox.queued for each in self._accounts.values())
+
+    def overview(self, now: datetime) -> list[dict[str, Any]]:
+        """For each account, what an operator wants to know: trouble, throttle, queue; for JSON."""
+        return [
+            {
+                "account": name,
+                "base_url": None if each.peer is None else each.peer[0],
+                "trouble": self._stats.troubles.get(each.outbox.trouble),
+                "queued": each.outbox.queued,
+                "calls": each.window.used(now),
+                "limit": each.window.limits.calls,
+                "per_s": each.window.limits.per.total_seconds(),
+                "next_call_at": each.window.opens_at(now, 1).isoformat(),
+            }
+            for name, each in self._accounts.items()
+        ]
 
     def outbox(self, account: str) -> Outbox:
         """The account's outbox; a closed one when the project does not have the account."""
@@ -127,7 +147,8 @@ class Accounts:
             account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,
             journal=self._journal, commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
         )  # fmt: skip
-        opened = self._accounts[name] = _Account(None if connection is None else connection.peer, client, outbox, line)
+        peer = None if connection is None else connection.peer
+        opened = self._accounts[name] = _Account(peer, client, window, outbox, line)
         return opened
 
     def _reconnect(self, name: str, connection: Connection | None, *, anew: bool) -> None:

@@ -37,12 +37,15 @@ from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.drift import CheckDrift
 from sinchflow.runtime.flow_calls import FlowCalls
 from sinchflow.runtime.ingress import Ingress
+from sinchflow.runtime.looks import Looks
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.servers import listen, open_server
 from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.status_api import StatusApi
+from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.timers import Timers
 from sinchflow.runtime.worker import Worker
 
@@ -130,6 +133,7 @@ class Daemon:
 
         commits = Commits(journal, clock, stats, loop)
         undo.push_async_callback(_within, commits.drain, _GRACE)
+        self.switch = Switch(journal=journal, commits=commits, stats=stats)
         self._dialler = Dialler(catalog.project.outbound_allow, self._transport)
         undo.push_async_callback(self._dialler.close)
         self.worker = worker = Worker(
@@ -150,10 +154,17 @@ class Daemon:
         undo.push_async_callback(worker.stop, _GRACE)
         undo.callback(self._accounts.stop_questions)
         self._reloader = Reloader(options.root, self._loader, stats, self._swap)
+        looks = Looks(journal.path, clock)
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
-            apis=[ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker)],
+            apis=[
+                ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
+                StatusApi(
+                    root=options.root, looks=looks, commits=commits, clock=clock, stats=stats, worker=worker,
+                    accounts=self._accounts, switch=self.switch, addresses=self._addresses,
+                ),
+            ],
         )  # fmt: skip
         ingress = Ingress(
             journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
@@ -183,6 +194,8 @@ class Daemon:
             "ready", flows=len(catalog.flows), host=options.host, port=self.port, admin_port=self.admin_port,
             open_runs=len(snapshot.runs), journal=str(journal.path),
         )  # fmt: skip
+        if self.switch.paused is not None:
+            log.warning("sends are paused: `sinchflow resume` lets them leave", since=str(self.switch.paused.since))
 
     async def reload(self) -> str | None:
         """Read the project again; None when done, else why what was live stays live."""
@@ -211,14 +224,21 @@ class Daemon:
             "flows": ("Flows that are live.", lambda: len(self.worker.catalog.flows)),
         }
 
+    def _addresses(self) -> dict[str, str]:
+        options = self._options
+        return {"address": f"{options.host}:{self.port}", "admin_address": f"{options.admin_host}:{self.admin_port}"}
+
     def _announce(self, undo: contextlib.AsyncExitStack) -> None:
         """Write how commands reach us, for the owner's eyes only."""
         path = self._options.data / DISCOVERY_FILE
         content = msgspec.json.encode(
             {
-                "pid": os.getpid(), "port": self.port, "admin_host": self._options.admin_host,
-                "admin_port": self.admin_port, "token": self.token,
-            }  # fmt: skip
+                "pid": os.getpid(),
+                "port": self.port,
+                "admin_host": self._options.admin_host,
+                "admin_port": self.admin_port,
+                "token": self.token,
+            }
         )
         fresh = path.with_suffix(".new")
         with contextlib.suppress(FileNotFoundError):

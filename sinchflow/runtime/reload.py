@@ -109,6 +109,7 @@ class Reloader:
 
     def _refuse(self, reason: str) -> str:
         self._stats.reloads["refused"] += 1
+        self._stats.reload_refused_at = datetime.now(UTC)
         self._stats.troubles["reload"] = reason
         log.error("reload refused: the flows that were live stay live", reason=reason)
         return reason

@@ -28,5 +28,6 @@ class Stats:
         self.reloads: Counter[str] = Counter()  #: `done`, `refused`
         self.internal_errors = 0
         self.last_reload_at: datetime | None = None
+        self.reload_refused_at: datetime | None = None
         #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `webhooks`, …); empty is healthy
         self.troubles: dict[str, str] = {}
