@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from sinchflow.cli.deployment import DOCKERFILE, secret_names
 from sinchflow.cli.invocation import root_of
 from sinchflow.cli.schema import SchemaName, place_of, read_schema
 from sinchflow.cli.surroundings import WORKFLOW, contents_for, programs_of, requirement, top_of
@@ -90,15 +91,19 @@ def init(
         ),
     ] = None,
     around: Annotated[
-        str, typer.Option("--with", metavar="WORD,…", help="Files for other programs: github, pre-commit, vscode.")
+        str,
+        typer.Option(
+            "--with", metavar="WORD,…", help="Files for other programs: github, pre-commit, vscode, docker, systemd."
+        ),
     ] = "",
 ) -> None:
     """Write a new project: settings, a flow that works, and schemas for your editor.
 
     Nothing is overwritten: when one of the files exists already, nothing is written at all.
     --with adds a workflow of GitHub Actions that annotates pull requests (github), a hook that validates before each
-    commit (pre-commit), and VS Code's settings (vscode), at the top of the Git repository. In a project that is there
-    already it writes only these.
+    commit (pre-commit), and VS Code's settings (vscode), at the top of the Git repository; and in the project what
+    runs it on a server: a Dockerfile with a compose.yaml (docker), a hardened unit (systemd). In a project that is
+    there already it writes only these.
 
     \b
     Templates:
@@ -121,17 +126,18 @@ def init(
       sinchflow init shop
       sinchflow init shop --template keyword-menu
       sinchflow init --with github,pre-commit,vscode
+      sinchflow -C shop init --with docker,systemd
     """
     root = root_of(context) / directory
-    extras = _extras(root, around) if around else {}
+    is_there = bool(around) and template is None and _is_project(root)
+    contents = {} if is_there else dict(_contents(template or _DEFAULT))
+    extras = _extras(root, around, _sources(root, contents)) if around else {}
     if taken := [os.path.normpath(root / name) for name in extras if (root / name).exists()]:
         raise UsageError(
             f"{_exist(taken)} already and nothing was written; for what it would hold, use --with in an empty folder"
         )
-    if extras and template is None and _is_project(root):
-        _write(root, extras)
-    else:
-        _write(root, dict(_contents(template or _DEFAULT)) | extras)
+    _write(root, contents | extras)
+    if contents:
         where = "" if root.resolve() == Path.cwd() else f" -C {quote(str(root))}"
         shown = root.resolve() if root == Path() else root
         print(f"Wrote a project to {shown}: sinchflow.yaml and {_count(root)} in flows/.")
@@ -139,21 +145,35 @@ def init(
         print(f"Next:  sinchflow{where} dev{text}")
     for name in extras:
         print(f"Wrote {os.path.normpath(root / name)}")
-    if any(name.endswith(WORKFLOW) for name in extras) and not requirement():
-        print(
-            "Say in the workflow, at SINCHFLOW, where pip finds sinchflow: this one came from a folder of this machine."
-        )
+    files = {WORKFLOW: "the workflow", DOCKERFILE: "the Dockerfile"}
+    unsaid = [words for file, words in files.items() if any(name.endswith(file) for name in extras)]
+    if unsaid and not requirement():
+        places = " and ".join(unsaid)
+        print(f"Say in {places}, at SINCHFLOW, where pip finds sinchflow: this one came from a folder of this machine.")
 
 
 def _is_project(root: Path) -> bool:
     return (root / _SETTINGS_FILE).exists() or (root / "flows").is_dir()
 
 
-def _extras(root: Path, around: str) -> dict[str, str]:
-    """Path, from the project, and text of each file for other programs."""
+def _sources(root: Path, contents: Mapping[str, str]) -> Iterator[str]:
+    """The texts of settings and flows: those that are about to be written, else those of the project that is there."""
+    from sinchflow.language.files import flow_files
+
+    for name, text in contents.items():
+        if name.endswith(".yaml") and not name.endswith(".test.yaml"):
+            yield text
+    for path in () if contents else (root / _SETTINGS_FILE, *flow_files(root / "flows")):
+        if isinstance(path, Path) and path.is_file():
+            yield path.read_text(encoding="utf-8", errors="replace")
+
+
+def _extras(root: Path, around: str, sources: Iterable[str]) -> dict[str, str]:
+    """Path, from the project, and text of each file for other programs. sources: texts of the project's files."""
     programs, top, project = programs_of(around), top_of(root), root.resolve()
     below = "" if project == top else project.relative_to(top).as_posix()
-    return {os.path.relpath(top / name, project): text for name, text in contents_for(programs, below)}
+    made = contents_for(programs, below, name=project.name, secrets=secret_names(sources))
+    return {os.path.relpath(top / name, project): text for name, text in made}
 
 
 def _contents(template: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
-"""What `sinchflow init --with` writes for the programs around a project: GitHub Actions, pre-commit, VS Code.
+"""What `sinchflow init --with` writes for the programs around a project: GitHub Actions, pre-commit, VS Code, servers.
 
-They look at the top of the Git repository, so that is where the files go, also when the project is a folder in it.
+The first three look at the top of the Git repository, so that is where their files go, also when the project is a
+folder in it.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from shlex import quote
 from urllib.parse import urlsplit, urlunsplit
 
+from sinchflow.cli.deployment import docker_files, safe_name, systemd_files
 from sinchflow.errors import UsageError
 
 #: Each program, and what is written for it, as `--help` says.
@@ -18,6 +20,8 @@ PROGRAMS = {
     "github": "a workflow of GitHub Actions that validates and annotates pull requests",
     "pre-commit": "a hook that validates before each commit",
     "vscode": "settings of VS Code: which schema is for which files, and the extension that knows YAML",
+    "docker": "a Dockerfile of the project with its daemon, and a compose.yaml that runs it",
+    "systemd": "a hardened unit that runs the daemon as a service",
 }
 
 #: Where GitHub looks for workflows.
@@ -85,8 +89,13 @@ def top_of(project: Path) -> Path:
     return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
 
 
-def contents_for(programs: Sequence[str], below: str) -> Iterator[tuple[str, str]]:
-    """Path from the top of the repository and text of each file; `below` is the project's path there, or empty."""
+def contents_for(
+    programs: Sequence[str], below: str, *, name: str = "", secrets: Sequence[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Path from the top of the repository and text of each file; `below` is the project's path there, or empty.
+
+    name, secrets: the project's, and those that it needs.
+    """
     command = f"sinchflow -C {quote(below)} validate --strict" if below else "sinchflow validate --strict"
     folder = f"{below}/" if below else ""
     if "github" in programs:
@@ -103,6 +112,9 @@ def contents_for(programs: Sequence[str], below: str) -> Iterator[tuple[str, str
         settings = {"yaml.schemas": {f"./{folder}.sinchflow/{name}.schema.json": at for name, at in schemas.items()}}
         yield ".vscode/settings.json", json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
         yield ".vscode/extensions.json", json.dumps({"recommendations": ["redhat.vscode-yaml"]}, indent=2) + "\n"
+    for program, files_of in (("docker", docker_files), ("systemd", systemd_files)):
+        if program in programs:
+            yield from files_of(folder, requirement(), safe_name(name), secrets)
 
 
 def requirement() -> str:

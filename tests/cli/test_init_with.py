@@ -1,4 +1,7 @@
-"""`sinchflow init --with`: files for GitHub Actions, pre-commit and VS Code, which do what they say."""
+"""`sinchflow init --with`: files for GitHub Actions, pre-commit and VS Code, which do what they say.
+
+What it writes for servers has a test of its own, test_init_deployment.py.
+"""
 
 import json
 import os
@@ -87,7 +90,7 @@ def test_unknown_word_names_those_there_are(sinchflow, tmp_path):
     assert refused.returncode == 2
     assert refused.stderr == (
         'sinchflow: --with: unknown word "precommit"; did you mean "pre-commit"? '
-        "choose from: github, pre-commit, vscode\n"
+        "choose from: docker, github, pre-commit, systemd, vscode\n"
     )
     assert written(tmp_path) == []
 
