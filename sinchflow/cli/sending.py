@@ -93,7 +93,7 @@ def messages_of(letter: Letter, connection: Connection, project: Project) -> Mes
         message_expiry_timestamp=hole_or_none("message_expiry_timestamp"),
     )
     caller = Caller(
-        run_id=0,
+        run_id="0",
         account=connection.account,
         contact=None,
         our_number=None,

@@ -41,4 +41,4 @@ def remember(draft: Draft, values: Mapping[str, Value], address: str, templates:
         raise ActionError(f"{size_bytes // 1024} KiB would be remembered with the contact; at most {limit} KiB can be")
     draft.remember(rendered)
     draft.record(address, "remember", ", ".join(values))
-    return KeepContact(id=f"{draft.run.id}:{address}:0", number=draft.contact, values=rendered)
+    return KeepContact(id=f"{draft.run.asks_as}:{address}:0", number=draft.contact, values=rendered)

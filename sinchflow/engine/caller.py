@@ -13,11 +13,12 @@ class ActionError(Exception):
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks: the run as far as commands need to know it, and the project's settings for them.
 
-    source_numbers: the number or name that each account sends from. timezone: how times without an offset are read.
+    run_id: as the run asks (`Run.asks_as`). source_numbers: the number or name that each account sends from.
+    timezone: how times without an offset are read.
     most_metadata: pairs that a message may have of the provider's ten, of which sinchflow needs one for a run's sends.
     """
 
-    run_id: int
+    run_id: str
     account: str
     contact: str | None
     our_number: str | None

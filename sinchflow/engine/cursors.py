@@ -10,27 +10,27 @@ from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run
 
 
-def timeout_command(run_id: int) -> str:
+def timeout_command(run: Run) -> str:
     """The id of the `Sleep` at whose end the flow's `timeout` is over."""
-    return f"{run_id}:timeout:0"
+    return f"{run.asks_as}:timeout:0"
 
 
-def deadline_command(run_id: int, address: str) -> str:
+def deadline_command(run: Run, address: str) -> str:
     """The id of the `Sleep` at whose end the `timeout` of the block at this address is over."""
-    return f"{run_id}:{address}:deadline"
+    return f"{run.asks_as}:{address}:deadline"
 
 
 def deadline_of(run: Run, command_id: str) -> str | None:
     """The block that is under way and whose time is over with this command."""
-    return next((address for address in run.deadlines if deadline_command(run.id, address) == command_id), None)
+    return next((address for address in run.deadlines if deadline_command(run, address) == command_id), None)
 
 
 def sleeps_of(flow: Flow, run: Run) -> Iterator[Sleep]:
     """What is to be set anew for an open run after a restart, besides its cursors' commands."""
     if flow.timeout is not None and run.handled is None:
-        yield Sleep(id=timeout_command(run.id), until=run.started_at + flow.timeout)
+        yield Sleep(id=timeout_command(run), until=(run.retried_at or run.started_at) + flow.timeout)
     for address, until in run.deadlines.items():
-        yield Sleep(id=deadline_command(run.id, address), until=until)
+        yield Sleep(id=deadline_command(run, address), until=until)
 
 
 def release_command(run_id: int) -> str:
@@ -72,7 +72,7 @@ def with_cursor(run: Run, command_id: str, change: Callable[[Cursor], Cursor]) -
 def position_of(run: Run, cursor: Cursor, command: str) -> int | None:
     """Which of the step's messages the command is; None when it is of another step."""
     prefix, _, position = command.rpartition(":")
-    if prefix != f"{run.id}:{cursor.address}" or not position.isdecimal() or cursor.tally is None:
+    if prefix != f"{run.asks_as}:{cursor.address}" or not position.isdecimal() or cursor.tally is None:
         return None
     index = int(position) - cursor.tries  # a wait that asks again numbers its one message by the try
     return index if index >= 0 else None

@@ -87,7 +87,7 @@ class Draft:
     def caller(self) -> Caller:
         """The run and the project's settings, as commands need to know them."""
         return Caller(
-            run_id=self.run.id,
+            run_id=self.run.asks_as,
             account=self.run.account,
             contact=self.contact,
             our_number=self.run.our_number,

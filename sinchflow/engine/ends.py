@@ -43,7 +43,7 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
         draft.end("failed", str(getattr(error, "message", error)))
         return False
     if flow.timeout is not None:
-        draft.commands.append(Sleep(id=timeout_command(draft.run.id), until=draft.now + flow.timeout))
+        draft.commands.append(Sleep(id=timeout_command(draft.run), until=draft.now + flow.timeout))
     return True
 
 

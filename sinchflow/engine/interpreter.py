@@ -126,7 +126,7 @@ def advance(
         if not outcome.command:
             return Transition(run=run)
     walk = Walk(Draft(flow, run, event, facts, now, kept), templates)
-    if outcome.command == timeout_command(run.id):
+    if outcome.command == timeout_command(run):
         walk.run_out()
         return walk.transition()
     if (block := deadline_of(run, outcome.command)) is not None:

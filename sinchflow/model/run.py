@@ -16,7 +16,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
 
     at: datetime
     address: str
-    what: str  #: `skipped` `command` `outcome` `set` `branch` `log` `error`
+    what: str  #: `skipped` `command` `attempt` `outcome` `set` `branch` `loop` `log` `error` `retried` `left_out`
     detail: Any = None
 
 
@@ -45,6 +45,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     messages: tuple[dict[str, Any], ...] = ()
     skipped: tuple[dict[str, str], ...] = ()
     failure: Failed | None = None  #: the first one
+    lost: str = ""  #: which of them failed, as `open`: what a retry sends again
+    whom: str = ""  #: of several messages: what tells whether they are to the same people
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,6 +91,28 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_over: bool = False  #: `until` held: no more items are begun
 
 
+#: In `Stand.at`: before the first step, and after the last one.
+BEGIN, END = "begin", "end"
+
+
+class Stand(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a run stood when it failed: what a retry goes on from. What a run keeps in any case is not here again.
+
+    at: where it is to be walked on: the step that failed, then those that were about to begin; the address of an
+    iteration stands for its end. cursors: steps beside it that had not got all they waited for; for a block that ran
+    out of time they are all there is. error: as the step that failed saw it.
+    """
+
+    at: tuple[str, ...] = ()
+    cursors: tuple[Cursor, ...] = ()
+    frames: dict[str, Frame] = {}
+    branches: dict[str, Branch] = {}
+    deadlines: tuple[str, ...] = ()  #: of blocks under way that have a `timeout`; it begins anew
+    error: Problem | None = None
+    vars: dict[str, Any] | None = None  #: as they were before the flow's `on_error` changed them
+    inputs: dict[str, Any] | None = None  #: as they were given to a run that failed before its first step
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The state of a run.
 
@@ -127,7 +151,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: Problem | None = None  #: the last step's failure, while its `on_error` runs and after
     steps_taken: int = 0
     let_through: int = 0  #: messages that policy let leave, or put off: what `max_sends_per_run` counts
+    stand: Stand | None = None  #: of a run that has failed, or fails once the flow's `on_error` has had its turn
+    retries: int = 0
+    retried_at: datetime | None = None  #: the last time; from then on the flow's `timeout` counts
     trace: tuple[Record, ...] = ()
+
+    @property
+    def asks_as(self) -> str:
+        """What the ids of its commands begin with: nobody takes the outcome of an earlier try for that of a later."""
+        return f"{self.id}~{self.retries}" if self.retries else str(self.id)
 
     @property
     def is_final(self) -> bool:

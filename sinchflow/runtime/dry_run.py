@@ -187,7 +187,7 @@ class DryRun:
             case SendMessage():
                 self._advance(run_id, self._send(run, command))
             case Sleep(id=command_id, until=until):
-                if command_id == timeout_command(run_id):
+                if command_id == timeout_command(run):
                     return
                 if until <= self._now:
                     self._advance(run_id, Woken(command=command_id))
