@@ -39,6 +39,7 @@ COMMANDS = (
     Command("status", "How the daemon is; what needs a hand.", "status", "status"),
     Command("pause", "Stop all sends at once.", "pause", "pause"),
     Command("resume", "Let sends leave again.", "pause", "resume"),
+    Command("doctor", "What is wrong with this machine and project.", "doctor", "doctor"),
     Command("start", "Start a flow by hand.", "start", "start"),
     Command("flows", "The flows, and what they did lately.", "flows", "flows"),
     Command("sends", "What became of the messages.", "sends", "build"),
