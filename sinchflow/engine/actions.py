@@ -51,6 +51,11 @@ def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, A
             basic = (templates.text(username, scope), templates.text(password, scope))
         case BearerAuth(bearer=bearer):
             headers["Authorization"] = f"Bearer {templates.text(bearer, scope)}"
+    if action.idempotency_key is not None:
+        key = templates.text(action.idempotency_key, scope).strip()
+        if not key:
+            raise ActionError("idempotency_key is empty: without one, leave it out")
+        headers["Idempotency-Key"] = key
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise ActionError(f'"{name}" cannot be a header\'s name')
@@ -68,6 +73,7 @@ def call_command(action: Http, step: Step, caller: Caller, scope: Mapping[str, A
         follow_redirects=action.follow_redirects,
         max_bytes=action.max_bytes,
         parse=action.parse,
+        on_unknown=action.on_unknown,
         timeout=step.timeout or _DEFAULT_TIMEOUT,
         retry=step.retry,
     )

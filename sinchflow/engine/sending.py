@@ -58,6 +58,9 @@ def send_commands(action: SendSms, step: Step, caller: Caller, scope: Mapping[st
             retry=step.retry,
             expires_after=step.timeout,
             is_urgent=action.urgent,
+            on_unknown=action.on_unknown,
+            unknown_after=action.unknown_after,
+            valid_for=action.valid_for,
         )
         for position, to in enumerate(recipients)
     )

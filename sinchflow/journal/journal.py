@@ -212,6 +212,11 @@ class Journal(Protocol):
         """The last tick of each schedule."""
         ...
 
+    def heard_of(self, values: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+        """The fields of the last receipt or reply about each message whose metadata `sinchflow_id` is one of `values`,
+        among events with ids above `after`; by value."""
+        ...
+
     def setting(self, name: str) -> str | None:
         """One of the daemon's own settings, as `Changes.settings` left it."""
         ...

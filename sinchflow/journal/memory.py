@@ -178,6 +178,15 @@ class MemoryJournal:
         """See `Journal.ticks`."""
         return [tick for _, tick in sorted(self._ticks.items())]
 
+    def heard_of(self, values: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+        """See `Journal.heard_of`."""
+        wanted, found = frozenset(values), dict[str, dict[str, Any]]()
+        for event in self._events.values():
+            value = (event.fields.get("metadata") or {}).get("sinchflow_id")
+            if event.id > after and value in wanted:
+                found[value] = event.fields
+        return found
+
     def setting(self, name: str) -> str | None:
         """See `Journal.setting`."""
         return self._settings.get(name)

@@ -79,6 +79,17 @@ class Reader:
         found = self._rows("SELECT data FROM event WHERE id = ?", event_id)
         return codec.decode_event(found[0][0]) if found else None
 
+    def heard_of(self, values: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+        """See `Journal.heard_of`."""
+        found = self._rows(
+            "SELECT data FROM event WHERE id > ? "
+            "AND data ->> '$.fields.metadata.sinchflow_id' IN (SELECT value FROM json_each(?)) ORDER BY id",
+            after,
+            codec.encode_data(list(values)).decode(),
+        )
+        events = [codec.decode_event(data) for (data,) in found]
+        return {event.fields["metadata"]["sinchflow_id"]: event.fields for event in events}
+
     def setting(self, name: str) -> str | None:
         """See `Journal.setting`."""
         found = self._rows("SELECT value FROM setting WHERE name = ?", name)

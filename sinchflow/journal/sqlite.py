@@ -173,6 +173,10 @@ class SqliteJournal:
         """See `Journal.ticks`."""
         return self._reader.ticks()
 
+    def heard_of(self, values: Iterable[str], after: int) -> dict[str, dict[str, Any]]:
+        """See `Journal.heard_of`."""
+        return self._reader.heard_of(values, after)
+
     def setting(self, name: str) -> str | None:
         """See `Journal.setting`."""
         return self._reader.setting(name)
@@ -238,6 +242,7 @@ class SqliteJournal:
 def _open(path: Path) -> apsw.Connection:
     """The writing connection to a journal of this release's schema, made or upgraded where needed."""
     try:
+        _make_private(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5_000)
         _refuse_foreign(connection, path)
@@ -254,6 +259,12 @@ def _open(path: Path) -> apsw.Connection:
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """A new file is for its owner's eyes only; SQLite gives those beside it the same mode."""
+    with suppress(OSError):  # there already, or not to be written, which SQLite says better
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:

@@ -240,6 +240,9 @@ class _Builder:
             message_expiry_timestamp=self._text_or_none(given.get("message_expiry_timestamp")),
             account=_account(given),
             urgent=_plain(given.get("urgent"), False),
+            on_unknown=cast(Any, _word_or_none(given.get("on_unknown"))),
+            unknown_after=_duration_or_none(given.get("unknown_after")),
+            valid_for=_duration_or_none(given.get("valid_for")),
         )
 
     def _wait_for_reply(self, given: Mapping) -> WaitForReply:
@@ -316,6 +319,8 @@ class _Builder:
             follow_redirects=_plain(given.get("follow_redirects"), False),
             max_bytes=_plain(given.get("max_bytes"), 1_048_576),
             parse=cast(Any, _word_or_none(given.get("parse")) or "auto"),
+            idempotency_key=self._text_or_none(given.get("idempotency_key")),
+            on_unknown=cast(Any, _word_or_none(given.get("on_unknown"))),
         )
 
     def _auth(self, given: Mapping) -> BasicAuth | BearerAuth:
@@ -384,6 +389,10 @@ def _main(node: Node, key: str) -> Node | None:
     if isinstance(node, Scalar):
         return node if node.is_text else None
     return _mapping(node).get(key)
+
+
+def _duration_or_none(node: Node | None) -> timedelta | None:
+    return None if node is None else duration(node)
 
 
 def _account(node: Node) -> str | None:

@@ -51,7 +51,8 @@ _PLAIN = frozenset(
     {
         "name", "description", "account", "ask.account", "send.account", "http.method", "http.expect",
         "http.follow_redirects", "http.max_bytes", "http.parse", "send.source_number_type",
-        "send.delivery_report", "send.format", "send.urgent", "receipt.status", "receipt.timeout", "wait.timeout",
+        "send.delivery_report", "send.format", "send.urgent", "send.on_unknown", "send.unknown_after",
+        "send.valid_for", "http.on_unknown", "receipt.status", "receipt.timeout", "wait.timeout",
         "delay", "delay.before", "delay.after", "delay.if_past", "for_each.as", "for_each.parallel",
         "for_each.on_item_error", "run_flow.flow", "run_flow.wait", "inputs.type", "concurrency.mode",
         "concurrency.max",

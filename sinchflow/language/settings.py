@@ -17,6 +17,7 @@ from sinchflow.model.project import (
     Credentials,
     Limits,
     Project,
+    Sends,
     Webhooks,
 )
 
@@ -50,6 +51,7 @@ def build_project(document: Document) -> Project:
         lists={name: _word(node) or "" for name, node in _entries(root.get("lists"))},
         calendars={name: build_calendar(cast(Mapping, node)) for name, node in _entries(root.get("calendars"))},
         policy=build_policy(document, cast(Mapping | None, root.get("policy"))),
+        sends=_sends(root.get("sends")),
     )
 
 
@@ -88,6 +90,19 @@ def _limits(node: Node | None) -> Limits:
         calls=None if calls == "off" else calls,
         per=_duration(given.get("per"), default.per),
         batch=_value(given.get("batch"), default.batch),
+    )
+
+
+def _sends(node: Node | None) -> Sends:
+    default = Sends()
+    if node is None:
+        return default
+    given = cast(Mapping, node)
+    return Sends(
+        on_unknown=cast(Any, _word(given.get("on_unknown")) or default.on_unknown),
+        unknown_after=_duration(given.get("unknown_after"), default.unknown_after),
+        settling_time=_duration(given.get("settling_time"), default.settling_time),
+        valid_for=_duration(given.get("valid_for"), default.valid_for),
     )
 
 

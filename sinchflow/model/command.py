@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sinchflow.model.flow import Retry
+from sinchflow.model.flow import OnUnknown, OnUnknownCall, Retry
 
 
 class SendMessage(msgspec.Struct, frozen=True, kw_only=True, tag="send", omit_defaults=True):
@@ -26,6 +26,9 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, tag="send", omit_de
     retry: Retry | None = None
     expires_after: timedelta | None = None
     is_urgent: bool = False  #: not held by quiet hours
+    on_unknown: OnUnknown | None = None  #: these three: None is as the project says
+    unknown_after: timedelta | None = None
+    valid_for: timedelta | None = None
 
 
 class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaults=True):
@@ -44,6 +47,7 @@ class CallUrl(msgspec.Struct, frozen=True, kw_only=True, tag="http", omit_defaul
     parse: Literal["auto", "json", "csv", "text"] = "auto"
     timeout: timedelta = timedelta(seconds=30)  #: of one attempt, from the first byte sent to the last received
     retry: Retry | None = None
+    on_unknown: OnUnknownCall | None = None  #: as the step says
 
 
 QuestionKind = Literal["message", "cancel", "senders", "opt_out", "opt_in"]
@@ -206,6 +210,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed", omit_defau
     message: str  #: one clear sentence
     status: int | None = None  #: HTTP status where there was one
     to: str | None = None  #: recipient, for a send
+    is_unknown: bool = False  #: whether the other side may have acted on it all the same
 
 
 Outcome = Sent | Skipped | Answered | Told | Woken | Replied | ReceiptCame | RunEnded | Failed
@@ -216,3 +221,4 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     number: int = 1  #: attempts begun, from 1
     due: datetime | None = None  #: when the next attempt may begin; None: at once, or under way
+    held: str | None = None  #: why it waits for a person: nobody knows what came of it

@@ -144,6 +144,13 @@ Trigger = InboundSms | DeliveryReceipt | OptOut | Schedule | Webhook | Manual
 # --- actions --------------------------------------------------------------------------------------------------------
 
 
+#: What to do with a message when nobody knows whether it went out: look it up; leave it to a person; send it again,
+#: perhaps twice; go on without it, perhaps unsent.
+OnUnknown = Literal["check", "hold", "resend", "skip"]
+#: The same for an `http` call; nobody can look it up.
+OnUnknownCall = Literal["hold", "resend", "skip"]
+
+
 class SendSms(msgspec.Struct, frozen=True, kw_only=True):
     """`send_sms` and `reply`. Field names and limits are those of the provider's POST /v1/messages."""
 
@@ -161,6 +168,9 @@ class SendSms(msgspec.Struct, frozen=True, kw_only=True):
     message_expiry_timestamp: Text | None = None
     account: str | None = None  #: through which of the project's accounts; None: the run's
     urgent: bool = False  #: not held by quiet hours
+    on_unknown: "OnUnknown | None" = None  #: what to do when nobody knows whether it went out; None: the project's
+    unknown_after: timedelta | None = None  #: how long that is looked up; None: the project's
+    valid_for: timedelta | None = None  #: not sent later than this after it was asked for; None: the project's
 
 
 class GetMessageStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +217,8 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     follow_redirects: bool = False
     max_bytes: int = 1_048_576  #: of the answer's body; more fails the step
     parse: Literal["auto", "json", "csv", "text"] = "auto"  #: auto: by the answer's Content-Type
+    idempotency_key: Text | None = None  #: sent as the header `Idempotency-Key`
+    on_unknown: "OnUnknownCall | None" = None  #: None: by method and key
 
 
 class BasicAuth(msgspec.Struct, frozen=True, kw_only=True):

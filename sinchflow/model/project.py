@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from sinchflow.model.flow import Text, Words
+from sinchflow.model.flow import OnUnknown, Text, Words
 from sinchflow.model.origin import Origin
 
 #: The account that the top level of the project file describes.
@@ -34,6 +34,16 @@ class CatchUp(msgspec.Struct, frozen=True, kw_only=True):
     on_start: bool = False
     every: timedelta | None = None  #: None: not on a timer
     max_age: timedelta = timedelta(hours=2)  #: older events are recorded and start nothing
+
+
+class Sends(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of messages of which nobody knows whether they went out, and of those that cannot leave."""
+
+    on_unknown: OnUnknown = "check"
+    unknown_after: timedelta = timedelta(minutes=30)  #: what cannot be found out by then is held
+    #: The detail report is believed that it lacks a message only this long after the call (sinch-api.md section 13).
+    settling_time: timedelta = timedelta(minutes=2)
+    valid_for: timedelta = timedelta(hours=24)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +148,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     lists: dict[str, str] = {}  #: names to CSV files, relative to the project
     calendars: dict[str, Calendar] = {}
     policy: Policy = Policy()
+    sends: Sends = Sends()
 
     @property
     def all_accounts(self) -> dict[str, Account]:

@@ -18,8 +18,11 @@ from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection, open_client
 from sinchflow.runtime.line import Line, Rank, RankedCalls
-from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.outbox import Outbox
+from sinchflow.runtime.settle import Settling
+from sinchflow.runtime.settled import Settled
 from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch.client import Client
 
@@ -55,6 +58,8 @@ class Accounts:
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
         refusal: Callable[[Send], Settled | None],
+        settling: Settling,
+        switch: Switch,
         calls: Iterable[Call],
     ) -> None:
         """calls: those that the throttles still count, of all accounts."""
@@ -65,12 +70,16 @@ class Accounts:
         self._loop = loop
         self._settle = settle
         self._refusal = refusal
+        self._settling = settling
+        self._switch = switch
         self._accounts: dict[str, _Account] = {}
         self._past: dict[str, list[datetime]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._old_clients: set[Client] = set()
         for call in calls:
             self._past.setdefault(call.account, []).append(call.started_at)
+        settling.connect(self._look_ups, lambda send: self.outbox(send.command.account).put_back(send))
+        switch.on_resume.append(self._resume)
 
     @property
     def queued(self) -> int:
@@ -100,6 +109,13 @@ class Accounts:
     def questions(self, account: str) -> RankedCalls:
         """For questions that a run waits for."""
         return (self._accounts.get(account) or self._open(account, None)).line.calls(Rank.QUESTION)
+
+    def _look_ups(self, account: str) -> RankedCalls:
+        return (self._accounts.get(account) or self._open(account, None)).line.calls(Rank.LOOK_UP)
+
+    def _resume(self) -> None:
+        for each in self._accounts.values():
+            each.outbox.look_again()
 
     def polls(self, account: str) -> RankedCalls:
         """For what a timer asks."""
@@ -141,7 +157,7 @@ class Accounts:
         outbox = Outbox(
             account=name, client=client, window=window, journal=self._journal, commits=self._commits,
             clock=self._clock, stats=self._stats, loop=self._loop, settle=self._settle,
-            refusal=self._refusal,
+            refusal=self._refusal, settling=self._settling, switch=self._switch,
         )  # fmt: skip
         line = Line(
             account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,

@@ -142,9 +142,10 @@ class Daemon:
         )  # fmt: skip
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
+        self.switch = Switch(journal=journal, commits=commits, stats=stats)
         self._accounts = Accounts(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            refusal=worker.refusal,
+            refusal=worker.refusal, settling=worker.settling, switch=self.switch,
             calls=snapshot.calls,
         )  # fmt: skip
         self._accounts.connect(catalog.connections)
@@ -153,6 +154,7 @@ class Daemon:
         undo.push_async_callback(_within, self._accounts.stop, _GRACE)
         undo.push_async_callback(worker.stop, _GRACE)
         undo.callback(self._accounts.stop_questions)
+        undo.push_async_callback(worker.settling.stop)
         self._reloader = Reloader(options.root, self._loader, stats, self._swap)
         looks = Looks(journal.path, clock)
         admin = Admin(
@@ -202,9 +204,10 @@ class Daemon:
         return await self._reloader.reload()
 
     def _take_up(self, snapshot: Snapshot) -> None:
-        held = sum(send.call is not None for send in snapshot.sends)
-        if held:
-            log.warning("sends with an unknown outcome are held: see `sinchflow sends list --state held`", count=held)
+        in_doubt = sum(send.call is not None for send in snapshot.sends)
+        if in_doubt:
+            words = "messages of unknown outcome: see `sinchflow sends list --state unknown --state held`"
+            log.warning(words, count=in_doubt)
         self.worker.resume(snapshot)
 
     def _swap(self, catalog: Catalog) -> None:

@@ -20,9 +20,10 @@ from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.outbox import Outbox, Settled, withdrawn
+from sinchflow.runtime.outbox import Outbox
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policy_flows import is_confirmation
+from sinchflow.runtime.settled import Settled, too_late, withdrawn
 from sinchflow.runtime.stats import Stats
 
 
@@ -113,6 +114,9 @@ class Intents:
         flow, to = self._wanted_by(send), send.command.to
         if flow is None:
             return withdrawn(send)
+        valid_for = send.command.valid_for or self._project().sends.valid_for
+        if self._clock.now() - send.created_at > valid_for:
+            return too_late(send, valid_for)
         if not self._people.is_suppressed(to) or is_confirmation(flow):
             return None
         reason = "this contact opted out before the message could leave"

@@ -1,8 +1,8 @@
 """One account's line to the provider for everything but sends: questions of steps, look-ups, polls.
 
 All calls of an account share its throttle (`CallWindow`), the sends' included, and each is stored before its first
-byte leaves, so that a restart counts it too. Sends go before questions, questions before polls; whoever has waited for
-a whole window goes next all the same, so that nobody starves.
+byte leaves, so that a restart counts it too. Sends go before questions, questions before look-ups, these before polls;
+whoever has waited for a whole window goes next all the same, so that nobody starves.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ class Rank(IntEnum):
     """Who goes first when calls are scarce."""
 
     QUESTION = 0  #: a run waits for the answer
-    POLL = 1  #: a timer asks
+    LOOK_UP = 1  #: a message's outcome is unknown
+    POLL = 2  #: a timer asks
 
 
 class _Turn:

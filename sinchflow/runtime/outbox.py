@@ -2,8 +2,8 @@
 
 Each send was stored as an intent before it got here. Before a call, the call's id is stored with each of its sends
 (`sending`), so that after a crash exactly those sends are in doubt that were in a call. What may have reached the
-provider is never repeated here: it is held. A call is atomic at the provider, so a refused batch can be taken apart
-and the good ones sent (sinch-api.md section 3.1).
+provider is never repeated here: `settle` finds out about it. A call is atomic at the provider, so a refused batch can
+be taken apart and the good ones sent (sinch-api.md section 3.1).
 
 To one recipient at most one message is in a call at any time, so messages arrive in the order of their intents.
 """
@@ -19,12 +19,15 @@ from msgspec.structs import replace
 
 from sinchflow.engine.backoff import is_retried, next_attempt
 from sinchflow.journal.journal import Journal
-from sinchflow.model.command import Failed, Outcome, Sent
+from sinchflow.model.command import Failed
 from sinchflow.model.project import DEFAULT_ACCOUNT, Limits
 from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
+from sinchflow.runtime.settle import Settling
+from sinchflow.runtime.settled import SEND_ID, Settled, leaves_by, refused, sent, timed_out, write_send_id
 from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.window import CallWindow
 from sinchflow.sinch import messages
 from sinchflow.sinch.apart import apart
@@ -37,16 +40,11 @@ _CALLS_AT_ONCE = 8
 #: While a call is under way, another one that would not be full waits this long after it, and fills up. A provider
 #: that answers fast gets large batches one after the other, a slow one gets several at once.
 _FILL_UP = timedelta(milliseconds=20)
-#: A send that cannot reach the provider is tried for this long, unless its step says otherwise.
-_GIVE_UP_AFTER = timedelta(hours=24)
 #: Pause after the first call that failed; doubles up to the longest.
 _PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(seconds=60)
 #: With a refused key, one call is tried this often.
 _REFUSED_KEY_PAUSE = timedelta(seconds=60)
-
-#: What became of a send, and the outcome for its run; None where the run has to wait on.
-Settled = tuple[Send, Outcome | None]
 
 
 class Outbox:
@@ -65,8 +63,13 @@ class Outbox:
         loop: asyncio.AbstractEventLoop,
         settle: Callable[[Sequence[Settled]], None],
         refusal: Callable[[Send], Settled | None],
+        settling: Settling,
+        switch: Switch,
     ) -> None:
-        """settle: told what became of sends. refusal: why a send must not leave any more, asked right before."""
+        """settle: told what became of sends. refusal: why a send must not leave any more, asked right before.
+
+        settling: takes the sends of which nobody knows whether they went out.
+        """
         self._account = account
         self._client = client
         self._window = window
@@ -77,6 +80,8 @@ class Outbox:
         self._loop = loop
         self._settle = settle
         self._refusal = refusal
+        self._settling = settling
+        self._switch = switch
         self._queues: dict[str, list[Send]] = {}  # by recipient, oldest first
         self._ready: deque[str] = deque()  # recipients with something queued and nothing in a call
         self._busy: set[str] = set()  # recipients with a message in a call
@@ -97,6 +102,7 @@ class Outbox:
     def has_ready(self) -> bool:
         """Whether sends would make a call now, had the throttle room."""
         is_paused = self._paused_until is not None and self._paused_until > self._clock.now()
+        is_paused = is_paused or self._switch.paused is not None
         return bool(self._ready or self._parts) and not is_paused and self._client is not None
 
     @property
@@ -114,9 +120,9 @@ class Outbox:
             ready = replace(send, due=None)
             self._clock.call_at(send.due, lambda: self.put(ready))
             return
-        expires_at = _expires_at(send)
+        expires_at = leaves_by(send)
         if expires_at is not None and expires_at <= self._clock.now():  # while no daemon ran
-            self._loop.call_soon(lambda: self._settle([_expired(send)]))
+            self._loop.call_soon(lambda: self._settle([timed_out(send)]))
             return
         if expires_at is not None:
             self._clock.call_at(expires_at, lambda: self._expire(send))
@@ -131,6 +137,7 @@ class Outbox:
         has_to_wait = (
             self._is_stopping
             or self._client is None
+            or self._switch.paused is not None
             or self._calls_under_way
             or self._ready
             or self._parts
@@ -163,6 +170,14 @@ class Outbox:
         if self._calls:
             await asyncio.wait(self._calls)
 
+    def put_back(self, send: Send) -> None:
+        """Take a send again that was in a call: it goes before its recipient's later ones."""
+        self._enqueue(send, first=True)
+
+    def look_again(self) -> None:
+        """Sends may leave again."""
+        self._pump_soon()
+
     def _enqueue(self, send: Send, *, first: bool = False) -> None:
         recipient = send.command.to
         queue = self._queues.get(recipient)
@@ -190,6 +205,8 @@ class Outbox:
         """Start as many calls as throttle, pause and the bound on calls at once allow."""
         self._is_scheduled = False
         while (self._ready or self._parts) and not self._is_stopping and self._client is not None:
+            if self._switch.paused is not None:
+                return  # `resume` looks again
             if self._calls_under_way >= (1 if self._failures else _CALLS_AT_ONCE):
                 return  # a call that ends pumps again
             now = self._clock.now()
@@ -273,11 +290,17 @@ class Outbox:
             log.error("internal error in a call to the provider", exc_info=error)
 
     async def _exchange(self, batch: list[Send]) -> None:
+        if self._switch.paused is not None:  # since the call was stored
+            self._put_back(batch)
+            return
+        self._settling.begins(batch)
         client = self._client  # a reload may take the account away between the storing of a call and the call
         bodies = [self._body(send) for send in batch]
         result = NotSent(reason="the account is gone") if client is None else await messages.send(client, bodies)
         self._stats.calls[type(result).__name__] += 1
         settled = self._settled(batch, result)
+        if not isinstance(result, Unknown):
+            self._settling.ended(self._account, batch, is_taken=isinstance(result, messages.Accepted))
         if settled:
             self._settle(settled)
         in_parts = {send.id for part in self._parts for send in part}
@@ -287,10 +310,17 @@ class Outbox:
         # The task leaves `_calls` only after this coroutine has returned.
         self._loop.call_soon(self._pump_soon)
 
+    def _put_back(self, batch: list[Send]) -> None:
+        """Nothing of the call has left: as if it had not begun."""
+        waiting = [replace(send, state="queued", call=None, attempt=send.attempt - 1) for send in batch]
+        self._settle([self._requeue(send) for send in waiting])
+        for send in batch:
+            self._release(send.command.to)
+
     def _body(self, send: Send) -> dict[str, Any]:
         """The Message object, with our id in its metadata."""
         body = send.command.body
-        return {**body, "metadata": {**body.get("metadata", {}), "sinchflow_id": self.send_id(send)}}
+        return {**body, "metadata": {**body.get("metadata", {}), SEND_ID: self.send_id(send)}}
 
     def send_id(self, send: Send) -> str:
         """20 characters that name this send among all of the provider's account: the journal's identity, our key."""
@@ -306,7 +336,7 @@ class Outbox:
         match result:
             case messages.Accepted():
                 self._resume()
-                return [_sent(send, message) for send, message in zip(batch, result.messages, strict=True)]
+                return [sent(send, message) for send, message in zip(batch, result.messages, strict=True)]
             case messages.Rejected():
                 self._resume()
                 return self._rejected(batch, result)
@@ -324,14 +354,13 @@ class Outbox:
                 return [self._again(send, "connection", None, result.reason) for send in batch]
             case Unknown():
                 self._fail(result.reason, is_away=self._failures > 0)  # one alone may be just a broken connection
-                reason = f"outcome unknown: {result.reason}"
-                return [(replace(send, state="held", reason=reason), None) for send in batch]
+                return self._settling.doubt(batch, result.reason)
 
     def _rejected(self, batch: list[Send], result: messages.Rejected) -> list[Settled]:
         """The good go on, the bad fail alone."""
         found = apart(result, len(batch))
         waiting = [settled for part in found.parts for settled in self._apart([batch[index] for index in part])]
-        return waiting + [_refused(batch[index], words, result.status) for index, words in found.refused.items()]
+        return waiting + [refused(batch[index], words, result.status) for index, words in found.refused.items()]
 
     def _apart(self, part: list[Send]) -> list[Settled]:
         """Nothing of a refused batch was sent: this part of it travels next."""
@@ -345,7 +374,7 @@ class Outbox:
         retry = send.command.retry
         due: datetime | None = None
         if retry is None:
-            is_over = now - send.created_at > _GIVE_UP_AFTER
+            is_over = now - send.created_at > self._settling.valid_for(send.command)
         else:
             due = next_attempt(retry, send.attempt, send.command.id, now) if is_retried(retry, kind, status) else None
             is_over = due is None
@@ -355,9 +384,9 @@ class Outbox:
         return self._requeue(replace(send, state="queued", call=None, due=due, reason=reason))
 
     def _requeue(self, waiting: Send) -> Settled:
-        expires_at = _expires_at(waiting)
+        expires_at = leaves_by(waiting)
         if expires_at is not None and expires_at <= (waiting.due or self._clock.now()):
-            return _expired(waiting)
+            return timed_out(waiting)
         if expires_at is not None:  # it may have come back from its first call without ever having been `put`
             self._clock.call_at(expires_at, lambda: self._expire(waiting))
         if waiting.due is not None:
@@ -376,7 +405,7 @@ class Outbox:
                     del self._queues[send.command.to]
                     if send.command.to in self._ready:
                         self._ready.remove(send.command.to)
-                self._settle([_expired(queued)])
+                self._settle([timed_out(queued)])
                 return
 
     def _fail(self, reason: str, *, is_away: bool = True) -> None:
@@ -399,46 +428,3 @@ class Outbox:
         self._paused_until = self._limited_until
         self._stats.troubles.pop(self.trouble, None)
         self._pump_soon()
-
-
-def write_send_id(identity: str, send_id: int) -> str:
-    """`sinchflow_id`: the journal's 8 characters, then the send's key as 12 hexadecimal digits."""
-    return f"{identity}{send_id:012x}"
-
-
-def read_send_id(identity: str, text: object) -> int | None:
-    """The key of a send of this journal's, from a `sinchflow_id`; None when it is of no send of ours."""
-    if not isinstance(text, str) or len(text) != len(identity) + 12 or not text.startswith(identity):
-        return None
-    try:
-        return int(text[len(identity) :], 16)
-    except ValueError:
-        return None
-
-
-def _sent(send: Send, message: dict[str, Any]) -> Settled:
-    done = replace(send, state="sent", message_id=message["message_id"])
-    return done, Sent(command=send.command.id, message=message)
-
-
-def _expires_at(send: Send) -> datetime | None:
-    """When the step's timeout ends, which counts from the intent."""
-    expires_after = send.command.expires_after
-    return None if expires_after is None else send.created_at + expires_after
-
-
-def _expired(send: Send) -> Settled:
-    reason = "it could not leave within the step's timeout"
-    failed = Failed(command=send.command.id, kind="timeout", message=reason, to=send.command.to)
-    return replace(send, state="expired", reason=reason), failed
-
-
-def withdrawn(send: Send) -> Settled:
-    """A message that nobody wants any more: its run was cancelled, or has given up that branch."""
-    return replace(send, state="skipped", due=None, reason="withdrawn: its run went on without it"), None
-
-
-def _refused(send: Send, words: str, status: int | None) -> Settled:
-    reason = f"the provider refused it: {words}"
-    failed = Failed(command=send.command.id, kind="refused", message=reason, status=status, to=send.command.to)
-    return replace(send, state="refused", reason=reason), failed

@@ -56,10 +56,11 @@ from sinchflow.runtime.intents import Intents
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.marks import Marks
 from sinchflow.runtime.matching import Matching
-from sinchflow.runtime.outbox import Settled, withdrawn
 from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.resumption import Resumption
+from sinchflow.runtime.settle import Settling
+from sinchflow.runtime.settled import Settled, withdrawn
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.waits import Waits
 
@@ -108,6 +109,10 @@ class Runs:
         self.allowances = self._intents.allowances
         self.refusal = self._intents.refusal
         self.on_held_back = self._intents.on_held_back
+        self.settling = Settling(
+            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop,
+            rules=lambda: catalog().project.sends, settle=self.settle, rest=self._rest, wanted_by=self.wanted_by,
+        )  # fmt: skip
         self.waits = Waits()
         self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
         self._active: dict[int, Active] = {}
@@ -164,11 +169,16 @@ class Runs:
             if send.state != "deferred":
                 self._active[send.run].moving.add(send.command.id)
             self._intents.resume(send)
-        elif send.state == "sending":
-            reason = "outcome unknown: the daemon stopped while this message was in a call to the provider"
-            self._stats.sends["held"] += 1
-            self._commits.unit.sends.append(replace(send, state="held", reason=reason))
-            self._commits.flush_soon()
+        else:
+            if send.state != "held" and send.run in self._active:
+                self._active[send.run].moving.add(send.command.id)
+            self.settling.take_up(send)
+
+    def _rest(self, send: Send) -> None:
+        """Nothing is heard of this message soon: its contact's next event need not wait for it."""
+        if (active := self._active.get(send.run)) is not None:
+            active.moving.discard(send.command.id)
+            self._pace.update(active)
 
     # --- beginning ------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ class Stats:
         self.runs_started = 0
         self.runs_ended: Counter[str] = Counter()  #: by status
         self.sends: Counter[str] = Counter()  #: settled, by state
+        self.resolved: Counter[str] = Counter()  #: sends of unknown outcome, by how that ended
+        self.look_ups = 0  #: requests for them to the provider's detail report
         self.calls: Counter[str] = Counter()  #: to the provider, by outcome
         self.http_calls: Counter[str] = Counter()  #: of `http` steps, by outcome
         self.reloads: Counter[str] = Counter()  #: `done`, `refused`

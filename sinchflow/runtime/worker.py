@@ -101,6 +101,7 @@ class Worker:
         )
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
+        self.settling = self._runs.settling
         self.refusal = self._runs.refusal
         self.on_end = self._runs.on_end
         self.on_advanced = self._runs.on_advanced
@@ -214,6 +215,8 @@ class Worker:
 
     def _route(self, event: Event) -> None:
         """Policy's words, waits that want it, else flows; a receipt goes to waits and flows."""
+        if event.kind in ("delivery_receipt", "inbound_sms"):
+            self.settling.hear(event.fields)  # before a wait that a resolved message leads to
         if event.kind == "inbound_sms" and (taken := self._policing.take(event)) is not None:
             self._start_matches(event, taken.answers, taken.opt_outs)
             return

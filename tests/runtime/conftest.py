@@ -19,12 +19,15 @@ import uvicorn
 
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.model.command import SendMessage
-from sinchflow.model.project import Limits
+from sinchflow.model.project import Limits, Sends
 from sinchflow.model.send import Send
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.daemon import Daemon, Options
-from sinchflow.runtime.outbox import Outbox, Settled
+from sinchflow.runtime.outbox import Outbox
+from sinchflow.runtime.settle import Settling
+from sinchflow.runtime.settled import Settled
 from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.window import CallWindow
 from sinchflow.simulate.fate import Timeline
 from sinchflow.simulate.provider import SimulatedSinch
@@ -309,9 +312,12 @@ SOON = Timeouts(connect_s=2, read_s=0.2, write_s=2, pool_s=2, call_s=3)
 
 
 class Desk:
-    """An outbox and its journal; keeps what became of each send."""
+    """An outbox and its journal; keeps what became of each send. Those of unknown outcome are held, unless `rules` say
+    otherwise."""
 
-    def __init__(self, clock, base_url: str, limits: Limits, key: BasicKey = RIGHT_KEY) -> None:
+    def __init__(
+        self, clock, base_url: str, limits: Limits, key: BasicKey = RIGHT_KEY, rules: Sends = Sends(on_unknown="hold")
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.clock = clock
         self.stats = Stats()
@@ -321,11 +327,17 @@ class Desk:
         self.commits = Commits(self.journal, clock, self.stats, loop)
         self.outcomes: dict[str, list] = {}
         self.clients = [Client(base_url, key, timeouts=SOON)]
+        self.settling = Settling(
+            journal=self.journal, commits=self.commits, clock=clock, stats=self.stats, loop=loop, rules=lambda: rules,
+            settle=self._settle, rest=lambda send: None, wanted_by=lambda send: "flow",
+        )  # fmt: skip
+        self.switch = Switch(journal=self.journal, commits=self.commits, stats=self.stats)
         self.outbox = Outbox(
             account="default", client=self.clients[0], window=CallWindow(limits), journal=self.journal,
             commits=self.commits, clock=clock, stats=self.stats, loop=loop, settle=self._settle,
-            refusal=lambda send: None,
+            refusal=lambda send: None, settling=self.settling, switch=self.switch,
         )  # fmt: skip
+        self.switch.on_resume.append(self.outbox.look_again)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
         for send, outcome in settled:
