@@ -84,6 +84,7 @@ class SqliteJournal:
             connection, loop, salt=self._salt, filed_to=int(self._reader.meta("filed_to") or 0), seen_to=seen_to,
             unmoved=len(keys), moved=self._recent.forget,
         )  # fmt: skip
+        self.meter = self._writer.meter
         self._loop = loop
         self._gathered: list[Unit] = []
         self._searches: list[Search] = []

@@ -63,11 +63,14 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
 
 
-def survey(path: Path, now: datetime) -> Survey:
-    """A look at the journal at `path`. Raises CannotStart when there is none, JournalError when it cannot be read."""
+def survey(path: Path, now: datetime, *, is_brief: bool = False) -> Survey:
+    """A look at the journal at `path`. Raises CannotStart when there is none, JournalError when it cannot be read.
+
+    is_brief: without `runs`, `acts` and `settings`; for those who look often.
+    """
     connection = _open(path)
     try:
-        return _Look(connection, now).survey(path)
+        return _Look(connection, now).survey(path, is_brief=is_brief)
     except apsw.Error as error:
         raise explain(error, str(path)) from error
     finally:
@@ -106,16 +109,16 @@ class _Look:
         self._now = now
         self._schema = int(connection.pragma("user_version"))
 
-    def survey(self, path: Path) -> Survey:
+    def survey(self, path: Path, *, is_brief: bool) -> Survey:
         self._connection.execute("BEGIN")  # so that the counts are of one moment
         return Survey(
             sends=self._sends(),
-            runs=self._runs(),
+            runs={} if is_brief else self._runs(),
             events=self._events(),
             quarantine=self._quarantine(),
             journal={"path": str(path), "schema": self._schema, **sizes(path)},
-            acts=self._acts(),
-            settings=self._settings(),
+            acts=[] if is_brief else self._acts(),
+            settings={} if is_brief else self._settings(),
         )
 
     def flows(self) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import apsw
@@ -23,6 +24,7 @@ from sinchflow.journal.batch import INSERT_EVENT, INSERT_UNROUTED, Batch
 from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure
 from sinchflow.journal.journal import Changes, Forgotten
+from sinchflow.journal.meter import CommitMeter
 
 _KNOWN_KEYS = "SELECT key FROM seen WHERE key IN (VALUES {})"
 _NEXT_KEYS = "SELECT id, key FROM event WHERE id > ? ORDER BY id LIMIT ?"
@@ -86,6 +88,7 @@ class Writer(threading.Thread):
         self._moved = moved
         self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
         self._log_pages = 0
+        self.meter = CommitMeter()
         connection.wal_autocheckpoint(0)
         connection.set_wal_hook(self._note_log_size)
 
@@ -116,7 +119,10 @@ class Writer(threading.Thread):
                 except queue.Empty:
                     break
             if group:
+                began = perf_counter()
                 self._report(self._write(group))
+                self.meter.seconds.observe(perf_counter() - began)
+                self.meter.units.observe(len(group))
             self._move_keys_if_due()
             self._file_runs_if_due()
             self._checkpoint_if_due()

@@ -21,7 +21,6 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
-from sinchflow.runtime.metrics import Metrics
 from sinchflow.runtime.replies import error_reply, json_reply
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
@@ -43,7 +42,7 @@ class Api(Protocol):
 class Admin:
     """The ASGI application of the admin port.
 
-    reload: reads the project again; gives None, or why the old flows stay.
+    reload: reads the project again; gives None, or why the old flows stay. metrics: what `/metrics` answers with.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Admin:
         journal: Journal,
         worker: Worker,
         stats: Stats,
-        metrics: Metrics,
+        metrics: Callable[[], Awaitable[bytes]],
         is_ready: Callable[[], bool],
         reload: Callable[[], Awaitable[str | None]],
         apis: Sequence[Api],
@@ -101,7 +100,7 @@ class Admin:
         return json_reply(200 if is_ready else 503, {"ready": is_ready})
 
     async def _show_metrics(self, _request: Request) -> Response:
-        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await self._metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _start(self, request: Request) -> Response:
         asked = await self._asked(request)

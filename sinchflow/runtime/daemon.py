@@ -123,6 +123,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         options, stats = self._options, self.stats
         clock = self._clock or SystemClock(loop)
+        self._started_at = clock.now()
         self.journal = journal = SqliteJournal(options.data, loop)
         undo.callback(journal.close)
         self._loader = Loader(options.root, journal.source, self._overrides)
@@ -157,9 +158,16 @@ class Daemon:
         undo.push_async_callback(worker.settling.stop)
         self._reloader = Reloader(options.root, self._loader, stats, self._swap)
         looks = Looks(journal.path, clock)
+        metrics = Metrics(
+            stats, self._gauges(), accounts=lambda: self._accounts.overview(clock.now()), commits=journal.meter
+        )
+
+        async def render() -> bytes:
+            return metrics.render(await looks.survey(is_brief=True), clock.now())
+
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
-            metrics=Metrics(stats, self._gauges()), reload=self._reloader.reload, routes=self._routes,
+            metrics=render, reload=self._reloader.reload, routes=self._routes,
             apis=[
                 ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
                 StatusApi(
@@ -225,7 +233,16 @@ class Daemon:
             "backlog": ("1 while accepted events wait in the journal for room.", lambda: self.worker.has_backlog),
             "queued_sends": ("Sends that wait for a call.", lambda: self._accounts.queued),
             "flows": ("Flows that are live.", lambda: len(self.worker.catalog.flows)),
+            "paused": ("1 while the switch holds all sends back.", lambda: float(self.switch.paused is not None)),
+            "reload_refused": (
+                "1 while the project's files have errors and older flows are live.",
+                lambda: float("reload" in self.stats.troubles),
+            ),
+            "loaded_timestamp_seconds": ("When the flows that are live were loaded.", self._loaded_at),
         }
+
+    def _loaded_at(self) -> float:
+        return (self.stats.last_reload_at or self._started_at).timestamp()
 
     def _addresses(self) -> dict[str, str]:
         options = self._options

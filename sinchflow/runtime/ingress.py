@@ -7,6 +7,7 @@ Who may push is the `Guard`'s to say. A GET of a webhook's address shows that it
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -71,9 +72,11 @@ class Ingress:
         """Answer one request."""
         if scope["type"] != "http":
             return
+        began = perf_counter()
         try:
             status, body = await self._respond(scope, receive)
             await _answer(send, status, body)
+            self._stats.acknowledge_seconds.observe(perf_counter() - began)
         except Refusal as refusal:
             self._stats.refused_requests[refusal.status] += 1
             if refusal.alarm is not None:

@@ -6,6 +6,7 @@ A look that is still fresh serves whoever asks; those who ask while one is made 
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -47,12 +48,13 @@ class Looks:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._survey = _Kept(path, clock, survey)
+        self._brief = _Kept(path, clock, partial(survey, is_brief=True))
         self._flows = _Kept(path, clock, flows_lately)
 
-    async def survey(self) -> Survey | str:
-        """What is open in the journal; a text says why it cannot be read."""
+    async def survey(self, *, is_brief: bool = False) -> Survey | str:
+        """What is open in the journal; a text says why it cannot be read. is_brief: see `journal.survey.survey`."""
         try:
-            return await self._survey.now()
+            return await (self._brief if is_brief else self._survey).now()
         except SinchflowError as error:
             return str(error)
 

@@ -240,9 +240,11 @@ class Runs:
 
     def settle(self, settled: Sequence[Settled]) -> None:
         """Store what became of sends, and let each run go on with all of them: what follows travels together."""
-        unit = self._commits.unit
+        unit, now = self._commits.unit, self._clock.now()
         heard: dict[int, Active] = {}
         for send, outcome in settled:
+            if send.state == "sent":
+                self._stats.send_seconds.observe((now - send.created_at).total_seconds())
             if outcome is not None or send.state in ("held", "skipped"):
                 self._stats.sends[send.state] += 1
             active = self._active.get(send.run)

@@ -3,6 +3,11 @@
 from collections import Counter
 from datetime import datetime
 
+from sinchflow.journal.meter import Histogram
+
+_ACKNOWLEDGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SEND_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0)
+
 
 class Stats:
     """Counts since the process started, and the state of health."""
@@ -29,6 +34,8 @@ class Stats:
         self.http_calls: Counter[str] = Counter()  #: of `http` steps, by outcome
         self.reloads: Counter[str] = Counter()  #: `done`, `refused`
         self.internal_errors = 0
+        self.acknowledge_seconds = Histogram(_ACKNOWLEDGE_S)  #: from a webhook's request to its 2xx
+        self.send_seconds = Histogram(_SEND_S)  #: from a message's intent to the provider's yes
         self.last_reload_at: datetime | None = None
         self.reload_refused_at: datetime | None = None
         #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `webhooks`, …); empty is healthy

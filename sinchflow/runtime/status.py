@@ -88,7 +88,7 @@ def _needs(found: Mapping[str, Any], now: datetime, missing: str) -> Iterator[Ne
         if kind not in ("paused", "quarantine"):  # said with a count elsewhere
             yield Need(subject=subject, what=first_finding(words), command=REMEDIES.get(kind, "sinchflow doctor"))
     unreadable = found["journal"].get("unreadable")
-    if unreadable and "journal" not in found["troubles"]:
+    if unreadable and not missing and "journal" not in found["troubles"]:
         yield Need(subject="journal", what=unreadable, command="sinchflow doctor")
     if unreadable:
         return

@@ -95,7 +95,7 @@ def test_it_looks_soon_after_the_start_and_then_every_so_often(clock):
                 await asyncio.sleep(0)
             assert len(looks) == count
         keeping.cancel()
-        metrics = Metrics(stats, {}).render().decode()
+        metrics = Metrics(stats, {}).render("no journal here", clock.now()).decode()
         assert 'sinchflow_webhook_drift{account="nz"} 1.0' in metrics
         assert 'sinchflow_trouble{subject="drift:nz"} 1.0' in metrics
 
