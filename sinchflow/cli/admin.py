@@ -25,6 +25,7 @@ _TIMEOUT_S = 10.0
 #: A daemon that listens everywhere is reached on the loopback.
 _EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 _TOKEN = re.compile(r"[!-~]+")
+_SHORTEST_TOKEN = 16
 
 
 class Gone(CannotStart, ConnectionError):
@@ -47,6 +48,19 @@ class Daemon(msgspec.Struct, frozen=True):
         """`HOST:PORT` of the admin port, as commands reach it."""
         host = _EVERYWHERE.get(self.admin_host, self.admin_host)
         return f"[{host}]:{self.admin_port}" if ":" in host else f"{host}:{self.admin_port}"
+
+
+def given_token() -> str | None:
+    """The token that a daemon is told to want. Raises CannotStart when it is none that can be kept secret."""
+    token = os.environ.get(TOKEN_VARIABLE)
+    if not token:
+        return None
+    if not _TOKEN.fullmatch(token) or len(token) < _SHORTEST_TOKEN:
+        raise CannotStart(
+            f"{TOKEN_VARIABLE} is no good token: it is {_SHORTEST_TOKEN} printable ASCII characters or more, without "
+            "blanks; make one with `openssl rand -hex 24`, or leave it unset"
+        )
+    return token
 
 
 def find(data: Path) -> Daemon | None:

@@ -15,8 +15,11 @@ def run(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="And on which port; 0 takes a free one.")
     ] = 8080,
+    admin_host: Annotated[
+        str, typer.Option("--admin-host", help="Where to listen for commands, /health and /metrics; keep it private.")
+    ] = "127.0.0.1",
     admin_port: Annotated[
-        int, typer.Option("--admin-port", min=0, max=65535, help="For commands, /health and /metrics; loopback only.")
+        int, typer.Option("--admin-port", min=0, max=65535, help="And on which port; 0 takes a free one.")
     ] = 8081,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Where the journal is kept.", show_default=".sinchflow")
@@ -30,14 +33,21 @@ def run(
     \b
     Sinch has to know where to call: `sinchflow plan` shows the webhooks that are missing, `sinchflow apply` makes them.
 
+    Commands find the daemon through its data folder, which holds the token of the admin port. Elsewhere (from outside
+    of a container) they need SINCHFLOW_ADMIN_URL, and SINCHFLOW_ADMIN_TOKEN: set for the daemon, too, it is the token.
+
     \b
     Examples:
       sinchflow run
       sinchflow -C shop run --port 9000 --data /var/lib/sinchflow
     """
+    from sinchflow.cli.admin import given_token
     from sinchflow.deploy.drift import drifted
     from sinchflow.runtime.daemon import Options, serve
 
     data_folder = data_folder_of(context, data)
-    options = Options(root=root_of(context), data=data_folder, host=host, port=port, admin_port=admin_port)
+    options = Options(
+        root=root_of(context), data=data_folder, host=host, port=port, admin_host=admin_host, admin_port=admin_port,
+        admin_token=given_token(),
+    )  # fmt: skip
     serve(options, check_drift=drifted)

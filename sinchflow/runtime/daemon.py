@@ -74,6 +74,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
+    admin_token: str | None = None  #: None: made up at each start
 
 
 class Daemon:
@@ -104,7 +105,7 @@ class Daemon:
         self._clock = clock
         self._is_ready = False
         self.stats = Stats()
-        self.token = random_secrets.token_urlsafe(24)
+        self.token = options.admin_token or random_secrets.token_urlsafe(24)
         self.port = options.port
         self.admin_port = options.admin_port
 

@@ -60,6 +60,19 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("short", "SINCHFLOW_ADMIN_TOKEN is no good token: it is 16 printable ASCII characters or more"),
+        ("with blanks in between, long", "SINCHFLOW_ADMIN_TOKEN is no good token"),
+    ],
+)
+def test_token_that_a_daemon_cannot_take_is_refused(monkeypatch: pytest.MonkeyPatch, token: str, words: str) -> None:
+    monkeypatch.setenv(admin.TOKEN_VARIABLE, token)
+    with pytest.raises(CannotStart, match=words):
+        admin.given_token()
+
+
 @pytest.mark.parametrize("host", [None, "127.0.0.1", "0.0.0.0", ""])
 def test_daemon_is_asked_where_it_listens(tmp_path: Path, port: int, host: str | None) -> None:
     write(tmp_path, port, **({} if host is None else {"admin_host": host}))
