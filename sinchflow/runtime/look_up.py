@@ -97,7 +97,7 @@ class LookUp:
     def begin(self) -> None:
         """There is a new doubt: look soon."""
         self._pause = _FIRST_LOOK
-        self._look_at(self._clock.now() + self._pause)
+        self._loop.call_soon(self._plan)
 
     async def stop(self) -> None:
         """Look no more."""
@@ -127,9 +127,11 @@ class LookUp:
         if (error := task.exception()) is not None:  # our bug: the messages stay in doubt
             self._stats.internal_errors += 1
             log.error("internal error in a look-up; it is tried again", exc_info=error)
-        doubts = self._wanted()
-        if doubts:
-            self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+        self._plan()
+
+    def _plan(self) -> None:
+        if doubts := self._wanted():
             self._look_at(self._next(doubts))
 
     def _next(self, doubts: Sequence["Doubt"]) -> datetime:

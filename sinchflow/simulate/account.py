@@ -2,7 +2,7 @@
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -52,7 +52,7 @@ class Account:
     or not, until it is confirmed; when there are too many the oldest is forgotten.
     """
 
-    def __init__(self, name: str = ACCOUNT, *, keep: int | None = None) -> None:
+    def __init__(self, name: str = ACCOUNT, *, keep: int | None = None, now: Callable[[], float] = time.time) -> None:
         self.name = name
         self.messages: list[Message] = []
         self.dropped = 0  #: messages that are remembered no more
@@ -63,11 +63,12 @@ class Account:
         self.opted_out = OptOutList()
         self.webhooks = Webhooks()
         self._keep = keep
+        self._now = now
         self._arrivals: list[tuple[int, float]] = []  # number of the first message of each call, and its time
 
     def take(self, messages: list[Message]) -> None:
         """Remember messages that came in one call."""
-        self._arrivals.append((self.dropped + len(self.messages), time.time()))
+        self._arrivals.append((self.dropped + len(self.messages), self._now()))
         self.messages.extend(messages)
 
     def reply(self, reply: Reply) -> None:

@@ -90,6 +90,7 @@ class SimulatedSinch:
         page_size: int = 100,
         keep: int | None = None,
         pusher: Pusher | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self.number = number
         self.senders = (SenderAddress(sender_address=number),) if senders is None else tuple(senders)
@@ -100,10 +101,11 @@ class SimulatedSinch:
         self.calls: list[CallRecord] = []  #: those of POST /v1/messages
         self.pusher = pusher or Pusher()
         self._keep = keep
+        self._now = now
         self._page_size = page_size
         self._outcomes = tuple(outcomes)
         self._access = Access(auth, api_key, api_secret)
-        self._main = Account(keep=keep)
+        self._main = Account(keep=keep, now=now)
         self._subs: dict[str, Account] = {}
         self._faults = FaultPlan()
         self._events = Events(self._main, hooks or Hooks(), self.pusher)
@@ -137,7 +139,7 @@ class SimulatedSinch:
             return self._main
         found = self._subs.get(sub_account)
         if found is None:
-            found = self._subs[sub_account] = Account(sub_account, keep=self._keep)
+            found = self._subs[sub_account] = Account(sub_account, keep=self._keep, now=self._now)
         return found
 
     @property
@@ -323,7 +325,7 @@ class SimulatedSinch:
     def _report(self, call: Call) -> Reply:
         mine = call.account
         seen = (mine, *self._subs.values()) if mine is self._main else (mine,)
-        return reporting.answer(call, seen, self.number, self.report_lag_s)
+        return reporting.answer(call, seen, self.number, self._now() - self.report_lag_s)
 
     def _sign(self, signer: Signer | None) -> None:
         self.pusher.signer = signer

@@ -1,11 +1,10 @@
 """Detail reports: which messages were taken, by time, metadata and more (sinch-api.md section 13).
 
-What the documents leave open is decided so: a message shows up `lag_s` after it was taken; `metadata_value` may be any
+What the documents leave open is decided so: a message shows up a while after it was taken; `metadata_value` may be any
 part of the value; a time with a zone or a `Z` means what it says, without one it is read in `timezone`, else in UTC;
 the answer's times are in UTC. Replies carry the metadata of the message that they answer.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal
@@ -66,8 +65,8 @@ class _Row(msgspec.Struct, gc=False):
     is_opt_out: bool = False
 
 
-def answer(call: Call, accounts: Iterable[Account], number: str, lag_s: float) -> Reply:
-    """POST of `detail` and `metakeys`. accounts: those that the caller may see."""
+def answer(call: Call, accounts: Iterable[Account], number: str, shown_to: float) -> Reply:
+    """POST of `detail` and `metakeys`. accounts: those that the caller may see. shown_to: later messages do not show."""
     name = call.path.removeprefix(f"{PATH}/")
     if name not in {"detail", "metakeys"}:
         return not_found()
@@ -81,7 +80,7 @@ def answer(call: Call, accounts: Iterable[Account], number: str, lag_s: float) -
         return bad_request(str(error))
     if asked.metadata_key is None and (asked.metadata_value is not None or asked.metadata_values is not None):
         return bad_request("/metadata_value: needs metadata_key")
-    latest = min(end, time.time() - lag_s)
+    latest = min(end, shown_to)
     found = [
         row
         for account in accounts

@@ -23,6 +23,7 @@ from sinchflow.model.project import Limits, Sends
 from sinchflow.model.send import Send
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.daemon import Daemon, Options
+from sinchflow.runtime.line import Line, Rank
 from sinchflow.runtime.outbox import Outbox
 from sinchflow.runtime.settle import Settling
 from sinchflow.runtime.settled import Settled
@@ -338,6 +339,12 @@ class Desk:
             refusal=lambda send: None, settling=self.settling, switch=self.switch,
         )  # fmt: skip
         self.switch.on_resume.append(self.outbox.look_again)
+        line = Line(
+            account="default", trouble="provider", client=self.clients[0], window=CallWindow(limits),
+            has_sends=lambda: self.outbox.has_ready, journal=self.journal, commits=self.commits, clock=clock,
+            stats=self.stats, loop=loop,
+        )  # fmt: skip
+        self.settling.connect(lambda account: line.calls(Rank.LOOK_UP), self.outbox.put_back)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
         for send, outcome in settled:
@@ -374,7 +381,8 @@ class Desk:
                 for _ in range(20):
                     await asyncio.sleep(0)
                 await self.commits.drain()
-                calls = self.outbox._calls
+                looks = {each._task for each in self.settling._look_ups.values() if each._task is not None}
+                calls = self.outbox._calls | looks
                 if calls:
                     await asyncio.wait(calls)
                 elif not self.outbox._starting:
@@ -385,6 +393,7 @@ class Desk:
         await self.settle_down()
 
     async def close(self) -> None:
+        await self.settling.stop()
         for client in self.clients:
             await client.close()
 
@@ -394,10 +403,10 @@ def desk(clock, serve):
     """`async with desk() as (desk, sim)`."""
 
     @asynccontextmanager
-    async def opened(limits: Limits = NO_LIMIT, key: BasicKey = RIGHT_KEY):
-        sim = SimulatedSinch(api_key="key", api_secret="s3cret", receipts=False)
+    async def opened(limits: Limits = NO_LIMIT, key: BasicKey = RIGHT_KEY, **how):
+        sim = SimulatedSinch(api_key="key", api_secret="s3cret", receipts=False, now=lambda: clock.now().timestamp())
         async with asyncio.timeout(30), serve(sim) as url:
-            desk = Desk(clock, url, limits, key)
+            desk = Desk(clock, url, limits, key, **how)
             try:
                 yield desk, sim
             finally:

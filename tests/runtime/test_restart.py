@@ -104,7 +104,7 @@ async def idle_of_ingress(house, count, eventually):
 
 def test_held_messages_stay_held_and_are_not_repeated(house, scene, eventually):
     async def scenario():
-        house.flow(REPLY)
+        house.flow(REPLY.replace("We are open.", "{message: We are open., on_unknown: hold}"))
         house.sim.fail_next(Fault(kind="reset", takes=True))
         async with house.at_work():
             await house.text_in("HOURS")
