@@ -118,16 +118,19 @@ class StatusApi:
         asked = await _texts(request)
         if isinstance(asked, Response):
             return asked
+        queued = self._accounts.queued
         is_new = self._switch.pause(asked.get("reason", ""), asked.get("by", ""), self._clock.now())
-        return await self._switched(is_new=is_new)
+        return await self._switched(queued, is_new=is_new)
 
     async def _resume(self, request: Request) -> Response:
         asked = await _texts(request)
         if isinstance(asked, Response):
             return asked
-        return await self._switched(is_new=self._switch.resume(asked.get("by", ""), self._clock.now()))
+        queued = self._accounts.queued  # after this, some of them are in a call
+        is_new = self._switch.resume(asked.get("by", ""), self._clock.now())
+        return await self._switched(queued, is_new=is_new)
 
-    async def _switched(self, *, is_new: bool) -> Response:
+    async def _switched(self, queued: int, *, is_new: bool) -> Response:
         """What holds now. A failing journal does not keep it from holding, only from outliving the daemon."""
         paused = self._switch.paused
         is_stored = await self._stored() if is_new else True
@@ -138,7 +141,7 @@ class StatusApi:
                 "paused": None if paused is None else msgspec.to_builtins(paused),
                 "is_new": is_new,
                 "is_stored": is_stored,
-                "queued": self._accounts.queued,
+                "queued": queued,
                 "deferred": looked.sends["deferred"]["count"] if isinstance(looked, Survey) else None,
             },
         )
