@@ -20,7 +20,6 @@ from typing import Any
 import httpx
 import pytest
 
-
 SCRIPT = Path(sys.executable).parent / "sinchflow"
 COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "sinchflow"]
 ENVIRON = {

@@ -309,6 +309,7 @@ def scene(house, serve):
 
 RIGHT_KEY = BasicKey(api_key="key", api_secret="s3cret")
 NO_LIMIT = Limits(calls=None)
+HOLDING = Sends(on_unknown="hold")
 SOON = Timeouts(connect_s=2, read_s=0.2, write_s=2, pool_s=2, call_s=3)
 
 
@@ -316,9 +317,7 @@ class Desk:
     """An outbox and its journal; keeps what became of each send. Those of unknown outcome are held, unless `rules` say
     otherwise."""
 
-    def __init__(
-        self, clock, base_url: str, limits: Limits, key: BasicKey = RIGHT_KEY, rules: Sends = Sends(on_unknown="hold")
-    ) -> None:
+    def __init__(self, clock, base_url: str, limits: Limits, key: BasicKey = RIGHT_KEY, rules: Sends = HOLDING) -> None:
         loop = asyncio.get_running_loop()
         self.clock = clock
         self.stats = Stats()

@@ -1,7 +1,7 @@
 """Messages of which nobody knows whether they went out: every policy, every fault, and how late the report is.
 
-Through the real client, the simulated Sinch and the journal, in virtual time: what the call's outcome is taken for, what
-customers get in the end, and what the operator sees.
+Through the real client, the simulated Sinch and the journal, in virtual time: what the call's outcome is taken for,
+what customers get in the end, and what the operator sees.
 """
 
 import asyncio
@@ -202,14 +202,12 @@ def test_receipt_proves_a_message(desk, policy):
     asyncio.run(scenario())
 
 
-def test_receipt_that_comes_before_the_call_has_failed_counts(desk):
+def test_receipt_that_comes_before_the_call_has_failed_counts(desk, eventually):
     async def scenario():
         async with desk(rules=RULES) as (here, sim):
             sim.fail_next(Fault(kind="hang", takes=True))
             here.send(ANNA)
-            async with asyncio.timeout(10):
-                while not sim.messages:
-                    await asyncio.sleep(0.001)
+            await eventually(lambda: sim.messages)
             [message] = sim.messages
             here.settling.hear({"metadata": message.metadata, "message_id": message.message_id, "status": "enroute"})
             await here.settle_down()
