@@ -14,7 +14,9 @@
     taken: steps that the run has taken before its first outcome, in place of those that it did
     then: list of one outcome (`sent`, `skipped`, `answered`, `told`, `failed`, `woken`, `replied`, `receipt`, `ended`:
         ID, …; a receipt that no step waits for yet: ""), `at` which time after the start it comes, and the commands
-        that it leads to; or `pauses` N: the run lets others have their turn N times
+        that it leads to; or `pauses` N: the run lets others have their turn N times; or `retry`: a person has the run
+        that failed go on, with `facts` in place of those before, `late` (messages that turned out to be sent) and
+        `goes_on` (ids of the runs that it waits for)
     end: status, reason, vars, outputs, gives (the flow's own outputs), at (addresses where an open run stands); where
         given also contact, error, trace
 
@@ -34,7 +36,7 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
-from sinchflow.engine.interpreter import advance, start
+from sinchflow.engine.interpreter import advance, retry, start
 from sinchflow.engine.routing import Router, route_to
 from sinchflow.expression.calendars import OpenHours
 from sinchflow.expression.durations import parse_duration
@@ -181,9 +183,20 @@ def played(case: dict[str, Any], name: str) -> Iterator[tuple[Transition, list[d
     for then in case_steps(case):
         commands = then.pop("commands", [])
         now = NOW + parse_duration(then.pop("at")) if "at" in then else now
+        run = transition.run
+        if "retry" in then:
+            again = then["retry"]
+            facts = facts_of({**case.get("facts", {}), **again.get("facts", {})})
+            late = [outcome_of(each, run) for each in again.get("late", [])]
+            more = {"late": late, "goes_on": again.get("goes_on", ())}
+            transition = twice(
+                lambda: retry(flow, run, event, facts, now, templates, kept.__getitem__, **more)  # noqa: B023
+            )
+            yield transition, commands
+            continue
         if "pauses" in then:
-            then = {"woken": only_pause(transition.run)}
-        outcome, run = outcome_of(then), transition.run
+            then = {"woken": only_pause(run)}
+        outcome = outcome_of(then, run)
         transition = twice(
             lambda: advance(flow, run, event, outcome, facts, now, templates, kept.__getitem__)  # noqa: B023
         )
@@ -218,9 +231,9 @@ def event_of(given: dict[str, Any]) -> Event:
     return decode_event(encode(event))
 
 
-def outcome_of(given: dict[str, Any]) -> Outcome:
+def outcome_of(given: dict[str, Any], run: Run) -> Outcome:
     (name, command), *rest = given.items()
-    command, others = f"{RUN}:{command}" if command else "", dict(rest)
+    command, others = f"{run.asks_as}:{command}" if command else "", dict(rest)
     match name:
         case "sent":
             return Sent(command=command, message=others)
@@ -247,7 +260,7 @@ def outcome_of(given: dict[str, Any]) -> Outcome:
 def shown(command: Command) -> dict[str, Any]:
     """A command without what is default."""
     number, _, own = command.id.partition(":")
-    assert number == str(RUN)
+    assert number.partition("~")[0] == str(RUN)
     plain = {key: value for key, value in msgspec.json.decode(msgspec.json.encode(command)).items() if key != "id"}
     plain = {key: value for key, value in plain.items() if value != CALL_DEFAULTS.get(key) and key != "type"}
     match command:

@@ -78,6 +78,12 @@ def branch_of(address: str) -> BranchEnd | None:
     return None
 
 
+def end_of(address: str) -> BranchEnd | None:
+    """The end of the iteration at this address; None when it is a step's."""
+    block, _, index = address.rpartition(".for_each.")
+    return BranchEnd(block, int(index)) if block and index.isdecimal() else None
+
+
 def is_in_on_error(address: str) -> bool:
     """Whether the step stands directly in its parent's, or the flow's, `on_error`."""
     return address.split(".")[-2:-1] == ["on_error"]

@@ -6,6 +6,7 @@ import msgspec
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.draft import Draft
+from sinchflow.engine.trace import set_words
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import KeepContact
 from sinchflow.model.flow import Value
@@ -40,5 +41,5 @@ def remember(draft: Draft, values: Mapping[str, Value], address: str, templates:
         limit = LARGEST_CONTACT_BYTES // 1024
         raise ActionError(f"{size_bytes // 1024} KiB would be remembered with the contact; at most {limit} KiB can be")
     draft.remember(rendered)
-    draft.record(address, "remember", ", ".join(values))
+    draft.record(address, "remember", set_words(rendered))
     return KeepContact(id=f"{draft.run.asks_as}:{address}:0", number=draft.contact, values=rendered)

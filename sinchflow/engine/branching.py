@@ -16,7 +16,7 @@ from sinchflow.engine.recovery import recover
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Failed
 from sinchflow.model.flow import Condition, ForEach, Step
-from sinchflow.model.run import Problem
+from sinchflow.model.run import Frame, Problem, Stand
 
 
 class Halt:
@@ -41,12 +41,18 @@ class Branching:
         self._templates = templates
         self._to_walk: deque[str] = deque()
 
-    def _output(self, step: Step, output: dict[str, Any] | Failed) -> Place:
-        """Where to go on, once the step's output is known; a failure leads to `on_error`."""
+    def _output(self, step: Step, output: dict[str, Any] | Failed, frame: Frame | None = None) -> Place:
+        """Where to go on, once the step's output is known; a failure leads to `on_error`.
+
+        frame: of a block, of which a retry shall only try the output again.
+        """
         if isinstance(output, Failed):
             return self._fail(step, output.kind, output.message, output.status)
         if step.id is not None and (problem := self._draft.give(step.id, step.address, output)):
-            return self._fail(step, "limit", problem)
+            stand = self._draft.standing(step.address)
+            if stand is not None and frame is not None:
+                stand = replace(stand, frames={**stand.frames, step.address: frame})
+            return self._fail(step, "limit", problem, stand=stand)
         return following(self._flow, step.address)
 
     # --- blocks that fork
@@ -64,11 +70,15 @@ class Branching:
         """Begin as many iterations as may be open; the loop's output once none is."""
         begun = Loops(self._draft).begin_iterations(step.address, action.parallel)
         self._to_walk.extend(f"{step.address}.for_each.{index}.0" for index in begun)
+        return self._close(step)
+
+    def _close(self, step: Step) -> Place:
+        """The block's output, once none of its branches is open."""
         frame = self._draft.frames[step.address]
         if frame.open:
             return HALT
         self._draft.drop(step.address)
-        return self._output(step, Loops(self._draft).output(frame))
+        return self._output(step, Loops(self._draft).output(frame), frame)
 
     def _begin_branches(self, step: Step, size: int) -> Halt:
         begun = Loops(self._draft).begin_branches(step.address, size)
@@ -85,22 +95,25 @@ class Branching:
                 is_over = action.until is not None and self._holds(action.until, scope)
             except ExpressionError as error:
                 if problem is None:
+                    stand = self._draft.standing(f"{end.block}.for_each.{end.index}", *self._to_walk)
                     self._give_up(end.block)
-                    return self._fail(step, "condition", error.message)
+                    return self._fail(step, "condition", error.message, stand=stand)
                 is_over = False  # it names what the failed item never gave
             Loops(self._draft).end_iteration(end.block, end.index, problem, is_over=is_over)
             return self._go_round(step, action)
         Loops(self._draft).end_branch(end.block, end.index)
-        frame = self._draft.frames[end.block]
-        if frame.open:
-            return HALT
-        self._draft.drop(end.block)
-        return self._output(step, Loops(self._draft).output(frame))
+        return self._close(step)
 
     # --- failures
 
-    def _fail(self, step: Step, kind: str, message: str, status: int | None = None) -> Place:
-        """Where to go on after a failure: the nearest `on_error`, a loop's next item, or the flow's `on_error`."""
+    def _fail(
+        self, step: Step, kind: str, message: str, status: int | None = None, *, stand: Stand | None = None
+    ) -> Place:
+        """Where to go on after a failure: the nearest `on_error`, a loop's next item, or the flow's `on_error`.
+
+        stand: where the run stood, when something of that is given up already.
+        """
+        stand = stand or self._draft.standing(step.address, *self._to_walk)
         name = step.id or step.address
         problem = Problem(kind=kind, message=message, step=name, status=status, place=str(step.origin))
         self._draft.fail(step.address, problem)
@@ -113,16 +126,17 @@ class Branching:
             self._draft.show_error(recovery.at, shortened(problem))  # the one who takes it stands outside of the loop
         if recovery.at is not None or recovery.is_end:
             return recovery.at
-        return self._fail_run(problem)
+        return self._fail_run(problem, stand)
 
     def _give_up(self, block: str) -> None:
         """All that is under way inside the block, or about to be, comes to nothing."""
         self._draft.drop(block)
         self._to_walk = deque(each for each in self._to_walk if not each.startswith(f"{block}."))
 
-    def _fail_run(self, problem: Problem) -> str | Halt:
-        """The flow's own `on_error`, once; else the end."""
+    def _fail_run(self, problem: Problem, stand: Stand | None) -> str | Halt:
+        """The flow's own `on_error`, once; else the end. stand: what a retry goes on from."""
         draft = self._draft
+        draft.stand = stand
         for block in list(draft.frames):
             draft.drop(block)
         draft.cursors = {}

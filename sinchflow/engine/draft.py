@@ -17,7 +17,7 @@ from sinchflow.engine.scope import run_scope
 from sinchflow.model.command import Command, KeepContact, LogLine
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, ForEach
-from sinchflow.model.run import Branch, Cursor, Facts, Frame, Problem, Record, Run, RunStatus, Transition
+from sinchflow.model.run import Branch, Cursor, Facts, Frame, Problem, Record, Run, RunStatus, Stand, Transition
 
 #: Of all that a run keeps but its trace, as stored (design.md section 4: runs are rows of at most 256 KiB).
 LARGEST_STATE_BYTES = 200 * 1024
@@ -25,10 +25,12 @@ LARGEST_STATE_BYTES = 200 * 1024
 _LARGEST_ITEMS_BYTES = 4 * 1024
 _MOST_RECORDS = 200
 _LONGEST_DETAIL = 500
+#: Of them the first so many, and as many of the last as there is room for.
+_FIRST_RECORDS = 60
 #: Of all details of a trace together; up to four bytes each.
-_MOST_DETAIL = 10_000
+_MOST_DETAIL = 8_000
 #: As many characters as every record may have without anybody counting.
-_ALWAYS_ROOM = _MOST_DETAIL // _MOST_RECORDS
+_ALWAYS_ROOM = 40
 _LONGEST_REASON = 2_000
 _MOST_MESSAGE_IDS = 20
 
@@ -58,6 +60,7 @@ class Draft:
         self.frames = dict(run.frames)
         self.branches = dict(run.branches)
         self.deadlines = dict(run.deadlines)
+        self.stand = run.stand
         self.commands: list[Command] = []
         self.message_ids = run.message_ids
         self.outputs_given: dict[str, Any] = {}
@@ -66,6 +69,7 @@ class Draft:
         self._made: dict[str, Any] | None = None
         self._reason: str | None = None
         self._records: list[Record] = []
+        self._said: int | None = None  # characters of all details
         self._new_items: dict[str, tuple[Any, ...]] = {}
         self._kept = kept
 
@@ -141,7 +145,9 @@ class Draft:
     # --- what the run keeps
 
     def set_var(self, name: str, value: Any) -> None:
-        """Assign to `vars`."""
+        """Assign to `vars`. Once the run is bound to fail, a retry needs them as they were."""
+        if self.stand is not None and self.stand.vars is None:
+            self.stand = replace(self.stand, vars=self.vars)
         self.vars = {**self.vars, name: msgspec.to_builtins(value)}
 
     def give(self, step_id: str, address: str, output: dict[str, Any]) -> str | None:
@@ -206,12 +212,14 @@ class Draft:
                 del self.deadlines[address]
 
     def too_large(self, asked: Sequence[Command] = ()) -> str | None:
-        """Why the run may not keep what it has now, and what these commands bring; None when it may."""
-        kept = (
-            self.run.match, self.vars, self.outputs, self.inputs, self.frames, self.branches,
-            list(self.cursors.values()), self.outputs_given, asked,
-        )  # fmt: skip
-        size_bytes = len(_encode(kept))
+        """Why the run may not keep what it has now, and what these commands bring; None when it may.
+
+        Where only what a retry would need is too much, that is given up.
+        """
+        size_bytes = self._size(asked)
+        if size_bytes > LARGEST_STATE_BYTES and self.stand is not None:
+            self.stand = None
+            size_bytes = self._size(asked)
         if size_bytes <= LARGEST_STATE_BYTES:
             return None
         loops = ", loops" if self.frames else ""
@@ -220,7 +228,27 @@ class Draft:
             f"{' and 1 call under way' if asked else ''}); at most {LARGEST_STATE_BYTES // 1024} KiB can be kept"
         )
 
+    def _size(self, asked: Sequence[Command]) -> int:
+        kept = (
+            self.run.match, self.vars, self.outputs, self.inputs, self.frames, self.branches,
+            list(self.cursors.values()), self.outputs_given, asked, self.stand,
+        )  # fmt: skip
+        return len(_encode(kept))
+
     # --- how it goes on
+
+    def standing(self, *at: str) -> Stand | None:
+        """Where the run stands, for a retry that begins there. A run that is bound to fail has stood elsewhere."""
+        if self.handled is not None:
+            return self.stand
+        return Stand(
+            at=at,
+            cursors=tuple(cursor for cursor in self.cursors.values() if cursor.address not in at),
+            frames=dict(self.frames),
+            branches=dict(self.branches),
+            deadlines=tuple(self.deadlines),
+            error=self.error,
+        )
 
     def wait(self, cursor: Cursor) -> None:
         """A branch halts here."""
@@ -231,22 +259,19 @@ class Draft:
         if reason is not None and len(reason) > _LONGEST_REASON:
             reason = f"{reason[: _LONGEST_REASON - 1]}…"
         self.status, self._reason = status, reason
+        if status != "failed":
+            self.stand = None
         self.cursors, self.frames, self.branches, self.deadlines = {}, {}, {}, {}
         self.commands = [each for each in self.commands if isinstance(each, LogLine | KeepContact)]
 
     def record(self, address: str, what: str, detail: Any = None) -> None:
-        """One line of the trace, as far as there is room."""
-        if len(self.run.trace) + len(self._records) >= _MOST_RECORDS:
-            return
+        """One line of the trace, as long as there is room for."""
         if isinstance(detail, str) and len(detail) > _ALWAYS_ROOM:
-            room = _MOST_DETAIL - sum(
-                len(each.detail)
-                for records in (self.run.trace, self._records)
-                for each in records
-                if isinstance(each.detail, str)
-            )
-            longest = max(1, min(_LONGEST_DETAIL, room))
+            if self._said is None:
+                self._said = _characters(self.run.trace) + _characters(self._records)
+            longest = max(_ALWAYS_ROOM, min(_LONGEST_DETAIL, _MOST_DETAIL - self._said))
             detail = detail if len(detail) <= longest else f"{detail[: longest - 1]}…"
+            self._said += len(detail)
         self._records.append(Record(self.now, address, what, detail))
 
     def transition(self) -> Transition:
@@ -269,9 +294,25 @@ class Draft:
             outputs=self.outputs,
             error=self.error,
             steps_taken=self.steps_taken,
-            trace=(*self.run.trace, *self._records),
+            stand=self.stand,
+            trace=_with_room(self.run.trace, self._records),
         )
         return Transition(run=run, commands=tuple(self.commands), kept=self._new_items)
+
+
+def _characters(records: Sequence[Record]) -> int:
+    return sum(len(each.detail) for each in records if isinstance(each.detail, str))
+
+
+def _with_room(trace: tuple[Record, ...], new: Sequence[Record]) -> tuple[Record, ...]:
+    """The trace with these records: how the run began, and what it did last."""
+    records = (*trace, *new)
+    if len(records) <= _MOST_RECORDS:
+        return records
+    gap, left_out = records[_FIRST_RECORDS], len(records) - _MOST_RECORDS
+    left_out += int(gap.detail) if gap.what == "left_out" else 1
+    last = records[_FIRST_RECORDS + 1 - _MOST_RECORDS :]
+    return (*records[:_FIRST_RECORDS], Record(gap.at, "", "left_out", left_out), *last)
 
 
 def shortened(problem: Problem) -> Problem:

@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from sinchflow.engine.caller import ActionError
 from sinchflow.engine.cursors import timeout_command
-from sinchflow.engine.draft import Draft
+from sinchflow.engine.draft import Draft, shortened
 from sinchflow.engine.inputs import settle_inputs
 from sinchflow.engine.numbers import to_e164
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Sleep
 from sinchflow.model.flow import Concurrency, Flow
-from sinchflow.model.run import Cursor, Facts, Problem
+from sinchflow.model.run import BEGIN, END, Cursor, Facts, Problem, Stand
 
 #: Runs of flows that begin one another.
 MOST_DEPTH = 10
@@ -27,6 +27,7 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
     inputs: as a person or another flow gave them; None: to be taken from the event.
     """
     flow = draft.flow
+    is_too_much = False
     try:
         if draft.run.depth > MOST_DEPTH:
             raise ActionError(f"flows began one another more than {MOST_DEPTH} deep: {flow.name} again")
@@ -38,9 +39,13 @@ def begin(draft: Draft, templates: Templates, inputs: Mapping[str, Any] | None) 
             draft.set_var(name, templates.data(value, draft.scope("0")))
         if problem := draft.too_large():
             draft.run, draft.vars, draft.inputs = replace(draft.run, match={}), {}, {}
+            is_too_much = True
             raise ActionError(problem)
     except (ExpressionError, ActionError) as error:
-        draft.end("failed", str(getattr(error, "message", error)))
+        if not is_too_much:
+            draft.stand = Stand(at=(BEGIN,), inputs=dict(inputs) if inputs is not None else None)
+            draft.too_large()  # given up if it is
+        _fail(draft, error)
         return False
     if flow.timeout is not None:
         draft.commands.append(Sleep(id=timeout_command(draft.run), until=draft.now + flow.timeout))
@@ -61,15 +66,22 @@ def contact_of(flow: Flow, scope: Mapping[str, Any], facts: Facts, templates: Te
 
 def hold(draft: Draft, concurrency: Concurrency, templates: Templates) -> None:
     """Halt at the first step, with the key under which runs of the flow count as the same."""
+    if find_key(draft, concurrency, templates):
+        draft.wait(Cursor(address="0", is_pause=True))
+
+
+def find_key(draft: Draft, concurrency: Concurrency, templates: Templates) -> bool:
+    """Under which key runs of the flow count as the same. False when the run has failed at that."""
     key = draft.contact or ""
     if concurrency.key is not None:
         try:
             key = templates.text(concurrency.key, draft.scope("0"))
         except ExpressionError as error:
-            draft.end("failed", f"concurrency: {error.message}")
-            return
+            draft.stand = Stand(at=("0",))
+            _fail(draft, error, "concurrency: ")
+            return False
     draft.run = replace(draft.run, key=key)
-    draft.wait(Cursor(address="0", is_pause=True))
+    return True
 
 
 def complete(draft: Draft, templates: Templates) -> None:
@@ -87,9 +99,20 @@ def complete(draft: Draft, templates: Templates) -> None:
             draft.outputs_given = {}
             raise ActionError(problem)
     except (ExpressionError, ActionError) as error:
-        draft.end("failed", f"outputs: {getattr(error, 'message', error)}")
+        draft.stand = Stand(at=(END,))
+        _fail(draft, error, "outputs: ")
         return
     draft.end("completed")
+
+
+def _fail(draft: Draft, error: ExpressionError | ActionError, what: str = "") -> None:
+    """The end of a run that failed outside of all steps."""
+    message = f"{what}{getattr(error, 'message', error)}"
+    origin = getattr(error, "origin", None)
+    place = "" if origin is None else str(origin)
+    kind = "template" if isinstance(error, ExpressionError) else "value"
+    draft.error = shortened(Problem(kind=kind, message=message, step=THE_FLOW, place=place))
+    draft.end("failed", message)
 
 
 def reason_of(problem: Problem) -> str:

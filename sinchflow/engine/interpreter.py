@@ -17,7 +17,7 @@ same arguments always give the same transition, so a run can be replayed. A comm
 an outcome that nobody waits for (any more) changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,14 +27,15 @@ from msgspec.structs import replace
 from sinchflow.engine.address import step_at
 from sinchflow.engine.cursors import deadline_of, is_open_at, release_command, timeout_command, waits_for
 from sinchflow.engine.draft import Draft, KeptItems
-from sinchflow.engine.ends import begin, hold
+from sinchflow.engine.ends import begin, find_key, hold
+from sinchflow.engine.retrying import reopened
 from sinchflow.engine.waiting import receipt_before
 from sinchflow.engine.walk import Walk
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Outcome, ReceiptCame, Woken
+from sinchflow.model.command import Outcome, ReceiptCame, Sent, Woken
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, Step
-from sinchflow.model.run import Facts, Run, Transition
+from sinchflow.model.run import BEGIN, Facts, Run, Transition
 
 #: That are kept with a run until it waits for one, and how large they are together.
 _MOST_RECEIPTS, _MOST_RECEIPTS_BYTES = 40, 32 * 1024
@@ -154,6 +155,44 @@ def awaits(run: Run, command_id: str) -> bool:
     return False
 
 
+def retry(
+    flow: Flow,
+    run: Run,
+    event: Event,
+    facts: Facts,
+    now: datetime,
+    templates: Templates,
+    kept: KeptItems = _nothing_kept,
+    *,
+    late: Sequence[Sent] = (),
+    goes_on: Collection[int] = (),
+) -> Transition:
+    """A run that failed, gone on with from where it stood. Raises CannotRetry with the reason why that cannot be.
+
+    Steps that ended well are not repeated, messages that were sent neither. The sleeps of its timeouts are not among
+    the commands (`cursors.sleeps_of`). late: what was heard after its end of messages that it had asked for. goes_on:
+    runs that it waited for and that are open, or have ended well; any other is begun anew.
+    """
+    again, stand = reopened(flow, run, late, now), run.stand
+    assert stand is not None
+    is_begin = stand.at[:1] == (BEGIN,)
+    if is_begin and run.depth:
+        event = replace(event, contact=None)  # as it was begun
+    draft = Draft(flow, again, event, facts, now, kept)
+    draft.record(stand.at[0] if stand.at else "", "retried", again.retries)
+    if is_begin:
+        inputs = stand.inputs
+        if not begin(draft, templates, inputs):
+            return draft.transition()
+        stand = replace(stand, at=("otherwise.0" if run.is_otherwise else "0",))
+    is_counted = flow.concurrency is not None and run.key is None and not run.is_otherwise
+    if is_counted and flow.concurrency is not None and not find_key(draft, flow.concurrency, templates):
+        return draft.transition()
+    walk = Walk(draft, templates)
+    walk.go_on(stand, goes_on)
+    return walk.transition()
+
+
 def step_of(flow: Flow, command_id: str) -> Step:
     """The step that asked for this command."""
     return step_at(flow, command_id.split(":")[1])
@@ -164,5 +203,7 @@ def cancel(run: Run, reason: str, now: datetime) -> Transition:
     if run.is_final:
         return Transition(run=run)
     return Transition(
-        run=replace(run, status="cancelled", reason=reason, ended_at=now, cursors=(), frames={}, branches={})
+        run=replace(
+            run, status="cancelled", reason=reason, ended_at=now, cursors=(), frames={}, branches={}, stand=None
+        )
     )

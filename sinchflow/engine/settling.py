@@ -13,13 +13,17 @@ from sinchflow.engine.asking import output_of
 from sinchflow.engine.branching import HALT, Branching, Place
 from sinchflow.engine.caller import Caller
 from sinchflow.engine.cursors import position_of
+from sinchflow.engine.retrying import CannotRetry
 from sinchflow.engine.sending import reask_command, send_commands, send_output
-from sinchflow.engine.tally import count, new_tally, tally_output
+from sinchflow.engine.tally import count, new_tally, sent_again, tally_output
 from sinchflow.engine.trace import asked_words
-from sinchflow.engine.waiting import asking_again, reply_output, reply_wait, sleep, sleep_until
-from sinchflow.model.command import Command, Failed, Outcome, Replied, Sent, Woken
-from sinchflow.model.flow import Delay, SendSms, Step, WaitForReply
-from sinchflow.model.run import Cursor
+from sinchflow.engine.waiting import asking_again, reply_output, reply_wait, run_output, sleep, sleep_until
+from sinchflow.model.command import Command, Failed, Outcome, Replied, RunEnded, Sent, Woken
+from sinchflow.model.flow import Delay, RunFlow, SendSms, Step, WaitForReply
+from sinchflow.model.run import Cursor, Tally
+
+#: Messages of one step that the trace shows.
+_MOST_SAID = 20
 
 
 class Settling(Branching):
@@ -27,9 +31,8 @@ class Settling(Branching):
 
     def _send(self, step: Step, action: SendSms, caller: Caller, scope: Mapping[str, Any]) -> Place:
         sends = send_commands(action, step, caller, scope, self._templates)
-        tally = new_tally(len(sends.commands), sends.skipped)
-        for command in sends.commands[:20]:
-            self._draft.record(step.address, "command", asked_words(command))
+        tally = new_tally([command.to for command in sends.commands], sends.skipped)
+        self._say_asked(step, sends.commands)
         self._draft.commands.extend(sends.commands)
         if sends.commands:
             self._draft.wait(Cursor(address=step.address, tally=tally))
@@ -40,12 +43,33 @@ class Settling(Branching):
             return HALT
         return self._output(step, tally_output(tally))
 
+    def _say_asked(self, step: Step, commands: Sequence[Command]) -> None:
+        for command in commands[:_MOST_SAID]:
+            self._draft.record(step.address, "command", asked_words(command))
+
+    def _send_rest(self, step: Step, action: SendSms, before: Tally, scope: Mapping[str, Any]) -> Place:
+        """On a retry: send what of the step's messages was not sent."""
+        sends = send_commands(action, step, self._draft.caller(), scope, self._templates)
+        found = sent_again(before, [command.to for command in sends.commands])
+        if found is None:
+            raise CannotRetry(
+                f"step {step.id or step.address} had sent some of its messages, and whom it sends to has changed "
+                "since: nobody can say who is still to get one"
+            )
+        tally, positions = found
+        if not positions:
+            return self._output(step, tally_output(tally))
+        commands = [sends.commands[position] for position in positions]
+        self._say_asked(step, commands)
+        self._draft.commands.extend(commands)
+        self._draft.wait(Cursor(address=step.address, tally=tally))
+        return HALT
+
     def _ask(self, step: Step, commands: Sequence[Command]) -> Place:
         """Halt at the step until its commands have outcomes."""
         if problem := self._draft.too_large(commands):
             return self._fail(step, "limit", problem)
-        for command in commands:
-            self._draft.record(step.address, "command", asked_words(command))
+        self._say_asked(step, commands)
         self._draft.commands.extend(commands)
         self._draft.wait(Cursor(address=step.address, commands=tuple(commands)))
         return HALT
@@ -103,8 +127,20 @@ class Settling(Branching):
                 return self._answered(step, action, cursor, only)
             case Delay():
                 return following(self._flow, step.address)
+            case RunFlow() as action if isinstance(only, RunEnded):
+                return self._ended(step, action, cursor, only)
             case _:
                 return self._output(step, output_of(step, only))
+
+    def _ended(self, step: Step, action: RunFlow, cursor: Cursor, outcome: RunEnded) -> Place:
+        """The other run has ended. One that failed may be retried together with this one, which waits for it then."""
+        output = run_output(action, outcome)
+        if not isinstance(output, Failed) or outcome.status != "failed":
+            return self._output(step, output)
+        stand = self._draft.standing(step.address, *self._to_walk)
+        if stand is not None and self._draft.handled is None:
+            stand = replace(stand, at=stand.at[1:], cursors=(*stand.cursors, replace(cursor, outcomes=())))
+        return self._fail(step, output.kind, output.message, stand=stand)
 
     def _answered(self, step: Step, action: WaitForReply, cursor: Cursor, outcome: Outcome) -> Place:
         """An answer has come, or the wait has run out. One that fits no category is asked for again, so many times."""
@@ -119,7 +155,7 @@ class Settling(Branching):
         command = reask_command(otherwise.reply, step.address, tries, caller, scope, self._templates)
         self._draft.record(step.address, "command", asked_words(command))
         self._draft.commands.append(command)
-        self._draft.wait(Cursor(address=step.address, tally=new_tally(1, ()), tries=tries))
+        self._draft.wait(Cursor(address=step.address, tally=new_tally((command.to,), ()), tries=tries))
         return HALT
 
     def _wait_again(self, step: Step, action: WaitForReply, cursor: Cursor) -> Place:

@@ -1,6 +1,7 @@
 """Counts what becomes of the messages of one step, however many, without keeping each of them in the run."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,10 +16,37 @@ MOST_SHOWN = 100
 _MOST_CHARACTERS = 10_000
 
 
-def new_tally(asked: int, skipped: Sequence[Skipped]) -> Tally:
+def new_tally(recipients: Sequence[str], skipped: Sequence[Skipped]) -> Tally:
     """Nothing has come back yet. skipped: recipients that were left out from the start."""
+    asked = len(recipients)
     shown = tuple({"to": each.to, "reason": each.reason} for each in skipped[:MOST_SHOWN])
-    return Tally(asked=asked, open=f"{(1 << asked) - 1:x}", failed=len(skipped), skipped=shown)
+    whom = _whom(recipients) if asked > 1 else ""
+    return Tally(asked=asked, open=f"{(1 << asked) - 1:x}", failed=len(skipped), skipped=shown, whom=whom)
+
+
+def _whom(recipients: Iterable[str]) -> str:
+    return hashlib.blake2b("\0".join(recipients).encode(), digest_size=8).hexdigest()
+
+
+def sent_again(tally: Tally, recipients: Sequence[str]) -> tuple[Tally, tuple[int, ...]] | None:
+    """What a retry begins with, and which messages it sends: those that failed, and those with no outcome.
+
+    None when the step would send to other people now, so that nobody can say which of them have their message.
+    """
+    if len(recipients) != tally.asked or (tally.whom and _whom(recipients) != tally.whom):
+        return None
+    lost = int(tally.lost or "0", 16)
+    again = int(tally.open, 16) | lost
+    failed = {to for position, to in enumerate(recipients) if lost >> position & 1}
+    tally = replace(
+        tally,
+        open=f"{again:x}",
+        lost="",
+        failed=tally.failed - lost.bit_count(),
+        skipped=tuple(each for each in tally.skipped if each["to"] not in failed),
+        failure=None,
+    )
+    return tally, tuple(position for position in range(tally.asked) if again >> position & 1)
 
 
 def is_open(tally: Tally, position: int) -> bool:
@@ -36,7 +64,8 @@ def count(tally: Tally, position: int, outcome: Outcome) -> Tally:
         case Skipped(to=to, reason=reason):
             return replace(_skip(tally, to, reason), refused=tally.refused + 1)
         case Failed(to=to, message=reason):
-            return replace(_skip(tally, to or "", reason), failure=tally.failure or outcome)
+            lost = f"{int(tally.lost or '0', 16) | 1 << position:x}"
+            return replace(_skip(tally, to or "", reason), failure=tally.failure or outcome, lost=lost)
     raise TypeError(f"no outcome of a message: {outcome!r}")
 
 

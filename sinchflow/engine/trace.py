@@ -1,6 +1,10 @@
 """Commands and outcomes for the trace: what a reader needs, not the whole."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from sinchflow.model.command import (
     Answered,
@@ -24,6 +28,41 @@ from sinchflow.model.command import (
     Told,
     Woken,
 )
+from sinchflow.model.event import SECRET_BEGIN, SECRET_END
+
+#: Of one value of several.
+_LONGEST_VALUE = 80
+_REFERENCE = re.compile(f"{SECRET_BEGIN}([^{SECRET_END}]*){SECRET_END}")
+#: Headers whose values are nobody's business, also where no secret was used to write them.
+_PRIVATE_HEADER = re.compile(r"auth|cookie|token|key|secret|password|signature", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """The text with the names of the secrets that it refers to."""
+    return _REFERENCE.sub(r"{{ secrets.\1 }}", text) if SECRET_BEGIN in text else text
+
+
+def set_words(values: Mapping[str, Any]) -> str:
+    """What these names are from here on."""
+    return ", ".join(f"{name} = {_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    text = without_secrets(msgspec.json.encode(value).decode())
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+
+
+def _call_words(call: CallUrl) -> str:
+    """The request, as far as people may see it: line, headers, body."""
+    query = "&".join(f"{name}={value}" for name, value in call.query)
+    mark = "" if not query else "&" if "?" in call.url else "?"
+    lines = [f"{call.method} {call.url}{mark}{query}"]
+    for name, value in call.headers.items():
+        secrets = " ".join(f"{{{{ secrets.{each} }}}}" for each in _REFERENCE.findall(value))
+        lines.append(f"{name}: {(secrets or '(not shown)') if _PRIVATE_HEADER.search(name) else value}")
+    if call.content is not None:
+        lines += ["", call.content]
+    return without_secrets("\n".join(lines))
 
 
 def asked_words(command: Command) -> str:
@@ -31,8 +70,8 @@ def asked_words(command: Command) -> str:
     match command:
         case SendMessage(to=to, body=body):
             return f"to {to}: {body['content']}"
-        case CallUrl(method=method, url=url):
-            return f"{method} {url}"
+        case CallUrl():
+            return _call_words(command)
         case AskProvider(what=what, subject=subject):
             return f"{what} {subject}".strip()
         case Sleep(until=until):

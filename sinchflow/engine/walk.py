@@ -4,11 +4,12 @@ What a step asks for and gives is `settling`'s, blocks that fork and failures ar
 `Draft`'s. Here they are put in order.
 """
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 from msgspec.structs import replace
 
-from sinchflow.engine.address import BranchEnd, following, step_at
+from sinchflow.engine.address import BranchEnd, end_of, following, step_at
 from sinchflow.engine.asking import ask
 from sinchflow.engine.assigning import remember, set_all
 from sinchflow.engine.branching import HALT, ConditionError, Halt, Place
@@ -16,9 +17,10 @@ from sinchflow.engine.caller import ActionError
 from sinchflow.engine.cursors import deadline_command
 from sinchflow.engine.draft import Draft
 from sinchflow.engine.ends import THE_FLOW, complete
+from sinchflow.engine.retrying import doubtful
 from sinchflow.engine.settling import Settling
-from sinchflow.engine.trace import outcome_words
-from sinchflow.engine.waiting import receipt_before, receipt_output
+from sinchflow.engine.trace import outcome_words, set_words
+from sinchflow.engine.waiting import receipt_before, receipt_output, sleep
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import LogLine, Outcome, Sleep
 from sinchflow.model.flow import (
@@ -42,7 +44,7 @@ from sinchflow.model.flow import (
     WaitForReceipt,
     WaitForReply,
 )
-from sinchflow.model.run import Cursor, Problem
+from sinchflow.model.run import END, Cursor, Problem, Stand
 
 #: Steps that one run may take.
 MOST_STEPS = 100_000
@@ -63,22 +65,71 @@ class Walk(Settling):
         assert self._flow.timeout is not None
         seconds = self._flow.timeout.total_seconds()
         problem = Problem(kind="timeout", message=f"the run took longer than {seconds:g} s", step=THE_FLOW)
-        self._go(self._fail_run(problem))
+        self._go(self._fail_run(problem, self._draft.standing()))
         self._walk()
 
     def miss(self, address: str) -> None:
         """The `timeout` of the block at this address is over."""
         step = replace(step_at(self._flow, address), address=address)
         assert step.timeout is not None
+        stand = self._draft.standing()
         self._draft.drop(address)
         self._draft.cursors.pop(address, None)
-        self._go(self._fail(step, "timeout", f"it took longer than {step.timeout.total_seconds():g} s"))
+        self._go(self._fail(step, "timeout", f"it took longer than {step.timeout.total_seconds():g} s", stand=stand))
         self._walk()
 
     def walk_from(self, address: str | None) -> None:
         """Walk from the step at `address`, and all that follows from it. None: the end of the flow."""
         self._go(address)
         self._walk()
+
+    def go_on(self, stand: Stand, goes_on: Collection[int]) -> None:
+        """Go on where the run stood when it failed. goes_on: runs it waited for that are open, or have ended well."""
+        draft = self._draft
+        for address in stand.deadlines:
+            if (timeout := step_at(self._flow, address).timeout) is not None:
+                draft.deadlines[address] = draft.now + timeout
+        standing = tuple(draft.cursors.values())
+        self._to_walk.extend(stand.at)
+        first = stand.at[0] if stand.at else END
+        if first == END or end_of(first) is not None or first in draft.frames:
+            if stand.at:
+                self._to_walk.popleft()
+            self._go(self._close_again(first))
+        for cursor in standing:
+            if draft.cursors.get(cursor.address) is cursor and draft.status == "running":  # else given up meanwhile
+                self._go(self._take_up(cursor, goes_on))
+        self._walk()
+
+    def _close_again(self, address: str) -> Place:
+        """What comes after the branches of a block: the end of an iteration, or the block's output."""
+        if address == END:
+            return HALT
+        if (end := end_of(address)) is not None:
+            return end
+        step = replace(step_at(self._flow, address), address=address)
+        return self._go_round(step, step.action) if isinstance(step.action, ForEach) else self._close(step)
+
+    def _take_up(self, cursor: Cursor, goes_on: Collection[int]) -> Place:
+        """A step that had not got all it waited for."""
+        draft, address = self._draft, cursor.address
+        step = replace(step_at(self._flow, address), address=address)
+        if cursor.runs and all(run in goes_on for run in cursor.runs.values()):
+            return HALT
+        del draft.cursors[address]
+        if cursor.is_pause:
+            return address
+        if (doubt := doubtful(cursor)) is not None:
+            return self._fail(step, "unknown", doubt)
+        scope = self._enter(address)
+        match step.action, cursor.commands:
+            case Delay(), (Sleep() as asleep,):
+                again = replace(asleep, id=sleep(step, draft.caller(), asleep.until).id)
+                return self._guarded(step, lambda: self._ask(step, [again]))
+            case SendSms() as action, _ if (tally := cursor.tally) is not None:
+                return self._guarded(step, lambda: self._send_rest(step, action, tally, scope))
+            case _:
+                return self._guarded(step, lambda: self._take(step, address, scope))
 
     def _walk(self) -> None:
         while self._to_walk and self._draft.status == "running":
@@ -108,11 +159,18 @@ class Walk(Settling):
         if self._taken > _STEPS_AT_ONCE:
             return self._pause(address)
         scope = self._enter(address)
+        return self._guarded(step, lambda: self._take_if(step, address, scope))
+
+    def _take_if(self, step: Step, address: str, scope: dict[str, Any]) -> Place:
+        if step.condition is not None and not self._holds(step.condition, scope):
+            self._draft.record(address, "skipped")
+            return following(self._flow, address)
+        return self._take(step, address, scope)
+
+    def _guarded(self, step: Step, take: Callable[[], Place]) -> Place:
+        """Where `take` leads; a failure of the step where it cannot be done."""
         try:
-            if step.condition is not None and not self._holds(step.condition, scope):
-                draft.record(address, "skipped")
-                return following(self._flow, address)
-            return self._take(step, address, scope)
+            return take()
         except ConditionError as error:
             return self._fail(step, "condition", error.message)
         except ExpressionError as error:
@@ -153,7 +211,7 @@ class Walk(Settling):
             case SetVars(values=values):
                 if problem := set_all(draft, values, address, templates):
                     return self._fail(step, "limit", problem)
-                draft.record(address, "set", ", ".join(values))
+                draft.record(address, "set", set_words({name: draft.vars[name] for name in values}))
             case Remember(values=values):
                 draft.commands.append(remember(draft, values, address, templates))
             case Choose(branches=arms):
@@ -169,9 +227,10 @@ class Walk(Settling):
                 draft.end("stopped", templates.text(text, scope))
                 return HALT
             case Fail(text=text):
-                problem_ = Problem(kind="fail", message=templates.text(text, scope), step=step.id or address)
+                stand, message = draft.standing(address, *self._to_walk), templates.text(text, scope)
+                problem_ = Problem(kind="fail", message=message, step=step.id or address, place=str(step.origin))
                 draft.fail(address, problem_)
-                return self._fail_run(problem_)
+                return self._fail_run(problem_, stand)
         return following(self._flow, address)
 
     def take_outcome(self, cursor: Cursor, outcome: Outcome) -> None:
@@ -184,11 +243,5 @@ class Walk(Settling):
             return
         step = replace(step_at(self._flow, cursor.address), address=cursor.address)
         draft.record(cursor.address, "outcome", outcome_words(outcome))
-        try:
-            place = self._settle(step, cursor, outcome)
-        except ExpressionError as error:
-            place = self._fail(step, "template", error.message)
-        except ActionError as error:
-            place = self._fail(step, "value", str(error))
-        self._go(place)
+        self._go(self._guarded(step, lambda: self._settle(step, cursor, outcome)))
         self._walk()
