@@ -133,7 +133,7 @@ def _counts(found: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
         "events",
         (
             f"{events['unrouted']} to be routed{_oldest(events['oldest_at'], now)}"
-            + ("" if in_lanes is None else f", {in_lanes} of them behind their contact's runs")
+            + (f", {in_lanes} of them behind their contact's runs" if in_lanes else "")
         ),
     )
     yield (
@@ -185,7 +185,7 @@ def _account(account: dict[str, Any], *, is_only: bool) -> str:
     state = account["trouble"] or "no trouble known"
     limit = account["limit"]
     calls = f"{account['calls']} calls" if limit is None else f"{account['calls']} of {limit} calls"
-    return f"{name}{state}; {calls} in the last {account['per_s']:g} s; {account['queued']} messages queued"
+    return f"{name}{state}; {calls} in the last {account['per_s']:g} s; {_many(account['queued'], 'message')} queued"
 
 
 def _oldest(time: str | None, now: datetime) -> str:

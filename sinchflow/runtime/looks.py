@@ -16,9 +16,8 @@ from sinchflow.runtime.clock import Clock
 
 T = TypeVar("T")
 
-#: A look serves for this long, and for ten times as long as it took to make. Seconds.
-_FRESH_S = 0.5
-_REST = 10
+#: A look serves for this many times as long as it took to make: who asks without end keeps a thread half busy at most.
+_REST = 1
 
 
 class _Kept(Generic[T]):
@@ -39,7 +38,7 @@ class _Kept(Generic[T]):
             if self._found is None or time() >= self._good_until:
                 began = time()
                 self._found = await asyncio.to_thread(self._look, self._path, self._clock.now())
-                self._good_until = time() + _FRESH_S + _REST * (time() - began)
+                self._good_until = time() + _REST * (time() - began)
             return self._found
 
 

@@ -175,8 +175,7 @@ def in_words(paused: Mapping[str, Any], now: datetime) -> str:
 def first_finding(words: str) -> str:
     """The line of a long reason that says the most: the first finding, `file:line:col: …`, of a refused reload."""
     lines = [line for line in words.splitlines() if line.strip()]
-    head = lines[0] if lines else ""
-    return f"{head} {lines[1]}" if head.endswith(":") and len(lines) > 1 else head
+    return lines[1] if len(lines) > 1 and lines[0].endswith(":") else lines[0] if lines else ""
 
 
 def span(duration: timedelta) -> str:

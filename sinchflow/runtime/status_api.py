@@ -13,7 +13,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sinchflow import __version__
-from sinchflow.journal.survey import Survey
 from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
@@ -134,7 +133,6 @@ class StatusApi:
         """What holds now. A failing journal does not keep it from holding, only from outliving the daemon."""
         paused = self._switch.paused
         is_stored = await self._stored() if is_new else True
-        looked = await self._looks.survey()
         return json_reply(
             200,
             {
@@ -142,7 +140,6 @@ class StatusApi:
                 "is_new": is_new,
                 "is_stored": is_stored,
                 "queued": queued,
-                "deferred": looked.sends["deferred"]["count"] if isinstance(looked, Survey) else None,
             },
         )
 

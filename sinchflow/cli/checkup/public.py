@@ -97,7 +97,7 @@ def answers(root: Path, account: str) -> Iterator[Finding]:
     wanted = wanted_webhooks(hooks, provider.project.webhooks, account)
     suffix = "" if len(provider.project.all_accounts) == 1 else f" ({account})"
     for tested in asyncio.run(self_test(wanted, hooks, account)):
-        name = f"{tested.kind}{suffix}"
+        name = f"webhook {tested.kind}{suffix}"
         if tested.state == "ok":
             yield ok(name, f"{tested.url}: {tested.words}")
         elif tested.state == "unreachable":
