@@ -41,11 +41,12 @@ RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin sinchflow && 
 # The project stays root's: the daemon reads it and cannot change it.
 WORKDIR /project
 COPY . .
+RUN chmod -R a+rX .
+
+USER 10001:10001
 
 # An image whose flows have mistakes is not built.
 RUN ["sinchflow", "validate", "--no-cache"]
-
-USER 10001:10001
 
 # The journal: it must outlive the container.
 VOLUME /var/lib/sinchflow
