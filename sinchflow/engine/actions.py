@@ -112,6 +112,10 @@ def call_output(outcome: Answered) -> dict[str, Any]:
     }
 
 
+#: `steps.ID` of a call that the run goes on without: nobody knows what it was answered.
+UNANSWERED: dict[str, Any] = {"status": None, "headers": {}, "json": None, "rows": None, "text": "", "duration": None}
+
+
 def question_command(
     action: Question, step: Step, caller: Caller, scope: Mapping[str, Any], templates: Templates
 ) -> AskProvider:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sinchflow.engine.actions import Question, call_command, call_output, question_command, question_output
+from sinchflow.engine.actions import UNANSWERED, Question, call_command, call_output, question_command, question_output
 from sinchflow.engine.caller import Caller
 from sinchflow.engine.waiting import (
     receipt_output,
@@ -13,7 +13,7 @@ from sinchflow.engine.waiting import (
     start_run,
 )
 from sinchflow.expression.template import Templates
-from sinchflow.model.command import Answered, Command, Failed, Outcome, RunEnded, Told
+from sinchflow.model.command import Answered, Command, Failed, Outcome, RunEnded, Skipped, Told
 from sinchflow.model.flow import Http, RunFlow, Step, WaitForReceipt, WaitForReply
 
 #: Actions that `ask` is for.
@@ -49,6 +49,8 @@ def output_of(step: Step, outcome: Outcome) -> dict[str, Any] | Failed:
             return call_output(outcome)
         case _, Told():
             return question_output(cast(Question, step.action), outcome)
+        case Http(), Skipped():
+            return UNANSWERED
         case _, Failed():
             return outcome
     raise TypeError(f"step {step.address} cannot end with {outcome!r}")

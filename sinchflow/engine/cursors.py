@@ -5,7 +5,18 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from sinchflow.engine.tally import is_open
-from sinchflow.model.command import Command, Failed, KeepContact, LogLine, Outcome, Sent, Skipped, Sleep
+from sinchflow.model.command import (
+    Attempt,
+    CallUrl,
+    Command,
+    Failed,
+    KeepContact,
+    LogLine,
+    Outcome,
+    Sent,
+    Skipped,
+    Sleep,
+)
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Cursor, Run
 
@@ -59,6 +70,16 @@ def is_open_at(run: Run, cursor: Cursor, command: str) -> bool:
     """Whether the command is a message of the cursor's step that has no outcome yet."""
     position = position_of(run, cursor, command)
     return position is not None and cursor.tally is not None and is_open(cursor.tally, position)
+
+
+def held_calls(run: Run) -> list[tuple[CallUrl, Attempt]]:
+    """The `http` calls of an open run of which nobody knows whether they were done, and that wait for a person."""
+    return [
+        (command, cursor.attempts[command.id])
+        for cursor in run.cursors
+        for command in cursor.commands
+        if isinstance(command, CallUrl) and command.id in cursor.attempts and cursor.attempts[command.id].held
+    ]
 
 
 def with_cursor(run: Run, command_id: str, change: Callable[[Cursor], Cursor]) -> Run:

@@ -7,16 +7,18 @@ when it is due, the outcome) is the worker's to store before anything follows fr
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import structlog
 from msgspec.structs import replace
 
 from sinchflow.engine.backoff import is_retried, next_attempt
-from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Failed, Told
+from sinchflow.engine.repeating import REPEATS, on_crash
+from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Failed, Skipped, Told
+from sinchflow.model.flow import OnUnknownCall
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.dialler import Dialler
-from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.secrets import Secrets, show_references
 from sinchflow.runtime.stats import Stats
 
 if TYPE_CHECKING:
@@ -26,14 +28,16 @@ log = structlog.get_logger("sinchflow")
 
 #: `http` calls under way at once; more wait for a place.
 _CALLS_AT_ONCE = 64
-#: RFC 9110 section 9.2.2.
-_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+
+
+#: How a person resolves a call: make it again; go on without its answer; let its step fail.
+CallByHand = Literal["resend", "skip", "fail"]
 
 
 class HoldsRuns(Protocol):
     """Who stores what the calls lead to."""
 
-    def called(self, run_id: int, outcome: Answered | Told | Failed) -> None:
+    def called(self, run_id: int, outcome: Answered | Told | Failed | Skipped) -> None:
         """The last attempt's outcome."""
         ...
 
@@ -43,6 +47,14 @@ class HoldsRuns(Protocol):
 
     def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
         """The attempt is due: store that it begins, then call `then`."""
+        ...
+
+    def holds(self, run_id: int, command: CallUrl, attempt: Attempt) -> None:
+        """Nobody knows what came of the attempt, and a person is to say what becomes of the call."""
+        ...
+
+    def on_failure(self, run_id: int, command: CallUrl) -> OnUnknownCall | None:
+        """What becomes of a call of which nobody knows whether it was acted upon; None: it has failed."""
         ...
 
 
@@ -86,16 +98,42 @@ class Calls:
 
     def resume(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
         """Take up a call of a former process. One that may have been under way is repeated only where that is safe."""
-        if (
-            attempt.due is not None
-            or isinstance(command, AskProvider)
-            or command.method in _IDEMPOTENT
-            or (command.retry is not None and "connection" in command.retry.when)
-        ):
+        if isinstance(command, AskProvider) or attempt.due is not None:
             self.call(run_id, command, attempt)
-            return
-        words = f"the daemon stopped during {command.method} {command.url}; whether it was done is not known"
-        self._holder.called(run_id, Failed(command=command.id, kind="unknown", message=words))
+        elif attempt.held is not None:
+            self._holder.holds(run_id, command, attempt)
+        else:
+            words = f"the daemon stopped during {command.method} {show_references(command.url)}"
+            self._doubt(run_id, command, attempt, on_crash(command), words)
+
+    def resolve(self, run_id: int, command: CallUrl, attempt: Attempt, how: CallByHand) -> None:
+        """A person's word on a call that is held."""
+        words = attempt.held or ""
+        if how == "fail":
+            self._holder.called(run_id, Failed(command=command.id, kind="unknown", message=words, is_unknown=True))
+        elif how == "skip":
+            self._holder.called(run_id, Skipped(command=command.id, to="", reason=words))
+        else:
+            again = Attempt(number=attempt.number + 1)
+            self._holder.begins(run_id, command, again, lambda: self.call(run_id, command, again))
+
+    def _doubt(self, run_id: int, command: CallUrl, attempt: Attempt, policy: OnUnknownCall, words: str) -> None:
+        words = f"{words}; whether it was done is not known"
+        self._stats.calls_in_doubt[policy] += 1
+        match policy:
+            case "hold":
+                log.warning("a call is held: nobody knows whether it was done", run=run_id, reason=words)
+                self._holder.holds(run_id, command, replace(attempt, held=words))
+            case "skip":
+                self._holder.called(run_id, Skipped(command=command.id, to="", reason=words))
+            case "resend":
+                due = next_attempt(command.retry or REPEATS, attempt.number, command.id, self._clock.now())
+                if due is None:
+                    words = f"{words} (after {attempt.number} attempts)"
+                    failed = Failed(command=command.id, kind="unknown", message=words, is_unknown=True)
+                    self._holder.called(run_id, failed)
+                else:
+                    self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
 
     async def stop(self, grace: timedelta) -> None:
         """Begin no more attempts and wait for those under way, at most `grace`."""
@@ -140,4 +178,9 @@ class Calls:
                 self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
                 return
             outcome = replace(outcome, message=f"{outcome.message} (after {attempt.number} attempts)")
+        if isinstance(outcome, Failed) and outcome.is_unknown and isinstance(command, CallUrl):
+            policy = self._holder.on_failure(run_id, command)
+            if policy is not None:
+                self._doubt(run_id, command, attempt, policy, outcome.message)
+                return
         self._holder.called(run_id, outcome)

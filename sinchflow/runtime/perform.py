@@ -79,13 +79,15 @@ async def _attempt(client: OutboundClient, command: CallUrl, secrets: Secrets, n
             finally:
                 await response.aclose()
     except TimeoutError:
-        return _failed(command, "timeout", f"{target}: no complete answer within {command.timeout.total_seconds():g} s")
+        words = f"{target}: no complete answer within {command.timeout.total_seconds():g} s"
+        return _failed(command, "timeout", words, is_unknown=True)
     except _TooLarge:
         return _failed(
             command, "too_large", f"{target}: the answer is larger than {command.max_bytes} bytes (max_bytes)"
         )
     except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
-        return _failed(command, *_explain(target, error))
+        kind, words, is_unknown = _explain(target, error)
+        return _failed(command, kind, words, is_unknown=is_unknown)
     except (httpx.InvalidURL, ValueError) as error:  # what aiohttp, or a redirect, finds wrong only on the way
         return _impossible(command, target, error)
     text = clean_text(secrets.hide(_text(response, body), names))
@@ -215,12 +217,15 @@ def _impossible(command: CallUrl, target: str, error: Exception) -> Attempted:
     return _failed(command, "value", f"{target}: this cannot be requested: {error}")
 
 
-def _failed(command: CallUrl, kind: str, message: str, status: int | None = None) -> Attempted:
-    return Attempted(outcome=Failed(command=command.id, kind=kind, message=message, status=status))
+def _failed(
+    command: CallUrl, kind: str, message: str, status: int | None = None, *, is_unknown: bool = False
+) -> Attempted:
+    outcome = Failed(command=command.id, kind=kind, message=message, status=status, is_unknown=is_unknown)
+    return Attempted(outcome=outcome)
 
 
-def _explain(target: str, error: BaseException) -> tuple[str, str]:
-    """Kind and sentence for a call that got no answer.
+def _explain(target: str, error: BaseException) -> tuple[str, str, bool]:
+    """Kind and sentence for a call that got no answer, and whether the server may have acted on it.
 
     httpx-aiohttp maps a reset connection to ConnectTimeout, so the chain of causes decides, not the outermost type.
     """
@@ -231,13 +236,15 @@ def _explain(target: str, error: BaseException) -> tuple[str, str]:
         link = link.__cause__ or link.__context__
     for each in chain:
         if isinstance(each, OutboundRefused):
-            return "outbound", f"{target}: not allowed: {each}"
+            return "outbound", f"{target}: not allowed: {each}", False
     for each in chain:
         if isinstance(each, aiohttp.ClientConnectorDNSError):
-            return "connection", f"{target}: the host name cannot be resolved"
+            return "connection", f"{target}: the host name cannot be resolved", False
         if isinstance(each, aiohttp.ClientConnectorError):
-            return "connection", f"{target}: no connection: {each.os_error.strerror or each.os_error}"
+            return "connection", f"{target}: no connection: {each.os_error.strerror or each.os_error}", False
+        if isinstance(each, aiohttp.ConnectionTimeoutError):
+            return "timeout", f"{target}: no connection in time", False
         if isinstance(each, TimeoutError):
-            return "timeout", f"{target}: timed out"
+            return "timeout", f"{target}: timed out", True
     words = str(error) or type(error).__name__
-    return "connection", f"{target}: the connection broke: {words}"
+    return "connection", f"{target}: the connection broke: {words}", True

@@ -23,11 +23,10 @@ from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
-from sinchflow.engine.cursors import is_asked, release_command, sleeps_of, with_cursor
+from sinchflow.engine.cursors import is_asked, release_command, sleeps_of
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AskProvider,
-    Attempt,
     AwaitReply,
     CallUrl,
     Command,
@@ -45,6 +44,7 @@ from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.active import Active, Cancelled, Pace
 from sinchflow.runtime.admission import Admission
 from sinchflow.runtime.attempted import Attempted
+from sinchflow.runtime.attempts import Attempts
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
@@ -96,12 +96,15 @@ class Runs:
         self._catalog = catalog
         self._matching = matching
         self._people = people
+        self._active: dict[int, Active] = {}
         self._pace = Pace(lanes, has_room)
         self._accounts: Accounts | None = None
-        self._calls = Calls(
+        attempts = Attempts(active=self._active, commits=commits, pace=self._pace, called=self.called)
+        self._calls = attempts.calls = Calls(
             loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: catalog().secrets, ask=self._ask,
-            holder=self,
+            holder=attempts,
         )  # fmt: skip
+        self.resolve_call = attempts.resolve
         self._intents = Intents(
             journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: catalog().project,
             settle=self.settle, wanted_by=self.wanted_by, people=people, lists=lambda: catalog().facts.lists,
@@ -115,7 +118,6 @@ class Runs:
         )  # fmt: skip
         self.waits = Waits()
         self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
-        self._active: dict[int, Active] = {}
         self._admission = Admission(
             journal=journal, allowances=self.allowances, stats=stats, facts=matching.facts,
             templates=lambda: catalog().templates, begin=self.begin, cancel=self.cancel,
@@ -416,30 +418,3 @@ class Runs:
         assert self._accounts is not None
         source_number = self._catalog().facts.source_numbers.get(command.account)
         return await ask_provider(self._accounts.questions(command.account), command, source_number)
-
-    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
-        """See `HoldsRuns.backs_off`."""
-        if (active := self._active.get(run_id)) is None:
-            return
-        if interpreter.awaits(active.run, command.id):
-            self._keep_attempt(active, command, attempt)
-            self._commits.unit.thens.append(lambda: self._calls.call(run_id, command, attempt))
-        active.moving.discard(command.id)
-        self._pace.update(active)
-
-    def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
-        """See `HoldsRuns.begins`."""
-        if (active := self._active.get(run_id)) is None or not interpreter.awaits(active.run, command.id):
-            return
-        active.moving.add(command.id)
-        self._pace.update(active)
-        self._keep_attempt(active, command, attempt)
-        self._commits.unit.thens.append(then)
-
-    def _keep_attempt(self, active: Active, command: CallUrl | AskProvider, attempt: Attempt) -> None:
-        """Store with the run how far the performing of its call has come."""
-        active.run = with_cursor(
-            active.run, command.id, lambda it: replace(it, attempts={**it.attempts, command.id: attempt})
-        )
-        self._commits.unit.runs.append(active.run)
-        self._commits.flush_soon()

@@ -29,6 +29,7 @@ class Stats:
         self.runs_ended: Counter[str] = Counter()  #: by status
         self.sends: Counter[str] = Counter()  #: settled, by state
         self.resolved: Counter[str] = Counter()  #: sends of unknown outcome, by how that ended
+        self.calls_in_doubt: Counter[str] = Counter()  #: of `http` steps, by what was done about them
         self.look_ups = 0  #: requests for them to the provider's detail report
         self.calls: Counter[str] = Counter()  #: to the provider, by outcome
         self.http_calls: Counter[str] = Counter()  #: of `http` steps, by outcome
