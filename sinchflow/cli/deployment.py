@@ -154,8 +154,8 @@ NotifyAccess=main
 WorkingDirectory=%(root)s
 ExecStart=/opt/sinchflow/bin/sinchflow run --host 127.0.0.1 --port 8080 --admin-port 8081 --data %%S/sinchflow
 # Reads flows and settings again; those with mistakes are refused, and the status says why.
-# From systemd 253 on, Type=notify-reload in the place of this line makes `systemctl reload` wait for the end of it.
-ExecReload=/bin/kill -HUP $MAINPID
+# From systemd 253 on, Type=notify-reload without this line makes `systemctl reload` wait for the end of it.
+ExecReload=/bin/sh -c "kill -HUP $MAINPID"
 
 # Not after 2 and 3, wrong usage and what keeps it from starting: trying again does not mend them.
 Restart=on-failure
@@ -193,7 +193,8 @@ AmbientCapabilities=
 PrivateUsers=yes
 RestrictSUIDSGID=yes
 RestrictNamespaces=yes
-# The kernel and the machine: not to be changed, and other processes not to be seen.
+# The kernel and the machine: not to be changed, and other processes not to be seen. (ProcSubset=pid would take away
+# /proc/stat, too, and with it the process_… metrics.)
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
@@ -201,7 +202,6 @@ ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
 ProtectProc=invisible
-ProcSubset=pid
 LockPersonality=yes
 RestrictRealtime=yes
 KeyringMode=private
