@@ -29,6 +29,7 @@ REMEDIES = {
     "webhooks": "sinchflow doctor; sinchflow keys list",
     "drift": "sinchflow drift, then sinchflow apply",
     "catch_up": "sinchflow doctor",
+    "look_up": "sinchflow doctor; sinchflow sends list --state unknown",
     "opt_outs": "sinchflow doctor",
 }
 

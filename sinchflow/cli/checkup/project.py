@@ -22,7 +22,8 @@ def flows(checked: "Checked") -> Iterator[Finding]:
         words = f"{_many(len(errors), 'error')}; the first: {errors[0]}"
         yield fail("flows", words, "`sinchflow validate` shows all")
     elif warnings:
-        yield warn("flows", f"{_many(len(warnings), 'warning')} of `validate`", "`sinchflow validate` shows them")
+        words = f"{_many(len(warnings), 'warning')}; the first: {warnings[0]}"
+        yield warn("flows", words, "`sinchflow validate` shows all")
     elif not checked.flows:
         yield warn("flows", "there is none", "`sinchflow init --template hello` writes one")
     else:

@@ -2,10 +2,14 @@
 
 import asyncio
 import os
+import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
@@ -23,26 +27,10 @@ from sinchflow.sinch.webhooks import list_webhooks
 
 #: The Date header has whole seconds, and the answer is some time on its way.
 _CLOSE = timedelta(seconds=10)
-#: An HMAC's date, and a signature's, may be this far off (sinch-api.md sections 2.2 and 10).
+#: Signatures are refused at 15 minutes; how far off an HMAC's date may be is not documented (sinch-api.md section 2.2).
 _TOO_FAR = timedelta(minutes=5)
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-#: What is wrong with a connection that was not made, by what its words say.
-_FAULTS = (
-    (
-        ("name or service not known", "nodename nor servname", "name resolution", "no address associated"),
-        "its name cannot be resolved",
-        "check this machine's DNS, and `service` or `base_url`",
-    ),
-    (
-        ("certificate_verify_failed", "certificate verify failed"),
-        "its certificate is not one that this machine trusts",
-        "a proxy may be reading along, or the clock is wrong; put its root certificate into SSL_CERT_FILE",
-    ),
-    (("ssl", "tls"), "TLS does not come about", "check `base_url` (https?), and what stands in between"),
-    (("refused",), "the connection is refused", "check `base_url`, and the firewall"),
-    (("timed out", "timeout", "connecttimeout"), "no connection in time", "check the firewall: https to the outside"),
-    (("unreachable", "no route"), "there is no route to it", "check this machine's network"),
-)  # fmt: skip
+_PATIENCE_S = 5.0
 
 
 class _Watched:
@@ -108,7 +96,7 @@ class _Account:
                 hint = "check the key and the secret, and that the key is one of this service"
             return fail(name, f"{url} refuses the key: {failure.message}", hint)
         if failure.kind == "connection":
-            return _not_reached(name, failure.message)
+            return await asyncio.to_thread(_not_reached, name, url, failure.message)
         return fail(name, failure.message, "see what it says; `base_url` and `service` may be wrong", is_outside=True)
 
     async def _works_as(self, auth: str) -> bool:
@@ -193,13 +181,38 @@ class _Account:
         return f"{check}{self._suffix}"
 
 
-def _not_reached(name: str, words: str) -> Finding:
-    proxy = next((each for each in _PROXIES if os.environ.get(each)), None)
-    lower = words.lower()
-    what, hint = next(
-        ((what, hint) for marks, what, hint in _FAULTS if any(mark in lower for mark in marks)),
-        ("it is not reached", "check this machine's network"),
-    )
-    if proxy is not None:
+def _not_reached(name: str, url: str, words: str) -> Finding:
+    """Which step on the way to the provider fails: its name, the connection, TLS."""
+    what, hint = _obstacle(url)
+    if proxy := next((each for each in _PROXIES if os.environ.get(each)), None):
         hint += f"; {proxy} is set, but sinchflow goes to Sinch directly: let it through the firewall"
-    return fail(name, f"{what}: {words}", hint, is_outside=True)
+    return fail(name, f"{words}: {what}", hint, is_outside=True)
+
+
+def _obstacle(url: str) -> tuple[str, str]:
+    """What is in the way, and what to do."""
+    parts = urlsplit(url)
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    try:
+        with closing(socket.create_connection((host, parts.port or (443 if is_tls else 80)), _PATIENCE_S)) as plain:
+            if is_tls:
+                import httpx
+
+                with httpx.create_ssl_context(trust_env=False).wrap_socket(plain, server_hostname=host):
+                    pass
+    except (socket.gaierror, UnicodeError):
+        return "its name cannot be resolved", "check this machine's DNS, and `service` or `base_url`"
+    except ssl.SSLCertVerificationError as error:
+        return (
+            f"its certificate is not trusted here ({error.verify_message})",
+            "is a proxy reading along, or the clock wrong?",
+        )
+    except ssl.SSLError as error:
+        return f"no TLS ({error.reason})", "check `base_url`, and what stands in between"
+    except ConnectionRefusedError:
+        return "the connection is refused", "check `base_url`, and the firewall"
+    except TimeoutError:
+        return "no connection in time", "check the firewall: it must let https out"
+    except OSError as error:
+        return error.strerror or str(error), "check this machine's network"
+    return "now it can be reached", "try again"
