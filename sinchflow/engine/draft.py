@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from sinchflow.engine.address import iterations, step_at
 from sinchflow.engine.caller import Caller
 from sinchflow.engine.scope import run_scope
+from sinchflow.engine.trace import LONGEST_DETAIL, with_room
 from sinchflow.model.command import Command, KeepContact, LogLine
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Flow, ForEach
@@ -23,10 +24,6 @@ from sinchflow.model.run import Branch, Cursor, Facts, Frame, Problem, Record, R
 LARGEST_STATE_BYTES = 200 * 1024
 #: Items of a loop that are kept with the run; more are kept beside it, written once.
 _LARGEST_ITEMS_BYTES = 4 * 1024
-_MOST_RECORDS = 200
-_LONGEST_DETAIL = 500
-#: Of them the first so many, and as many of the last as there is room for.
-_FIRST_RECORDS = 60
 #: Of all details of a trace together; up to four bytes each.
 _MOST_DETAIL = 8_000
 #: As many characters as every record may have without anybody counting.
@@ -269,7 +266,7 @@ class Draft:
         if isinstance(detail, str) and len(detail) > _ALWAYS_ROOM:
             if self._said is None:
                 self._said = _characters(self.run.trace) + _characters(self._records)
-            longest = max(_ALWAYS_ROOM, min(_LONGEST_DETAIL, _MOST_DETAIL - self._said))
+            longest = max(_ALWAYS_ROOM, min(LONGEST_DETAIL, _MOST_DETAIL - self._said))
             detail = detail if len(detail) <= longest else f"{detail[: longest - 1]}…"
             self._said += len(detail)
         self._records.append(Record(self.now, address, what, detail))
@@ -295,24 +292,13 @@ class Draft:
             error=self.error,
             steps_taken=self.steps_taken,
             stand=self.stand,
-            trace=_with_room(self.run.trace, self._records),
+            trace=with_room(self.run.trace, self._records),
         )
         return Transition(run=run, commands=tuple(self.commands), kept=self._new_items)
 
 
 def _characters(records: Sequence[Record]) -> int:
     return sum(len(each.detail) for each in records if isinstance(each.detail, str))
-
-
-def _with_room(trace: tuple[Record, ...], new: Sequence[Record]) -> tuple[Record, ...]:
-    """The trace with these records: how the run began, and what it did last."""
-    records = (*trace, *new)
-    if len(records) <= _MOST_RECORDS:
-        return records
-    gap, left_out = records[_FIRST_RECORDS], len(records) - _MOST_RECORDS
-    left_out += int(gap.detail) if gap.what == "left_out" else 1
-    last = records[_FIRST_RECORDS + 1 - _MOST_RECORDS :]
-    return (*records[:_FIRST_RECORDS], Record(gap.at, "", "left_out", left_out), *last)
 
 
 def shortened(problem: Problem) -> Problem:

@@ -1,14 +1,17 @@
 """Commands and outcomes for the trace: what a reader needs, not the whole."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sinchflow.model.command import (
     Answered,
     AskProvider,
+    Attempt,
     AwaitReceipt,
     AwaitReply,
     CallUrl,
@@ -29,12 +32,35 @@ from sinchflow.model.command import (
     Woken,
 )
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
+from sinchflow.model.run import Record, Run
 
+_MOST_RECORDS = 200
+#: Of them the first so many, and as many of the last as there is room for.
+_FIRST_RECORDS = 60
+LONGEST_DETAIL = 500
 #: Of one value of several.
 _LONGEST_VALUE = 80
 _REFERENCE = re.compile(f"{SECRET_BEGIN}([^{SECRET_END}]*){SECRET_END}")
 #: Headers whose values are nobody's business, also where no secret was used to write them.
 _PRIVATE_HEADER = re.compile(r"auth|cookie|token|key|secret|password|signature", re.IGNORECASE)
+
+
+def with_room(trace: tuple[Record, ...], new: Sequence[Record]) -> tuple[Record, ...]:
+    """The trace with these records: how the run began, and what it did last."""
+    records = (*trace, *new)
+    if len(records) <= _MOST_RECORDS:
+        return records
+    gap, left_out = records[_FIRST_RECORDS], len(records) - _MOST_RECORDS
+    left_out += int(gap.detail) if gap.what == "left_out" else 1
+    last = records[_FIRST_RECORDS + 1 - _MOST_RECORDS :]
+    return (*records[:_FIRST_RECORDS], Record(gap.at, "", "left_out", left_out), *last)
+
+
+def with_attempt(run: Run, command: str, attempt: Attempt, failure: str, now: datetime) -> Run:
+    """The run with a record of why another attempt at its command is made."""
+    words = without_secrets(f"attempt {attempt.number - 1} failed: {failure}")
+    words = words if len(words) <= LONGEST_DETAIL else f"{words[: LONGEST_DETAIL - 1]}…"
+    return replace(run, trace=with_room(run.trace, [Record(now, command.split(":")[1], "attempt", words)]))
 
 
 def without_secrets(text: str) -> str:

@@ -1,12 +1,14 @@
 """How far the performing of each run's calls has come: kept with the run, so that it survives a restart."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from sinchflow.engine import interpreter
 from sinchflow.engine.cursors import held_calls, with_cursor
 from sinchflow.engine.repeating import on_failure
+from sinchflow.engine.trace import with_attempt
 from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Failed, Skipped, Told
 from sinchflow.model.flow import OnUnknownCall
 from sinchflow.runtime.active import Active, Pace
@@ -21,18 +23,21 @@ class Attempts:
 
     def __init__(
         self, *, active: Mapping[int, Active], commits: Commits, pace: Pace,
-        called: Callable[[int, Answered | Told | Failed | Skipped], None],
+        called: Callable[[int, Answered | Told | Failed | Skipped], None], now: Callable[[], datetime],
     ) -> None:  # fmt: skip
         self._active = active
         self._commits = commits
         self._pace = pace
+        self._now = now
         self.called = called
 
-    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
+    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, failure: str = "") -> None:
         """See `HoldsRuns.backs_off`."""
         if (active := self._active.get(run_id)) is None:
             return
         if interpreter.awaits(active.run, command.id):
+            if failure:
+                active.run = with_attempt(active.run, command.id, attempt, failure, self._now())
             self._keep(active, command, attempt)
             self._commits.unit.thens.append(lambda: self.calls.call(run_id, command, attempt))
         active.moving.discard(command.id)

@@ -41,8 +41,8 @@ class HoldsRuns(Protocol):
         """The last attempt's outcome."""
         ...
 
-    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
-        """The next attempt and when it is due; the run rests until then."""
+    def backs_off(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, failure: str = "") -> None:
+        """The next attempt and when it is due; the run rests until then. failure: of the attempt before it."""
         ...
 
     def begins(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt, then: Callable[[], None]) -> None:
@@ -102,9 +102,11 @@ class Calls:
             self.call(run_id, command, attempt)
         elif attempt.held is not None:
             self._holder.holds(run_id, command, attempt)
+        elif (policy := on_crash(command)) == "resend":
+            self.call(run_id, command, attempt)
         else:
             words = f"the daemon stopped during {command.method} {show_references(command.url)}"
-            self._doubt(run_id, command, attempt, on_crash(command), words)
+            self._doubt(run_id, command, attempt, policy, words)
 
     def resolve(self, run_id: int, command: CallUrl, attempt: Attempt, how: CallByHand) -> None:
         """A person's word on a call that is held."""
@@ -133,7 +135,7 @@ class Calls:
                     failed = Failed(command=command.id, kind="unknown", message=words, is_unknown=True)
                     self._holder.called(run_id, failed)
                 else:
-                    self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
+                    self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due), words)
 
     async def stop(self, grace: timedelta) -> None:
         """Begin no more attempts and wait for those under way, at most `grace`."""
@@ -175,7 +177,7 @@ class Calls:
             due = next_attempt(retry, attempt.number, command.id, now, attempted.retry_after)
             if due is not None:
                 log.info("call is tried again", run=run_id, reason=outcome.message, due=due.isoformat())
-                self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due))
+                self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due), outcome.message)
                 return
             outcome = replace(outcome, message=f"{outcome.message} (after {attempt.number} attempts)")
         if isinstance(outcome, Failed) and outcome.is_unknown and isinstance(command, CallUrl):

@@ -76,6 +76,13 @@ class Families:
         elif ended.is_final:
             self.has_ended(ended)
 
+    def rejoin(self, parent: Run, command: StartRun, child: int, *, is_again: bool) -> None:
+        """A run that is retried waits for this one still. is_again: that one is retried as well."""
+        if is_again:
+            self._parents[command.id] = parent.id
+        else:
+            self.resume(parent, command, child)
+
     def has_ended(self, run: Run) -> None:
         """The run that waits for this one goes on, in the same unit where it can."""
         parent = None if run.parent is None else self._parents.pop(run.parent, None)

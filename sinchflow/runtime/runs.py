@@ -13,7 +13,7 @@ may be routed.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -59,6 +59,7 @@ from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.resumption import Resumption
+from sinchflow.runtime.run_words import place_of
 from sinchflow.runtime.settle import Settling
 from sinchflow.runtime.settled import Settled, withdrawn
 from sinchflow.runtime.stats import Stats
@@ -99,7 +100,7 @@ class Runs:
         self._active: dict[int, Active] = {}
         self._pace = Pace(lanes, has_room)
         self._accounts: Accounts | None = None
-        attempts = Attempts(active=self._active, commits=commits, pace=self._pace, called=self.called)
+        attempts = Attempts(active=self._active, commits=commits, pace=self._pace, called=self.called, now=clock.now)
         self._calls = attempts.calls = Calls(
             loop=loop, clock=clock, stats=stats, dialler=dialler, secrets=lambda: catalog().secrets, ask=self._ask,
             holder=attempts,
@@ -193,8 +194,11 @@ class Runs:
         active = self.enter(Active(transition.run, flow, event, is_stored=False))
         self._go_on(active, transition, now)
 
-    def reopen(self, flow: Flow, transition: Transition) -> None:
-        """Take up a run that had ended: it goes on as the transition says, within the unit that is being gathered."""
+    def reopen(self, flow: Flow, transition: Transition, retried: Collection[int] = ()) -> None:
+        """Take up a run that had ended: it goes on as the transition says, within the unit that is being gathered.
+
+        retried: runs that are taken up right after this one.
+        """
         run = transition.run
         self._admission.open_runs.note(run)
         self.allowances.take_up(run)
@@ -202,6 +206,22 @@ class Runs:
         for sleep in sleeps_of(flow, run):
             self._commands.perform(run, sleep)
         self._go_on(active, transition, self._clock.now())
+        for cursor in run.cursors:
+            for command in cursor.commands:
+                if isinstance(command, StartRun) and (child := cursor.runs.get(command.id)) is not None:
+                    self._families.rejoin(run, command, child, is_again=child in retried)
+
+    def is_open(self, run_id: int) -> bool:
+        """Whether the run has not ended, or its end is still to be stored."""
+        return run_id in self._active
+
+    def ids_of(self, flow: str) -> list[int]:
+        """The open runs of a flow."""
+        return sorted(run_id for run_id, active in self._active.items() if active.run.flow == flow)
+
+    def beside(self, run: Run) -> list[int]:
+        """Other open runs that its flow's `concurrency` counts as the same."""
+        return [*self._admission.open_runs.open_beside(run)]
 
     def enter(self, active: Active) -> Active:
         """A run is open."""
@@ -407,7 +427,7 @@ class Runs:
         self._marks.remove(run.id)
         self._stats.runs_ended[run.status] += 1
         if run.status == "failed":
-            log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason)
+            log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason, place=place_of(run))
         active.moving.clear()
         self._intents.forget_run(run.id)
         self._pace.update(active)

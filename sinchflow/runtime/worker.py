@@ -56,6 +56,7 @@ from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policing import OPERATOR, Policing
+from sinchflow.runtime.retries import Retries
 from sinchflow.runtime.runs import Runs
 from sinchflow.runtime.starts import Started, Starts, kept_answer
 from sinchflow.runtime.stats import Stats
@@ -102,11 +103,17 @@ class Worker:
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
         self.settling = self._runs.settling
+        self.resolve_call = self._runs.resolve_call
         self.refusal = self._runs.refusal
         self.on_end = self._runs.on_end
         self.on_advanced = self._runs.on_advanced
         self.on_held_back = self._runs.on_held_back
-        self.reopen = self._runs.reopen
+        self.retries = Retries(
+            runs=self._runs, journal=journal, clock=clock, matching=self._matching, catalog=lambda: self.catalog
+        )
+        self.cancel_run = self._runs.cancel
+        self.is_run_open = self._runs.is_open
+        self.run_ids_of = self._runs.ids_of
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
         self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
