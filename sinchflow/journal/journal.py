@@ -192,6 +192,10 @@ class Journal(Protocol):
         """The newest sends in one of these states (all when empty), newest first."""
         ...
 
+    def send(self, send_id: int) -> SendSummary | None:
+        """One send, open or settled."""
+        ...
+
     def contact(self, number: str) -> Contact | None:
         """One person, by primary key; None when nothing is known. Callers keep what they ask for often."""
         ...

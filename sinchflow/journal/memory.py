@@ -158,6 +158,11 @@ class MemoryJournal:
         chosen = [send for _, send in sorted(self._sends.items(), reverse=True) if not wanted or send.state in wanted]
         return [summary(send) for send in chosen[:limit]]
 
+    def send(self, send_id: int) -> SendSummary | None:
+        """See `Journal.send`."""
+        send = self._sends.get(send_id)
+        return None if send is None else summary(send)
+
     def contact(self, number: str) -> Contact | None:
         """See `Journal.contact`."""
         return self._contacts.get(number)

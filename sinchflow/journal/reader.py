@@ -147,6 +147,11 @@ class Reader:
         )
         return [rows.summary(row) for row in asked]
 
+    def send(self, send_id: int) -> SendSummary | None:
+        """See `Journal.send`."""
+        found = self._rows(f"SELECT {rows.SUMMARY_COLUMNS} FROM send WHERE id = ?", send_id)  # noqa: S608
+        return rows.summary(found[0]) if found else None
+
     def contact(self, number: str) -> Contact | None:
         """See `Journal.contact`."""
         found = self._rows(f"SELECT {rows.CONTACT_COLUMNS} FROM contact WHERE number = ?", number)  # noqa: S608

@@ -154,6 +154,10 @@ class SqliteJournal:
         """See `Journal.sends`."""
         return self._reader.sends(states, limit)
 
+    def send(self, send_id: int) -> SendSummary | None:
+        """See `Journal.send`."""
+        return self._reader.send(send_id)
+
     def contact(self, number: str) -> Contact | None:
         """See `Journal.contact`."""
         return self._reader.contact(number)

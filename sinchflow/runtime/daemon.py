@@ -41,6 +41,8 @@ from sinchflow.runtime.looks import Looks
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
 from sinchflow.runtime.reload import Loader, Reloader
+from sinchflow.runtime.resolve_api import ResolveApi
+from sinchflow.runtime.runs_api import RunsApi
 from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.servers import listen, open_server
 from sinchflow.runtime.stats import Stats
@@ -171,6 +173,11 @@ class Daemon:
             metrics=render, reload=self._reloader.reload, routes=self._routes,
             apis=[
                 ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
+                ResolveApi(
+                    journal=journal, commits=commits, clock=clock, settling=worker.settling,
+                    resolve_call=worker.resolve_call,
+                ),
+                RunsApi(path=journal.path, journal=journal, commits=commits, clock=clock, worker=worker),
                 StatusApi(
                     root=options.root, looks=looks, commits=commits, clock=clock, stats=stats, worker=worker,
                     accounts=self._accounts, switch=self.switch, addresses=self._addresses,

@@ -218,9 +218,10 @@ class House:
         assert answer.status_code == 202
         return answer
 
-    async def admin(self, path: str, method: str = "GET", token: str | None = None) -> httpx.Response:
+    async def admin(self, path: str, method: str = "GET", token: str | None = None, **how: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token or self.daemon.token}"}
-        return await self.http.request(method, f"http://127.0.0.1:{self.daemon.admin_port}{path}", headers=headers)
+        url = f"http://127.0.0.1:{self.daemon.admin_port}{path}"
+        return await self.http.request(method, url, headers=headers, **how)
 
     async def health(self) -> dict[str, Any]:
         answer: dict[str, Any] = (await self.admin("/health")).json()
