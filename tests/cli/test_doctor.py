@@ -32,7 +32,8 @@ SECRETS = {"API_SECRET": "s3cret", "HOOK_TOKEN": "hook-token-of-the-test"}
 
 @pytest.fixture
 def doctor(tmp_path, simulated, command, monkeypatch):
-    """Runs `doctor` on a project; gives the exit code and state and words by check."""
+    """Runs `doctor` on a project; gives the exit code and state, words and hint by check."""
+    monkeypatch.setenv("SINCHFLOW_SECRET_API_KEY", "key")
 
     def look(
         *arguments: str, base: str = simulated.url, auth: str = "", hooks: str = "", secrets=SECRETS, more: str = ""
