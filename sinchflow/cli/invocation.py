@@ -1,5 +1,6 @@
 """What the global options say, handed from `main` to the command that was asked for."""
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,3 +27,11 @@ def root_of(context: typer.Context) -> Path:
 def data_folder_of(context: typer.Context, data: Path | None) -> Path:
     """Where the project's daemon keeps its state: `--data`, else `.sinchflow` in the project."""
     return root_of(context) / ".sinchflow" if data is None else data
+
+
+def who() -> str:
+    """Who uses the command, for the journal."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""

@@ -1,13 +1,12 @@
 """`sinchflow pause` and `resume`: the switch that stops all sends at once."""
 
-import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import AsJson, data_folder_of
+from sinchflow.cli.invocation import AsJson, data_folder_of, who
 from sinchflow.cli.output import cell, print_json
 
 _Data = Annotated[
@@ -33,7 +32,7 @@ def pause(
     Example:
       sinchflow pause --reason "wrong price in the reminder"
     """
-    answer = _switch(context, data, "pause", {"reason": reason, "by": _who()})
+    answer = _switch(context, data, "pause", {"reason": reason, "by": who()})
     if as_json:
         print_json(answer)
         return
@@ -53,7 +52,7 @@ def resume(context: typer.Context, as_json: AsJson = False, data: _Data = None) 
     Example:
       sinchflow resume
     """
-    answer = _switch(context, data, "resume", {"by": _who()})
+    answer = _switch(context, data, "resume", {"by": who()})
     if as_json:
         print_json(answer)
     elif not answer["is_new"]:
@@ -89,10 +88,3 @@ def _leaving(queued: int) -> str:
     if not queued:
         return "no message was waiting"
     return f"{queued} message leaves now" if queued == 1 else f"{queued} messages leave now, as the throttle allows"
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return ""

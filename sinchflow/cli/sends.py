@@ -1,4 +1,4 @@
-"""`sinchflow sends list`: what became of the messages, from the running daemon or from its journal."""
+"""`sinchflow sends`: what became of the messages, from the running daemon or from its journal."""
 
 import sys
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from sinchflow.cli.invocation import data_folder_of
+from sinchflow.cli.invocation import AsJson, data_folder_of
 from sinchflow.cli.output import print_json, table
+from sinchflow.cli.resolve import resolve_sends
 from sinchflow.errors import UsageError
 
 _COLUMNS = ("id", "state", "run", "to", "message", "reason")
@@ -27,6 +28,7 @@ def build() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_about)
     app.command("list")(list_sends)
+    app.command("resolve")(resolve_sends)
     return app
 
 
@@ -34,8 +36,9 @@ def _about() -> None:
     """Look at the messages the daemon sent, could not send or holds.
 
     \b
-    Example:
+    Examples:
       sinchflow sends list --state held
+      sinchflow sends resolve 4711 --as sent
     """
 
 
@@ -46,6 +49,7 @@ def list_sends(
         list[str] | None, typer.Option("--state", metavar="STATE", help="Only this state; may be given several times.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="How many, newest first.")] = 50,
+    as_json: AsJson = False,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
     ] = None,
@@ -56,9 +60,9 @@ def list_sends(
     States:
       queued     waits for its turn              sending   on its way to the provider
       deferred   waits for a later time          sent      accepted by the provider
-      held       nobody knows whether it went    not_sent  the provider could not be reached in time
-                 out, so it is not repeated      refused   the provider refused it
-      unknown    the same, looked up right now   expired   did not leave within the step's timeout
+      held       waits for a person: nobody      not_sent  the provider could not be reached in time
+                 knows whether it went out       refused   the provider refused it
+      unknown    the same, looked up right now   expired   did not leave while it was of use
                                                  skipped   policy refused it, or the number is none
 
     \b
@@ -69,7 +73,7 @@ def list_sends(
     """
     states = _known(state or [])
     sends = _sends(data_folder_of(context, data), states, limit)
-    if output is Format.JSON:
+    if as_json or output is Format.JSON:
         print_json({"sends": sends})
     else:
         rows = ([send[column] for column in _COLUMNS] for send in sends)
