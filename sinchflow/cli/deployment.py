@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
+from sinchflow import __version__
+
 DOCKERFILE = "Dockerfile"
 UNIT = "sinchflow.service"
 
@@ -133,7 +135,8 @@ secrets:
 
 _UNIT = """\
 # The daemon as a service of systemd. Once, as root:
-#   python3 -m venv /opt/sinchflow && /opt/sinchflow/bin/pip install %(source)s
+#   python3 -m venv /opt/sinchflow-%(version)s && ln -sfn sinchflow-%(version)s /opt/sinchflow
+#   /opt/sinchflow/bin/pip install %(source)s
 #   git clone YOUR-PROJECT %(root)s
 #   install -d -m 0700 /etc/sinchflow     # and each secret below as a file in it
 #   cp %(root)s/sinchflow.service /etc/systemd/system/ && systemctl daemon-reload
@@ -252,6 +255,7 @@ def systemd_files(folder: str, source: str, name: str, secrets: Sequence[str]) -
         % {
             "source": quote(source) if source else "PATH-TO-A-CLONE-OF-SINCHFLOW",
             "root": f"/srv/{name}",
+            "version": __version__,
             "secrets": loaded or "#LoadCredential=NAME:/etc/sinchflow/NAME",
         },
     )
