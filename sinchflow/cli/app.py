@@ -42,6 +42,7 @@ COMMANDS = (
     Command("doctor", "What is wrong with this machine and project.", "doctor", "doctor"),
     Command("start", "Start a flow by hand.", "start", "start"),
     Command("flows", "The flows, and what they did lately.", "flows", "flows"),
+    Command("runs", "What runs do and did; retry, cancel.", "runs", "build"),
     Command("sends", "What became of the messages.", "sends", "build"),
     Command("contacts", "What is known of people; forget them.", "contacts", "build"),
     Command("texts", "How many SMS each text takes.", "texts", "texts"),

@@ -31,7 +31,7 @@ _MOST_AT_ONCE = 1_000
 _LONGEST_WAIT_S = 30.0
 _MOST_ROUNDS = 100
 _LONGEST_DETAIL = 500
-CANCELLED = "cancelled by a person"
+_LONGEST_NAME = 50
 
 
 class RunsApi:
@@ -90,7 +90,7 @@ class RunsApi:
             return error_reply(404, no_run(run_id))
         if isinstance(result, str):
             return error_reply(409, result)
-        self._note("retry", [run_id], result.flow)
+        self._note("retry", [run_id], await _who(request))
         await self._stored()
         return json_reply(200, {"run": run_id, "flow": result.flow, "retries": result.retries})
 
@@ -107,7 +107,7 @@ class RunsApi:
             else:
                 refused.append({"run": run_id, "reason": result or no_run(run_id)})
         if retried:
-            self._note("retry", retried)
+            self._note("retry", retried, await _who(request))
             await self._stored()
         return json_reply(200, {"count": len(ids), "is_all": is_all, "retried": retried, "refused": refused})
 
@@ -125,12 +125,13 @@ class RunsApi:
 
     async def _cancel(self, request: Request) -> Response:
         run_id = request.path_params["id"]
-        refusal = await self._cancel_one(run_id, was_open=self._worker.is_run_open(run_id))
+        who = await _who(request)
+        refusal = await self._cancel_one(run_id, who, was_open=self._worker.is_run_open(run_id))
         if refusal is None:
             return error_reply(404, no_run(run_id))
         if refusal:
             return error_reply(409, refusal)
-        self._note("cancel", [run_id])
+        self._note("cancel", [run_id], who)
         await self._stored()
         return json_reply(200, {"run": run_id, "status": "cancelled"})
 
@@ -140,26 +141,27 @@ class RunsApi:
             return asked
         ids, is_dry_run, _ = asked
         cancelled, refused = list[int](), list[dict[str, Any]]()
+        who = await _who(request)
         are_open = set() if is_dry_run else {run_id for run_id in ids if self._worker.is_run_open(run_id)}
         for run_id in sorted(are_open):  # all of them at once: storing one after the other would take a while
-            self._worker.cancel_run(run_id, CANCELLED)
+            self._worker.cancel_run(run_id, f"cancelled by {who}")
         for run_id in () if is_dry_run else ids:
-            refusal = await self._cancel_one(run_id, was_open=run_id in are_open)
+            refusal = await self._cancel_one(run_id, who, was_open=run_id in are_open)
             if refusal == "":
                 cancelled.append(run_id)
             else:
                 refused.append({"run": run_id, "reason": refusal or no_run(run_id)})
         if cancelled:
-            self._note("cancel", cancelled)
+            self._note("cancel", cancelled, who)
             await self._stored()
         return json_reply(200, {"count": len(ids), "cancelled": cancelled, "refused": refused})
 
-    async def _cancel_one(self, run_id: int, *, was_open: bool) -> str | None:
+    async def _cancel_one(self, run_id: int, who: str, *, was_open: bool) -> str | None:
         """Empty once the run is cancelled; why it is not; None when there is none."""
         for _ in range(_MOST_ROUNDS):  # it may be on its way to its end, or to its next step
             if not self._worker.is_run_open(run_id):
                 break
-            self._worker.cancel_run(run_id, CANCELLED)
+            self._worker.cancel_run(run_id, f"cancelled by {who}")
             await self._stored()
         run = self._journal.run(run_id)
         if run is None:
@@ -178,7 +180,7 @@ class RunsApi:
             body = await request.json()
         except ValueError:
             body = None
-        if not isinstance(body, dict) or body.keys() - {"runs", "flow", "since", "dry_run"}:
+        if not isinstance(body, dict) or body.keys() - {"runs", "flow", "since", "dry_run", "by"}:
             return error_reply(400, 'the body is {"runs": [ID, …]} or {"flow": NAME}, for a retry also "since": TIME')
         is_dry_run = body.get("dry_run") is True
         ids = body.get("runs")
@@ -199,10 +201,11 @@ class RunsApi:
         runs = found["runs"]
         return [run["id"] for run in runs], is_dry_run, found["is_all"] and len(runs) < _MOST_AT_ONCE
 
-    def _note(self, what: str, ids: Sequence[int], flow: str = "") -> None:
+    def _note(self, what: str, ids: Sequence[int], who: str) -> None:
         """Who looks at the journal shall see that a person asked for it."""
         subject = str(ids[0]) if len(ids) == 1 else f"{len(ids)} runs"
-        detail = flow if len(ids) == 1 else ", ".join(map(str, ids))[:_LONGEST_DETAIL]
+        named = "" if len(ids) == 1 else f": {', '.join(map(str, ids))}"
+        detail = f"{who}{named}"[:_LONGEST_DETAIL]
         act = Act(id=self._journal.new_id(), at=self._clock.now(), what=what, subject=subject, detail=detail)
         self._commits.unit.acts.append(act)
         self._commits.flush_soon()
@@ -210,9 +213,19 @@ class RunsApi:
     async def _stored(self) -> None:
         """Wait for what has been added until now."""
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._commits.unit.thens.append(lambda: stored.set_result(None))
+        self._commits.unit.thens.append(lambda: None if stored.done() else stored.set_result(None))
         self._commits.flush_soon()
         await stored
+
+
+async def _who(request: Request) -> str:
+    """Who asks, as the body says."""
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    by = body.get("by") if isinstance(body, dict) else None
+    return by[:_LONGEST_NAME] if by and isinstance(by, str) else "an operator"
 
 
 def no_run(run_id: int) -> str:
