@@ -101,7 +101,7 @@ def _facts(found: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
     daemon = found["daemon"]
     yield "sending", _sending(found, now)
     for account in found.get("accounts", ()):
-        yield "provider", _account(account, is_only=len(found["accounts"]) == 1)
+        yield "provider", _account(account, now, is_only=len(found["accounts"]) == 1)
     if "unreadable" in found["journal"]:
         yield "journal", found["journal"]["unreadable"]
     else:
@@ -117,6 +117,8 @@ def _facts(found: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
         yield "reload", f"refused {_at(reload['refused_at'], now)}: {reload['refused']}"
     if found["drift"]:
         yield "webhooks", f"{_many(drift, 'difference')} from the project" if drift else "as the project says"
+    if read := [time for time in found["opt_out_lists"].values() if time is not None]:
+        yield "opt-outs", f"Sinch's list was read {_at(min(read), now)}"
     yield (
         "daemon",
         (
@@ -180,9 +182,11 @@ def _sending(found: dict[str, Any], now: datetime) -> str:
     return "no: no daemon is there" if found["daemon"] is None else "yes"
 
 
-def _account(account: dict[str, Any], *, is_only: bool) -> str:
+def _account(account: dict[str, Any], now: datetime, *, is_only: bool) -> str:
     name = "" if is_only else f"{account['account']}: "
     state = account["trouble"] or "no trouble known"
+    if datetime.fromisoformat(account["next_call_at"]) > now:
+        state += f"; next call at {_at(account['next_call_at'], now)}"
     limit = account["limit"]
     calls = f"{account['calls']} calls" if limit is None else f"{account['calls']} of {limit} calls"
     return f"{name}{state}; {calls} in the last {account['per_s']:g} s; {_many(account['queued'], 'message')} queued"

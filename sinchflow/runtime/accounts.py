@@ -97,7 +97,7 @@ class Accounts:
                 "calls": each.window.used(now),
                 "limit": each.window.limits.calls,
                 "per_s": each.window.limits.per.total_seconds(),
-                "next_call_at": each.window.opens_at(now, 1).isoformat(),
+                "next_call_at": max(each.window.opens_at(now, 1), each.outbox.waits_until or now).isoformat(),
             }
             for name, each in self._accounts.items()
         ]

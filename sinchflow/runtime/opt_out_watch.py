@@ -30,6 +30,8 @@ class OptOutLists:
         self._people = people
         self._clock = clock
         self._lists: dict[str, frozenset[str]] = {}
+        #: by account: when its list was read; None: it cannot be, at present
+        self.read_at: dict[str, datetime | None] = {}
 
     def take(
         self, account: str, numbers: frozenset[str], accounts: frozenset[str], asked_at: datetime
@@ -40,6 +42,7 @@ class OptOutLists:
         """
         self._lists[account] = numbers
         people, now = self._people, self._clock.now()
+        self.read_at[account] = now
         new = [
             number
             for number in numbers
@@ -58,6 +61,7 @@ class OptOutLists:
     def lose(self, account: str) -> None:
         """The account's list cannot be read: what it said is not known to be so any more."""
         self._lists.pop(account, None)
+        self.read_at[account] = None
 
 
 class OptOutWatch:

@@ -106,6 +106,11 @@ class Outbox:
         return bool(self._ready or self._parts) and not is_paused and self._client is not None
 
     @property
+    def waits_until(self) -> datetime | None:
+        """Until when no call is tried, because calls have failed or the provider asked for it."""
+        return self._paused_until
+
+    @property
     def queued(self) -> int:
         """Sends that wait for a call."""
         return sum(map(len, self._queues.values())) + sum(map(len, self._parts))

@@ -21,6 +21,8 @@ class Stats:
         self.ignored = 0
         self.fetched: Counter[str] = Counter()  #: events that polling found and no webhook had brought, by kind
         self.drift: dict[str, int] = {}  #: by account: differences between our webhooks and those at the provider
+        #: by account: when the provider's list of opt-outs was read; None: it cannot be, at present
+        self.opt_out_lists: dict[str, datetime | None] = {}
         self.throttled = 0
         self.refused = 0  #: matches that `concurrency` did not let begin
         self.policy_words: Counter[str] = Counter()  #: messages that policy took, by what they meant

@@ -147,6 +147,13 @@ def _others(found: Mapping[str, Any], now: datetime) -> Iterator[Need]:
             what=f"{size(free)} are free on the journal's disk",
             command="free some space, or lower retention in sinchflow.yaml",
         )
+    if unread := [name for name, read_at in found.get("opt_out_lists", {}).items() if read_at is None]:
+        yield Need(
+            subject="opt_outs",
+            what=f"Sinch's list of opt-outs cannot be read (account {', '.join(unread)}): what was known still holds",
+            command=REMEDIES["opt_outs"],
+            is_red=False,
+        )
     failed = found["runs"]["failed_lately"]
     if failed["count"]:
         flows = ", ".join(f"{name} {count}" for name, count in [*failed["flows"].items()][:5])

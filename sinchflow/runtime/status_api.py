@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +24,8 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.status import first_finding, status
 from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.worker import Worker
+
+log = structlog.get_logger("sinchflow")
 
 #: A failing journal must not keep an operator waiting: what they asked for is in force meanwhile. Seconds.
 _PATIENCE_S = 3.0
@@ -92,6 +95,7 @@ class StatusApi:
             },
             "flows": {"live": sum(each.enabled for each in flows), "off": sum(not each.enabled for each in flows)},
             "drift": dict(stats.drift),
+            "opt_out_lists": {name: _iso(read_at) for name, read_at in stats.opt_out_lists.items()},
             "internal_errors": stats.internal_errors,
         }  # fmt: skip
 
@@ -119,6 +123,8 @@ class StatusApi:
             return asked
         queued = self._accounts.queued
         is_new = self._switch.pause(asked.get("reason", ""), asked.get("by", ""), self._clock.now())
+        if is_new:
+            log.warning("sends are paused", queued=queued, **asked)
         return await self._switched(queued, is_new=is_new)
 
     async def _resume(self, request: Request) -> Response:
@@ -127,6 +133,8 @@ class StatusApi:
             return asked
         queued = self._accounts.queued  # after this, some of them are in a call
         is_new = self._switch.resume(asked.get("by", ""), self._clock.now())
+        if is_new:
+            log.warning("sends leave again", queued=queued, **asked)
         return await self._switched(queued, is_new=is_new)
 
     async def _switched(self, queued: int, *, is_new: bool) -> Response:

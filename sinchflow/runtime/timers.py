@@ -37,6 +37,7 @@ class Timers:
         self._stats = stats
         self._check_drift = check_drift
         self._opt_out_lists = OptOutLists(worker.people, clock)
+        stats.opt_out_lists = self._opt_out_lists.read_at
         self._tasks: dict[tuple[str, str], tuple[Any, asyncio.Task[None]]] = {}
 
     def set(self, catalog: Catalog, *, is_start: bool = False) -> None:

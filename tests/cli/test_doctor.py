@@ -1,9 +1,12 @@
 """What `doctor` finds: of the provider with its faults, and of machines that are made up."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import socket
+import ssl
 import stat
 import threading
 from collections.abc import Iterable
@@ -14,8 +17,12 @@ from pathlib import Path
 
 import apsw
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from sinchflow.cli.checkup import machine, storage
+from sinchflow.cli.checkup import machine, public, storage
 from sinchflow.cli.checkup.finding import Finding, examine, ok
 from sinchflow.errors import CannotStart
 from sinchflow.journal.sqlite import FILE_NAME, SqliteJournal
@@ -285,3 +292,51 @@ def test_limits_on_watches(tmp_path: Path, watches: int | None, instances: int |
         if value is not None:
             (tmp_path / name).write_text(f"{value}\n")
     assert [each.state for each in machine.watches(tmp_path)] == [state]
+
+
+@pytest.mark.parametrize(
+    ("until", "state", "words"),
+    [("Dec  5 02:00:00 2026 GMT", "warn", "ends in 12 days"), ("Mar  1 00:00:00 2027 GMT", "ok", "valid for 97 days")],
+)
+def test_certificate_that_ends_soon_is_a_warning(until: str, state: str, words: str) -> None:
+    found = public.lasting("sms.example.com", until, datetime(2026, 11, 23, 2, 0, tzinfo=UTC))
+    assert (found.state, words in found.words) == (state, True), found
+
+
+def test_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_self_signed(tmp_path / "cert.pem"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError), contextlib.closing(listener.accept()[0]) as connection:
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        (found,) = public.certificate("localhost", listener.getsockname()[1])
+        thread.join()
+    assert (found.state, "self" in found.words) == ("fail", True), found
+
+
+def _self_signed(path: Path) -> Path:
+    """A key and a certificate for localhost that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path

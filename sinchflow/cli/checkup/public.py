@@ -35,7 +35,7 @@ def address(root: Path) -> Iterator[Finding]:
     addresses = list(_resolved(host, port))
     yield from (each for each in addresses if isinstance(each, Finding))
     if any(isinstance(each, str) for each in addresses) and parts.scheme == "https":
-        yield from _certificate(host, port)
+        yield from certificate(host, port)
 
 
 def _resolved(host: str, port: int) -> Iterator[Finding | str]:
@@ -57,7 +57,8 @@ def _resolved(host: str, port: int) -> Iterator[Finding | str]:
     yield from found
 
 
-def _certificate(host: str, port: int) -> Iterator[Finding]:
+def certificate(host: str, port: int) -> Iterator[Finding]:
+    """Whether the certificate that is served there is valid, and for how long."""
     import httpx
 
     context = httpx.create_ssl_context(trust_env=False)
@@ -75,11 +76,15 @@ def _certificate(host: str, port: int) -> Iterator[Finding]:
     except OSError as error:
         yield skipped("certificate", f"{host}:{port} is not reached from here: {error}")
         return
-    left = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) - datetime.now(UTC)
+    yield lasting(host, until, datetime.now(UTC))
+
+
+def lasting(host: str, until: str, now: datetime) -> Finding:
+    """How long a certificate is valid. until: as `ssl` tells it."""
+    left = datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) - now
     if left < _SOON:
-        yield warn("certificate", f"of {host} ends in {left.days} days", "renew it")
-    else:
-        yield ok("certificate", f"of {host} is valid for {left.days} days")
+        return warn("certificate", f"of {host} ends in {left.days} days", "renew it")
+    return ok("certificate", f"of {host} is valid for {left.days} days")
 
 
 def answers(root: Path, account: str) -> Iterator[Finding]:
