@@ -34,6 +34,9 @@ _RANGES = {
     "every": _SELDOM,
     "drift_every": _SELDOM,
     "max_age": _SOME,
+    "unknown_after": _SOME,
+    "settling_time": _SOME,
+    "valid_for": _SOME,
     "read_timeout": _Range(timedelta(milliseconds=1), timedelta(seconds=60), "the provider waits 1ms to 60s"),
     "retry_delay": _Range(
         timedelta(seconds=5),
@@ -46,7 +49,7 @@ _RANGES = {
 _OTHER_RANGES = {"schedule": {"every": _Range(timedelta(seconds=1), reason="the shortest is 1s")}}
 _GROUPS = (
     "throttle", "limits", "retry", "policy", "max_sends_per_contact", "max_sends_per_flow", "webhooks", "catch_up",
-    "wait_for_reply", "wait_for_receipt", "delay", "on", "schedule",
+    "wait_for_reply", "wait_for_receipt", "delay", "on", "schedule", "sends", "send_sms", "reply",
 )  # fmt: skip
 
 
