@@ -146,7 +146,8 @@ def _counts(found: dict[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
         ),
     )
     waiting = ", ".join(f"{count} {_WAITING.get(kind, kind)}" for kind, count in runs["waiting_for"].items())
-    yield "runs", f"{runs['open']} open{': ' + waiting if waiting else ''}"
+    held = f"; {found['held_calls']} held" if found["held_calls"] else ""
+    yield "runs", f"{runs['open']} open{': ' + waiting if waiting else ''}{held}"
     failed = runs["failed_lately"]
     if last := failed["last"]:
         when = _at(last["ended_at"], now) if last["ended_at"] else ""

@@ -37,6 +37,13 @@ SELECT kind, count(DISTINCT id) FROM (
     json_each(run.data, '$.cursors') AS cursor
 ) GROUP BY kind ORDER BY 2 DESC, 1
 """
+#: Open runs with an `http` call of which nobody knows whether it was done. The cheap look at the text comes first.
+_HELD_CALLS = """
+SELECT count(*) FROM run WHERE status = 'running' AND instr(data, '"held":"') > 0 AND EXISTS (
+  SELECT 1 FROM json_each(run.data, '$.cursors') AS cursor, json_each(cursor.value, '$.attempts') AS attempt
+  WHERE attempt.value ->> '$.held' IS NOT NULL
+)
+"""
 _FAILED = "SELECT id, flow, data ->> '$.ended_at', data ->> '$.reason' FROM run WHERE status = 'failed' AND id {} ?"
 _FLOWS_OPEN = "SELECT flow, count(*) FROM run WHERE status = 'running' GROUP BY flow"
 _FLOWS_LATELY = """
@@ -55,6 +62,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """The journal at one moment. Times are ISO 8601 in UTC, so that it is JSON as it is."""
 
     sends: dict[str, dict[str, Any]]  #: by open state: `count`, `oldest_at`
+    held_calls: int  #: runs whose `http` call waits for a person
     runs: dict[str, Any]  #: `open`, `waiting_for`, `failed_lately` (`count`, `flows`, `last`)
     events: dict[str, Any]  #: accepted, not routed: `unrouted`, `oldest_at`
     quarantine: dict[str, Any]  #: `count`, `last_at`, `last_reason`
@@ -113,6 +121,7 @@ class _Look:
         self._connection.execute("BEGIN")  # so that the counts are of one moment
         return Survey(
             sends=self._sends(),
+            held_calls=self._rows(_HELD_CALLS)[0][0],
             runs={} if is_brief else self._runs(),
             events=self._events(),
             quarantine=self._quarantine(),

@@ -150,6 +150,7 @@ def _journal(looked: Survey | str, now: datetime) -> Iterator[Metric]:
     )  # fmt: skip
     sizes, events = looked.journal, looked.events
     for name, text, value in (
+        ("held_calls", "Runs that wait for a person: nobody knows whether a call was done.", looked.held_calls),
         ("unrouted_events", "Accepted events that are not routed yet.", events["unrouted"]),
         ("unrouted_oldest_age_seconds", "Age of the oldest of them; 0 without one.", _age_s(events["oldest_at"], now)),
         ("quarantine_bodies", "Webhook bodies kept because they could not be read.", looked.quarantine["count"]),

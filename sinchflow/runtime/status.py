@@ -105,6 +105,12 @@ def _sends(found: Mapping[str, Any], now: datetime) -> Iterator[Need]:
             what=f"{_count(count, 'message is', 'messages are')} held: nobody knows whether they went out",
             command="sinchflow sends list --state held, then sinchflow sends resolve",
         )
+    if count := found["held_calls"]:
+        yield Need(
+            subject="held_calls",
+            what=f"{_count(count, 'run is', 'runs are')} held at an `http` call: nobody knows whether it was done",
+            command="sinchflow runs list --status held, then sinchflow runs resolve",
+        )
     unknown = _age(sends["unknown"]["oldest_at"], now)
     if unknown > _LONG_UNKNOWN:
         yield Need(

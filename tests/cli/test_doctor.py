@@ -61,7 +61,17 @@ def doctor(tmp_path, simulated, command, monkeypatch):
 def test_all_is_well(doctor):
     code, found = doctor(more='country: AU\nsource_number: "+61491593156"\n')
     assert code == 0
-    for check in ("provider", "clock", "senders", "signature keys", "secrets", "webhook token", "versions", "flows"):
+    for check in (
+        "provider",
+        "clock",
+        "senders",
+        "detail report",
+        "signature keys",
+        "secrets",
+        "webhook token",
+        "versions",
+        "flows",
+    ):
         assert found[check][0] == "ok", (check, found[check])
     assert found["daemon"] == ("skipped", "none works here: start it with `sinchflow run`", "")
 
@@ -106,6 +116,13 @@ FAULTS = [
     ({"status": 200, "body": "<html>Please log in</html>"}, 4, "provider", "cannot be read"),
     ({"kind": "reset"}, 4, "provider", "the connection to .* broke"),
 ]
+
+
+def test_account_without_the_detail_report_is_told_what_that_means(doctor, simulated):
+    simulated.sim.fail_next(Fault(status=403, body="{}", method="POST", path="/v2-preview/reporting", times=9))
+    code, found = doctor()
+    assert (code, found["detail report"][0]) == (0, "warn"), found
+    assert "messages of unknown outcome are held" in found["detail report"][1]
 
 
 @pytest.mark.parametrize(("fault", "code", "check", "words"), FAULTS)

@@ -32,6 +32,7 @@ JOURNAL = {
         "unknown": {"count": 0, "oldest_at": None},
         "held": {"count": 2, "oldest_at": ago(hours=3)},
     },
+    "held_calls": 1,
     "runs": {
         "open": 41,
         "waiting_for": {"reply": 30, "time": 8, "send": 3},
@@ -83,7 +84,7 @@ provider    default: no trouble known; 3 of 100 calls in the last 60 s; 12 messa
 provider    nz: HTTP 503; next call at 02:24:30; 3 calls in the last 60 s; 1 message queued
 events      3 to be routed (oldest 7 s), 2 of them behind their contact's runs
 messages    12 queued (oldest 14 min), 0 deferred, 1 sending (oldest 2 s), 0 unknown, 2 held (oldest 3 h 0 min)
-runs        41 open: 30 for a reply, 8 for a time, 3 for their messages to leave
+runs        41 open: 30 for a reply, 8 for a time, 3 for their messages to leave; 1 held
 failed      3 runs in 24 hours; the last: crm (run 8123) 01:59:00: the CRM answered 500?[2J
 quarantine  0 webhook bodies that could not be read
 journal     1.2 GB, its log 4.1 MB, 120 GB free on its disk

@@ -11,7 +11,7 @@ from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal.journal import Act, Changes, Quarantined
 from sinchflow.journal.sqlite import FILE_NAME, SqliteJournal
 from sinchflow.journal.survey import flows_lately, survey
-from sinchflow.model.command import AwaitReply, SendMessage, Sleep
+from sinchflow.model.command import Attempt, AwaitReply, CallUrl, SendMessage, Sleep
 from sinchflow.model.event import Event
 from sinchflow.model.run import Cursor, Run, Tally
 from sinchflow.model.send import Send
@@ -33,6 +33,7 @@ def send(send_id: int, state: str, created_at: datetime) -> Send:
     return Send(id=send_id, run=1, command=command, state=state, created_at=created_at)
 
 
+CALL = CallUrl(id="c", method="POST", url="https://crm.example.com", content='{"held":"x"}')
 WAIT = AwaitReply(id="w", account="default", contact=NUMBER)
 #: Ids ascend with time, as the daemon gives them.
 RUNS = [
@@ -46,6 +47,7 @@ RUNS = [
         Cursor(address="1.0", commands=(WAIT,)), Cursor(address="1.1", commands=(Sleep(id="s", until=NOW),)),
     )),
     run(24, "send", ago(hours=2), cursors=(Cursor(address="1", tally=Tally(asked=1, open="1")),)),
+    run(26, "call", ago(hours=1), cursors=(Cursor(address="1", commands=(CALL,), attempts={"c": Attempt(held="?")}),)),
     run(25, "turn", ago(hours=1), cursors=(Cursor(address="1", is_pause=True),), is_otherwise=True),
 ]  # fmt: skip
 SENDS = [
@@ -92,8 +94,9 @@ def test_what_is_open_and_what_failed_lately_is_counted(folder: Path) -> None:
     }  # fmt: skip
     assert found.sends["held"]["oldest_at"] == "2026-11-22T18:00:00.000+00:00"
     assert found.sends["sending"]["oldest_at"] is None
-    assert found.runs["open"] == 4
-    assert found.runs["waiting_for"] == {"reply": 2, "send": 1, "time": 1, "turn": 1}
+    assert found.held_calls == 1
+    assert found.runs["open"] == 5
+    assert found.runs["waiting_for"] == {"reply": 2, "send": 1, "time": 1, "turn": 1, "url": 1}
     failed = found.runs["failed_lately"]
     assert (failed["count"], failed["flows"]) == (3, {"ask": 2, "slow": 1})
     assert failed["last"] == {

@@ -21,6 +21,7 @@ def survey(**changes) -> Survey:
     nothing = {"count": 0, "oldest_at": None}
     parts = {
         "sends": dict.fromkeys(("queued", "deferred", "sending", "unknown", "held"), nothing),
+        "held_calls": 0,
         "runs": {"open": 0, "waiting_for": {}, "failed_lately": {"count": 0, "flows": {}, "last": None}},
         "events": {"unrouted": 0, "oldest_at": None},
         "quarantine": {"count": 0, "last_at": None, "last_reason": None},
@@ -29,7 +30,7 @@ def survey(**changes) -> Survey:
         "settings": {},
     }
     for part, change in changes.items():
-        parts[part] = {**parts[part], **change}
+        parts[part] = {**parts[part], **change} if isinstance(change, dict) else change
     return Survey(**parts)
 
 
@@ -39,6 +40,7 @@ CASES = [
     ({}, {}, []),
     ({"settings": PAUSED}, {"paused": "said better by the setting"}, ["!paused"]),
     ({"sends": {"held": {"count": 2, "oldest_at": ago(hours=3)}}}, {}, ["!held"]),
+    ({"held_calls": 1}, {}, ["!held_calls"]),
     ({"sends": {"unknown": {"count": 1, "oldest_at": ago(minutes=59)}}}, {}, []),
     ({"sends": {"unknown": {"count": 1, "oldest_at": ago(minutes=61)}}}, {}, ["!unknown"]),
     ({"sends": {"queued": {"count": 9, "oldest_at": ago(minutes=14)}}}, {}, []),

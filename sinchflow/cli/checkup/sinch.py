@@ -19,8 +19,10 @@ from sinchflow.deploy.drift import drifted
 from sinchflow.errors import CannotStart
 from sinchflow.runtime.connections import Connection, Hooks, open_client
 from sinchflow.runtime.keyring import read_keys
+from sinchflow.runtime.settled import SEND_ID
 from sinchflow.sinch import signature_keys
 from sinchflow.sinch.client import Answer, Calls, NotSent, Unknown
+from sinchflow.sinch.detail_reports import find
 from sinchflow.sinch.failure import CallFailed
 from sinchflow.sinch.senders import gather_senders
 from sinchflow.sinch.webhooks import list_webhooks
@@ -31,6 +33,8 @@ _CLOSE = timedelta(seconds=10)
 _TOO_FAR = timedelta(minutes=5)
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _PATIENCE_S = 5.0
+#: No message of anybody's has this id.
+_NOBODY = "sinchflow-doctor-000"
 
 
 class _Watched:
@@ -79,6 +83,7 @@ class _Account:
         found: list[Finding] = []
         for name, look in (
             ("webhooks", self._webhooks), ("signature keys", self._keys), ("senders", self._senders),
+            ("detail report", self._report),
         ):  # fmt: skip
             try:
                 found.append(await look(calls))
@@ -176,6 +181,21 @@ class _Account:
             f"source_number {number} is not one of the account's {len(listed)}: messages from it may be refused",
             "`sinchflow senders` lists them; register it with Sinch, or choose another",
         )
+
+    async def _report(self, calls: Calls) -> Finding:
+        """Where messages of unknown outcome are looked up; it need not be the account's to read."""
+        name, now = self._name("detail report"), datetime.now(UTC)
+        try:
+            await find(calls, SEND_ID, {_NOBODY}, now - timedelta(minutes=5), now)
+        except CallFailed as failure:
+            if failure.kind != "refused":
+                raise
+            return warn(
+                name,
+                f"cannot be read, so messages of unknown outcome are held: {failure.message}",
+                "ask Sinch for the reporting API, or choose `sends: {on_unknown: …}` in sinchflow.yaml",
+            )
+        return ok(name, "can be read: messages of unknown outcome are looked up there")
 
     def _name(self, check: str) -> str:
         return f"{check}{self._suffix}"
