@@ -1,5 +1,6 @@
 """`sinchflow status`: one screen for 2 am, from the running daemon or from its journal."""
 
+import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -69,8 +70,8 @@ def look(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = admin.ask(admin.demand(folder), "GET", "/api/status")
         return found
     except SinchflowError as error:
-        if error.exit_code != 3:
-            raise
+        if error.exit_code != 3 or os.environ.get(admin.URL_VARIABLE):
+            raise  # a journal that lies here says nothing of a daemon elsewhere
         missing = str(error)
     from sinchflow.journal.sqlite import FILE_NAME
     from sinchflow.journal.survey import survey

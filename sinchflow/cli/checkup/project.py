@@ -25,7 +25,7 @@ def flows(checked: "Checked") -> Iterator[Finding]:
         words = f"{_many(len(warnings), 'warning')}; the first: {warnings[0]}"
         yield warn("flows", words, "`sinchflow validate` shows all")
     elif not checked.flows:
-        yield warn("flows", "there is none", "`sinchflow init --template hello` writes one")
+        yield warn("flows", "there is none", "`sinchflow init DIR` writes a project with one")
     else:
         yield ok("flows", f"{_many(len(checked.flows), 'flow')}, no findings")
 
