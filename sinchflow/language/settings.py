@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from sinchflow.expression.durations import parse_duration
+from sinchflow.expression.sizes import parse_size
 from sinchflow.language.nodes import Document, Mapping, Node, Scalar, items_of
 from sinchflow.language.policy import build_policy
 from sinchflow.language.week import build_calendar
@@ -17,6 +18,7 @@ from sinchflow.model.project import (
     Credentials,
     Limits,
     Project,
+    Retention,
     Sends,
     Webhooks,
 )
@@ -52,6 +54,7 @@ def build_project(document: Document) -> Project:
         calendars={name: build_calendar(cast(Mapping, node)) for name, node in _entries(root.get("calendars"))},
         policy=build_policy(document, cast(Mapping | None, root.get("policy"))),
         sends=_sends(root.get("sends")),
+        retention=_retention(root.get("retention")),
     )
 
 
@@ -103,6 +106,20 @@ def _sends(node: Node | None) -> Sends:
         unknown_after=_duration(given.get("unknown_after"), default.unknown_after),
         settling_time=_duration(given.get("settling_time"), default.settling_time),
         valid_for=_duration(given.get("valid_for"), default.valid_for),
+    )
+
+
+def _retention(node: Node | None) -> Retention:
+    default = Retention()
+    if node is None:
+        return default
+    given = cast(Mapping, node)
+    size, traces = given.get("max_size"), _value(given.get("traces"), default.traces)
+    return Retention(
+        events=_duration_or_off(given.get("events"), default.events),
+        runs=_duration_or_off(given.get("runs"), default.runs),
+        max_size_bytes=parse_size(cast(Scalar, size).text) if size else default.max_size_bytes,
+        traces=None if traces == "off" else traces,
     )
 
 

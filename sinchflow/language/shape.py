@@ -29,6 +29,7 @@ _PATTERNS = {
     "|24:00)$": "a span such as 08:00-18:00",
     ":[0-5][0-9]$": "a time of day such as 21:00",
     "(mon|tue": "a weekday or a range of them, such as sat or mon-fri",
+    "MB|": "a size such as 500MB or 20GB, 100MB at least, or off",
     "|h|d)|off)": "a duration such as 30s, 15m or 24h, or off",
     "(ms|s|m|h|d)": "a duration such as 500ms, 30s, 15m, 24h or 2d",
     "^[A-Za-z_]": "a name of letters, digits and underscores that does not begin with a digit",
@@ -239,7 +240,7 @@ class _Error:
     def _mended(self, given: str, node: Node | None) -> tuple[str, tuple[Edit, ...]]:
         """A hint with the text as it would fit, when little has to change, and its edit when nothing refers to it."""
         spellings = (given.lower(), given.upper(), given.replace(" ", ""), as_duration(given), as_language(given))
-        tries = (*spellings, _identifier(given))
+        tries = (*spellings, given.replace(" ", "").upper(), _identifier(given))
         mended = next((text for text in tries if text and re.search(str(self._error.validator_value), text)), "")
         is_name = self._pattern_words().startswith(("a name", "small letters", "letters", "a path", "a header"))
         edits = () if is_name or node is None else respelled(self._document.origin_of(node), given, mended)

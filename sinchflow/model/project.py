@@ -46,6 +46,18 @@ class Sends(msgspec.Struct, frozen=True, kw_only=True):
     valid_for: timedelta = timedelta(hours=24)
 
 
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the journal keeps what has ended; None is `off`: for ever, without a bound, all.
+
+    traces: of each flow and outcome, how many of the newest runs keep more than how they ended; failed ones all do.
+    """
+
+    events: timedelta | None = timedelta(days=60)
+    runs: timedelta | None = timedelta(days=90)
+    max_size_bytes: int | None = 20_000_000_000
+    traces: int | None = 100
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """One connection to the provider."""
 
@@ -149,6 +161,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     calendars: dict[str, Calendar] = {}
     policy: Policy = Policy()
     sends: Sends = Sends()
+    retention: Retention = Retention()
 
     @property
     def all_accounts(self) -> dict[str, Account]:

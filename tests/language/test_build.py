@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checker
 from sinchflow.model.flow import (
@@ -21,7 +23,7 @@ from sinchflow.model.flow import (
     SetVars,
     Text,
 )
-from sinchflow.model.project import Brake, CatchUp, Limits, Webhooks
+from sinchflow.model.project import Brake, CatchUp, Limits, Retention, Webhooks
 
 
 def flow(text, file="flows/menu.yaml"):
@@ -158,6 +160,20 @@ def test_webhooks_and_catch_up_are_read(tmp_path):
     assert (webhooks.retry_delay, webhooks.read_timeout) == (timedelta(seconds=5), timedelta(milliseconds=500))
     assert webhooks.drift_every is None
     assert catch_up == CatchUp(on_start=True, every=timedelta(minutes=10), max_age=timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{}", Retention()),
+        ("{events: 30d, runs: 36h, max_size: 500MB, traces: 0}",
+         Retention(events=timedelta(days=30), runs=timedelta(hours=36), max_size_bytes=500_000_000, traces=0)),
+        ("{events: off, runs: off, max_size: off, traces: off}",
+         Retention(events=None, runs=None, max_size_bytes=None, traces=None)),
+    ],
+)  # fmt: skip
+def test_retention_is_read(tmp_path, text, expected):
+    assert settings(tmp_path, f"retention: {text}\n").retention == expected
 
 
 def test_catch_up_is_off_until_it_says_when(tmp_path):

@@ -46,10 +46,14 @@ _RANGES = {
     ),
 }
 #: Inside of these a duration of the same name takes something else.
-_OTHER_RANGES = {"schedule": {"every": _Range(timedelta(seconds=1), reason="the shortest is 1s")}}
+_DAY = _Range(timedelta(days=1), reason="the shortest is 1d")
+_OTHER_RANGES = {
+    "schedule": {"every": _Range(timedelta(seconds=1), reason="the shortest is 1s")},
+    "retention": {"events": _DAY, "runs": _DAY},
+}
 _GROUPS = (
     "throttle", "limits", "retry", "policy", "max_sends_per_contact", "max_sends_per_flow", "webhooks", "catch_up",
-    "wait_for_reply", "wait_for_receipt", "delay", "on", "schedule", "sends", "send_sms", "reply",
+    "wait_for_reply", "wait_for_receipt", "delay", "on", "schedule", "sends", "send_sms", "reply", "retention",
 )  # fmt: skip
 
 
