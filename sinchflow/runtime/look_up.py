@@ -172,12 +172,19 @@ class LookUp:
             portion = frozenset(values[start : start + detail_reports.MOST])
             self._stats.look_ups += 1
             for each in await detail_reports.find(self._calls, SEND_ID, portion, since, now):
+                self._note_twice(found.get(by_value[each.value]), each)
                 found[by_value[each.value]] = each
         seen = [when for send_id, when in marks.items() if send_id in found]
         return Evidence(
             asked_at=now, asked=frozenset(ids), found=found,
             watermark=max(seen, default=None),
         )  # fmt: skip
+
+    def _note_twice(self, one: Reported | None, other: Reported) -> None:
+        """The provider has two messages of one send: say so, once for each look that shows it."""
+        if one is not None and one.message_id != other.message_id:
+            self._stats.sent_twice += 1
+            log.warning("a message went out twice", message_ids=[one.message_id, other.message_id])
 
 
 def _chosen(doubts: Sequence["Doubt"], settled: datetime) -> list[int]:

@@ -322,7 +322,10 @@ class Settling:
         for doubt in doubts:
             fields = heard.get(doubt.send.id)
             if fields is not None:
-                message_id, status = fields.get("message_id"), fields.get("status")
+                message_id = fields.get("message_id")
+                status = (
+                    fields.get("status") if fields.get("delivery_report_id") else None
+                )  # a reply has one of its own
                 how = "the provider told of it"
                 settled.append(self._known(doubt, message_id, status, how))
             else:
