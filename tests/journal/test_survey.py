@@ -148,3 +148,20 @@ def test_journal_that_cannot_be_read_is_one_sentence(tmp_path: Path, content, ki
     for look in (survey, flows_lately):
         with pytest.raises(kind, match=words):
             look(tmp_path / FILE_NAME, NOW)
+
+
+@pytest.mark.parametrize(
+    "released", sorted((Path(__file__).parent / "data").glob("schema-*.sql")), ids=lambda it: it.stem
+)
+def test_journal_of_an_earlier_release_is_counted_as_it_lies_there(tmp_path: Path, released: Path) -> None:
+    path = tmp_path / FILE_NAME
+    connection = apsw.Connection(str(path))
+    connection.execute(released.read_text())
+    [(runs,)] = connection.execute("SELECT count(*) FROM run WHERE status = 'running'")
+    [(sends,)] = connection.execute("SELECT count(*) FROM send WHERE is_open")
+    connection.close()
+    found = survey(path, NOW)
+    assert (found.runs["open"], sum(each["count"] for each in found.sends.values())) == (runs, sends)
+    assert sum(each["open"] for each in flows_lately(path, NOW).values()) == runs
+    assert runs > 0
+    assert (found.acts, found.settings) == ([], {})
