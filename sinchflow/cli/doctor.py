@@ -69,7 +69,7 @@ def _checks(root: Path, folder: Path, *, offline: bool) -> "Iterator[tuple[str, 
     yield "open files", machine.open_files
     yield "file watches", machine.watches
     yield "data folder", partial(storage.folder, folder)
-    yield "disk", partial(storage.disk, folder, None)
+    yield "disk", partial(storage.disk, folder, checked.project.retention.max_size_bytes)
     yield "journal", partial(storage.journal, folder)
     yield "daemon", partial(storage.owner, folder)
     yield "flows", partial(project.flows, checked)

@@ -357,3 +357,8 @@ def _self_signed(path: Path) -> Path:
     )
     path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
     return path
+
+
+def test_journal_that_may_grow_beyond_its_disk_is_a_warning_of_the_project(doctor):
+    code, found = doctor("--offline", more="retention: {max_size: 900000GB}\n")
+    assert (code, found["disk space"][0]) == (0, "warn"), found
