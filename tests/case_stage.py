@@ -160,7 +160,7 @@ class Stage:
         return self._finals[self.run_id] if active is None else active.run
 
     def _awaits(self, own: str) -> bool:
-        return interpreter.awaits(self.run, f"{self.run_id}:{own}") and not self._is_storing()
+        return interpreter.awaits(self.run, f"{self.run.asks_as}:{own}") and not self._is_storing()
 
     def _is_storing(self) -> bool:
         active = self.daemon.worker._runs._active.get(self.run_id)
@@ -175,6 +175,10 @@ class Stage:
         """Make the world do what the case tells, and wait until the run has taken it."""
         following = then.pop("commands", [])
         at = then.pop("at", None)
+        if "retry" in then:
+            await self._retry(at)
+            self._note(following)
+            return
         (name, own), *rest = then.items()
         fields = dict(rest)
         if name == "pauses":  # `_until` lets the clock come by
@@ -192,6 +196,17 @@ class Stage:
         elif name == "receipt":
             await self._until(lambda: self._routed > routed and not self._is_storing(), "the receipt is kept")
         self._note(following)
+
+    async def _retry(self, at: str | None) -> None:
+        """A person has the run go on; what it had asked for and is still under way comes back to nobody."""
+        await self._until(lambda: self.run_id not in self.daemon.worker._runs._active, "the run has failed")
+        if at is not None:
+            self._advance_to(self._cases.NOW + self._cases.parse_duration(at))
+        self._world.close()
+        headers = {"Authorization": f"Bearer {self.daemon.token}"}
+        url = f"http://127.0.0.1:{self.daemon.admin_port}/api/runs/{self.run_id}/retry"
+        answer = await self.http.post(url, headers=headers)
+        assert answer.status_code == 200, answer.text
 
     def _advance_to(self, when: Any) -> None:
         self.clock.advance(max(when - self.clock.now(), timedelta()))

@@ -90,7 +90,8 @@ class World(httpx.AsyncBaseTransport):
     def close(self) -> None:
         """Break off what waits."""
         for _, answer in self._waiting:
-            answer.set_result(httpx.ConnectError("the test is over"))
+            answer.set_result(httpx.ConnectError("nobody listens any more"))
+        self._waiting.clear()
 
 
 def called(method: str, url: httpx.URL | str) -> str:

@@ -66,8 +66,9 @@ REFUSED = {
 NOT_PLAYED = {
     "the environment is the process's": 7,
     "the event cannot be made": 4,
-    "the other flow cannot be made": 3,
-    "the provider or policy decides": 20,
+    "the other flow cannot be made": 4,
+    "the provider or policy decides": 21,
+    "the retry cannot be made": 4,
     "the run cannot be made": 5,
 }
 #: Cases are played one after the other in each group, and daemons are taken apart together at its end.
@@ -90,8 +91,10 @@ def reason_not_to_play(name, case):
     if len({commands[own]["start"] for own in ends}) < len(ends):
         return "the other flow cannot be made"
     for then in case.get("then", []):
-        own = next(iter(then.values()))
+        own = str(next(iter(then.values())))
         match then:
+            case {"retry": changes} if changes:
+                return "the retry cannot be made"
             case {"told": _} | {"skipped": _}:
                 return "the provider or policy decides"
             case {"failed": _} if "http" not in commands.get(own, {}):

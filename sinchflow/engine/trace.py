@@ -126,7 +126,7 @@ def outcome_words(outcome: Outcome) -> Any:
         case Told(data=data):
             return data.get("status")
         case Replied(fields=fields, category=category):
-            return f"{category or 'none'}: {fields.get('content')}"
+            return f"{f'{category}: ' if category else ''}{fields.get('content')}"
         case ReceiptCame(fields=fields):
             return fields.get("status")
         case RunEnded(run=run, status=status):
