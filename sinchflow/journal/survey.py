@@ -25,7 +25,11 @@ _MOST_ROWS = 50_000
 _MOST_FAILED = 1_000
 LATELY = timedelta(hours=24)
 
-_OPEN_SENDS = "SELECT state, count(*), min(created_at) FROM send WHERE is_open GROUP BY state"
+#: Held without a call: the provider refuses the key, and nothing was sent. They leave by themselves, as queued ones do.
+_OPEN_SENDS = """
+SELECT CASE WHEN state = 'held' AND call IS NULL THEN 'queued' ELSE state END AS now, count(*), min(created_at)
+FROM send WHERE is_open GROUP BY now
+"""
 #: What the cursors of open runs wait for; each run counts once for each thing.
 _WAITING_FOR = """
 SELECT kind, count(DISTINCT id) FROM (
@@ -61,7 +65,7 @@ _WORDS = {
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """The journal at one moment. Times are ISO 8601 in UTC, so that it is JSON as it is."""
 
-    sends: dict[str, dict[str, Any]]  #: by open state: `count`, `oldest_at`
+    sends: dict[str, dict[str, Any]]  #: by open state: `count`, `oldest_at`; those that wait for a key are `queued`
     held_calls: int  #: runs whose `http` call waits for a person
     runs: dict[str, Any]  #: `open`, `waiting_for`, `failed_lately` (`count`, `flows`, `last`)
     events: dict[str, Any]  #: accepted, not routed: `unrouted`, `oldest_at`

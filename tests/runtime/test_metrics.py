@@ -1,11 +1,14 @@
 """What `/metrics` exports is what the docs list and the alerts ask for."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
 from sinchflow.journal.meter import Histogram
+from sinchflow.runtime.metrics import Metrics
+from sinchflow.runtime.stats import Stats
 
 DOCS = Path(__file__).parents[2] / "docs"
 FLOW = "name: greet\non: {inbound_sms: {keyword: HI}}\nsteps: [{reply: Hello.}]\n"
@@ -68,3 +71,10 @@ def test_histogram_counts_up_to_each_bound():
         histogram.observe(value)
     assert histogram.buckets() == [("0.1", 2.0), ("1.0", 3.0), ("+Inf", 4.0)]
     assert histogram.total == 7.65
+
+
+def test_journal_that_cannot_be_read_leaves_the_other_metrics():
+    metrics = Metrics(Stats(), {"flows": ("Flows.", lambda: 3)}).render("it is damaged", datetime.now(UTC)).decode()
+    assert "sinchflow_journal_readable 0.0" in metrics
+    assert "sinchflow_flows 3.0" in metrics
+    assert "sinchflow_sends_open" not in metrics

@@ -151,3 +151,21 @@ def test_flows_tell_of_a_refused_reload_and_of_newer_files(play, house, eventual
         assert [need["command"] for need in state["needs"]] == ["sinchflow validate"]
 
     play(scenario)
+
+
+def test_refused_key_is_told_by_account_with_when_it_is_tried_again(play, house, eventually):
+    house.flow("name: x\non: manual\nsteps: [{send_sms: {to: '+61491570156', message: Hi}}]\n")
+
+    async def scenario(house):
+        assert (await house.admin("/api/flows/x/start", "POST")).status_code == 202
+        await eventually(lambda: "provider" in house.daemon.stats.troubles)
+        found = (await house.admin("/api/status")).json()
+        [account] = found["accounts"]
+        assert (account["account"], account["queued"], account["calls"], account["limit"]) == ("default", 1, 1, None)
+        assert "401" in account["trouble"]
+        wait = datetime.fromisoformat(account["next_call_at"]) - datetime.fromisoformat(found["at"])
+        assert timedelta(seconds=50) < wait <= timedelta(seconds=61)
+        assert [need["subject"] for need in found["needs"]] == ["provider"]  # it leaves once the key is right
+        assert (found["sends"]["queued"]["count"], found["sends"]["held"]["count"]) == (1, 0)
+
+    play(scenario, credentials="{api_key: key, api_secret: wrong}")
