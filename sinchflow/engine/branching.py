@@ -15,7 +15,7 @@ from sinchflow.engine.loops import Loops, items_value
 from sinchflow.engine.recovery import recover
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.command import Failed
-from sinchflow.model.flow import Condition, ForEach, Step
+from sinchflow.model.flow import Choose, Condition, ForEach, Parallel, Step
 from sinchflow.model.run import Frame, Problem, Stand
 
 
@@ -127,6 +127,27 @@ class Branching:
         if recovery.at is not None or recovery.is_end:
             return recovery.at
         return self._fail_run(problem, stand)
+
+    def _before_fail(self, address: str) -> Stand | None:
+        """Where a retry goes on after the `fail` at this address: in an `on_error`, at the step that it is about.
+
+        Not at a block: what of it ended well would be done again.
+        """
+        owner = address.rpartition(".on_error.")[0]
+        action = step_at(self._flow, owner).action if owner else None
+        if action is None or isinstance(action, Choose | ForEach | Parallel):
+            return self._draft.standing(address, *self._to_walk)
+        inner = f"{owner}."
+        stand = self._draft.standing(owner, *(each for each in self._to_walk if not each.startswith(inner)))
+        if stand is None or self._draft.handled is not None:
+            return stand
+        return replace(
+            stand,
+            cursors=tuple(cursor for cursor in stand.cursors if not cursor.address.startswith(inner)),
+            frames={at: frame for at, frame in stand.frames.items() if not at.startswith(inner)},
+            branches={at: branch for at, branch in stand.branches.items() if not at.startswith(inner)},
+            error=None,
+        )
 
     def _give_up(self, block: str) -> None:
         """All that is under way inside the block, or about to be, comes to nothing."""

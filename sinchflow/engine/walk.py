@@ -227,7 +227,7 @@ class Walk(Settling):
                 draft.end("stopped", templates.text(text, scope))
                 return HALT
             case Fail(text=text):
-                stand, message = draft.standing(address, *self._to_walk), templates.text(text, scope)
+                stand, message = self._before_fail(address), templates.text(text, scope)
                 problem_ = Problem(kind="fail", message=message, step=step.id or address, place=str(step.origin))
                 draft.fail(address, problem_)
                 return self._fail_run(problem_, stand)

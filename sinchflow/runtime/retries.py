@@ -70,14 +70,14 @@ class Retries:
 
     def retry(self, found: Found) -> Run:
         """Let the run go on, within the unit that is being gathered; the run as it is then. Raises CannotRetry."""
-        plan = list[tuple[Flow, Transition]]()
+        plan = list[tuple[Flow, Run, Transition]]()
         self._plan(found, plan)
-        retried = {transition.run.id for _, transition in plan}
-        for flow, transition in plan:
-            self._runs.reopen(flow, transition, retried)
-        return plan[0][1].run
+        retried = {run.id for _, run, _ in plan}
+        for flow, run, transition in plan:
+            self._runs.reopen(flow, run, transition, retried)
+        return plan[0][2].run
 
-    def _plan(self, found: Found, plan: list[tuple[Flow, Transition]]) -> None:
+    def _plan(self, found: Found, plan: list[tuple[Flow, Run, Transition]]) -> None:
         """The run, then those that it waits for and that failed as well."""
         run = found.run
         if (problem := why_not(run)) is not None:
@@ -93,7 +93,7 @@ class Retries:
         well = {run_id for run_id, child in children.items() if child.run.status in ("running", "completed", "stopped")}
         transition = self._transition(flow, found, failed | well)
         self._check_key(flow, transition.run)
-        plan.append((flow, transition))
+        plan.append((flow, run, transition))
         waited_for = {child for cursor in transition.run.cursors for child in cursor.runs.values()}
         for run_id in sorted(failed & waited_for):
             self._plan(children[run_id], plan)

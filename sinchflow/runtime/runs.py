@@ -59,7 +59,6 @@ from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
 from sinchflow.runtime.resumption import Resumption
-from sinchflow.runtime.run_words import place_of
 from sinchflow.runtime.settle import Settling
 from sinchflow.runtime.settled import Settled, withdrawn
 from sinchflow.runtime.stats import Stats
@@ -139,6 +138,8 @@ class Runs:
         self.on_advanced: list[Callable[[Run | None, Run], None]] = []
         #: called with each run that has ended
         self.on_end: list[Callable[[Run], None]] = []
+        #: called with what became of messages
+        self.on_settled: list[Callable[[Sequence[Settled]], None]] = []
 
     def __len__(self) -> int:
         return len(self._active)
@@ -194,7 +195,7 @@ class Runs:
         active = self.enter(Active(transition.run, flow, event, is_stored=False))
         self._go_on(active, transition, now)
 
-    def reopen(self, flow: Flow, transition: Transition, retried: Collection[int] = ()) -> None:
+    def reopen(self, flow: Flow, ended: Run, transition: Transition, retried: Collection[int] = ()) -> None:
         """Take up a run that had ended: it goes on as the transition says, within the unit that is being gathered.
 
         retried: runs that are taken up right after this one.
@@ -202,7 +203,7 @@ class Runs:
         run = transition.run
         self._admission.open_runs.note(run)
         self.allowances.take_up(run)
-        active = self.enter(Active(run, flow, None))
+        active = self.enter(Active(ended, flow, None))
         for sleep in sleeps_of(flow, run):
             self._commands.perform(run, sleep)
         self._go_on(active, transition, self._clock.now())
@@ -278,6 +279,8 @@ class Runs:
             else:
                 active.inbox.append((outcome, send, None))
                 heard[send.run] = active
+        for tell in self.on_settled:
+            tell(settled)
         for active in heard.values():
             if not active.is_storing:
                 self._drain(active)
@@ -426,8 +429,6 @@ class Runs:
         del self._active[run.id]
         self._marks.remove(run.id)
         self._stats.runs_ended[run.status] += 1
-        if run.status == "failed":
-            log.warning("run failed", run=run.id, flow=run.flow, reason=run.reason, place=place_of(run))
         active.moving.clear()
         self._intents.forget_run(run.id)
         self._pace.update(active)
