@@ -24,6 +24,15 @@ def run(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Where the journal is kept.", show_default=".sinchflow")
     ] = None,
+    log_level: Annotated[
+        str, typer.Option("--log-level", envvar="SINCHFLOW_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
+    log_format: Annotated[
+        str | None, typer.Option("--log-format", help="json or text.", show_default="text in a terminal, else json")
+    ] = None,
+    log_numbers: Annotated[
+        bool, typer.Option("--log-numbers", help="Write phone numbers in full; else they are masked in the log.")
+    ] = False,
 ) -> None:
     """Run the daemon: receive Sinch's webhooks, match flows, send messages, until SIGTERM or Ctrl-C.
 
@@ -40,14 +49,17 @@ def run(
     Examples:
       sinchflow run
       sinchflow -C shop run --port 9000 --data /var/lib/sinchflow
+      sinchflow run --log-level debug --log-format json
     """
     from sinchflow.cli.admin import given_token
     from sinchflow.deploy.drift import drifted
     from sinchflow.runtime.daemon import Options, serve
+    from sinchflow.runtime.logs import read_settings
 
+    settings = read_settings(log_level, log_format, has_numbers=log_numbers)
     data_folder = data_folder_of(context, data)
     options = Options(
         root=root_of(context), data=data_folder, host=host, port=port, admin_host=admin_host, admin_port=admin_port,
         admin_token=given_token(),
     )  # fmt: skip
-    serve(options, check_drift=drifted)
+    serve(options, settings, check_drift=drifted)

@@ -124,7 +124,8 @@ class Calls:
         self._stats.calls_in_doubt[policy] += 1
         match policy:
             case "hold":
-                log.warning("a call is held: nobody knows whether it was done", run=run_id, reason=words)
+                step = command.id.split(":")[1]
+                log.warning("call held: nobody knows whether it was done", run=run_id, step=step, reason=words)
                 self._holder.holds(run_id, command, replace(attempt, held=words))
             case "skip":
                 self._holder.called(run_id, Skipped(command=command.id, to="", reason=words))
@@ -176,7 +177,8 @@ class Calls:
             now = self._clock.now()
             due = next_attempt(retry, attempt.number, command.id, now, attempted.retry_after)
             if due is not None:
-                log.info("call is tried again", run=run_id, reason=outcome.message, due=due.isoformat())
+                step = command.id.split(":")[1]
+                log.debug("call is tried again", run=run_id, step=step, reason=outcome.message, due=due.isoformat())
                 self._holder.backs_off(run_id, command, Attempt(number=attempt.number + 1, due=due), outcome.message)
                 return
             outcome = replace(outcome, message=f"{outcome.message} (after {attempt.number} attempts)")

@@ -21,6 +21,7 @@ from sinchflow.model.command import (
 from sinchflow.model.run import Run
 from sinchflow.runtime.calls import Calls
 from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.flood import ALWAYS
 from sinchflow.runtime.waits import Waits
 
 log = structlog.get_logger("sinchflow")
@@ -41,7 +42,8 @@ class Commands:
             case CallUrl() | AskProvider():
                 self._calls.call(run.id, command, Attempt())
             case LogLine(text=text):
-                log.info(text, run=run.id, flow=run.flow)
+                about = {"event_id": run.event_id, "step": command.id.split(":")[1], ALWAYS: True}
+                log.info(text, run=run.id, flow=run.flow, **about)
             case Sleep(until=until):
                 self._wake_at(run.id, command.id, until)
             case AwaitReply() | AwaitReceipt() if interpreter.awaits(run, command.id):

@@ -85,6 +85,8 @@ class Commits:
         self._idle = asyncio.Event()
         self._idle.set()
         self.unit = _Unit()
+        #: called with each thing that an operator did, once it is on disk
+        self.on_acts: list[Callable[[Act], None]] = []
 
     def flush_soon(self) -> None:
         """Store the unit at the end of this turn of the loop."""
@@ -125,6 +127,9 @@ class Commits:
             self._stats.troubles.pop("journal", None)
             if self._is_scheduled:
                 self._loop.call_soon(self._flush)
+        for act in changes.acts if error is None else ():
+            for tell in self.on_acts:
+                tell(act)
         for then in thens:
             self._loop.call_soon(then)
         if not self._in_flight and not self._is_scheduled:

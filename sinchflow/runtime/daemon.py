@@ -30,6 +30,7 @@ from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.allowances import longest_memory
 from sinchflow.runtime.catalog import Catalog, Overrides
+from sinchflow.runtime.chronicle import Chronicle
 from sinchflow.runtime.clock import Clock, SystemClock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.contacts_api import ContactsApi
@@ -87,6 +88,7 @@ class Daemon:
     routes: more pages of the admin port.
     check_drift: compares webhooks at the provider with the project's (`deploy`, a floor above); None: nobody does.
     clock: time as everything in here sees it; None: the machine's.
+    is_detailed: every step of the normal course is logged (level debug).
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Daemon:
         routes: Sequence[BaseRoute] = (),
         check_drift: CheckDrift | None = None,
         clock: Clock | None = None,
+        is_detailed: bool = False,
     ) -> None:
         self._options = options
         self._overrides = overrides
@@ -105,6 +108,7 @@ class Daemon:
         self._routes = routes
         self._check_drift = check_drift
         self._clock = clock
+        self._chronicle = Chronicle(is_detailed=is_detailed)
         self._is_ready = False
         self.stats = Stats()
         self.token = options.admin_token or random_secrets.token_urlsafe(24)
@@ -144,6 +148,7 @@ class Daemon:
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog,
             dialler=self._dialler,
         )  # fmt: skip
+        self._chronicle.follow(worker, commits, stats)
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
         self.switch = Switch(journal=journal, commits=commits, stats=stats)
@@ -185,7 +190,8 @@ class Daemon:
             ],
         )  # fmt: skip
         ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
+            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard,
+            take=self._chronicle.taking(worker.take),
             flow_calls=FlowCalls(
                 journal=journal, clock=clock, stats=stats, starts=worker.starts, catalog=lambda: worker.catalog
             ),
@@ -291,12 +297,12 @@ async def _within(work: Callable[[], Any], patience: timedelta) -> None:
             await work()
 
 
-def serve(options: Options, check_drift: CheckDrift | None = None) -> None:
+def serve(options: Options, settings: logs.LogSettings, check_drift: CheckDrift | None = None) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises CannotStart. check_drift: see `Daemon`."""
-    logs.configure()
+    logs.configure(settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(Daemon(options, check_drift=check_drift)))
+        runner.run(_serve(Daemon(options, check_drift=check_drift, is_detailed=settings.is_detailed)))
 
 
 async def _serve(daemon: Daemon) -> None:

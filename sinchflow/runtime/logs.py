@@ -1,39 +1,113 @@
-"""Structured logs on stderr: one line per event; JSON unless a person is watching."""
+"""Structured logs on stderr: one line per event; JSON unless a person is watching.
 
+Phone numbers are masked here, in every line and whoever writes it, tracebacks included. What libraries log by the
+standard library's `logging` takes the same way.
+"""
+
+import json
 import logging
+import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, Literal, get_args
 
+import msgspec
 import structlog
+
+from sinchflow.errors import UsageError
+from sinchflow.runtime.flood import Flood
+from sinchflow.runtime.masking import mask, mask_all
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "text"]
 
 #: Control characters of texts from outside must never reach a terminal or split a line.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0))}
+_ESCAPES_OF_LINES = {code: text for code, text in _ESCAPES.items() if code not in (0x09, 0x0A)}
+#: In JSON, everything but ASCII and the sign for hidden digits is escaped, for whatever reads the log.
+_SPECIAL = re.compile(r"[^\x20-\x7e•]")
+#: Values that hold no numbers of people, and may look like one.
+_IDS = frozenset({"timestamp", "level", "message_id", "trace_id"})
 
 
-def configure(*, as_json: bool | None = None, level: int = logging.INFO) -> None:
-    """Set up structlog for this process. as_json: None means JSON unless stderr is a terminal."""
-    if as_json is None:
-        as_json = not sys.stderr.isatty()
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How the daemon logs. format: None means JSON unless stderr is a terminal. has_numbers: do not mask them."""
+
+    level: Level = "info"
+    format: Format | None = None
+    has_numbers: bool = False
+
+    @property
+    def is_detailed(self) -> bool:
+        """Whether every step of the normal course is logged, too."""
+        return self.level == "debug"
+
+
+def read_settings(level: str, format_: str | None, *, has_numbers: bool) -> LogSettings:
+    """The settings as they are written on the command line. Raises UsageError."""
+    level = level.strip().lower()
+    if level not in get_args(Level):
+        raise UsageError(f'--log-level: "{level}" is none of {", ".join(get_args(Level))}')
+    if format_ not in (None, *get_args(Format)):
+        raise UsageError(f'--log-format: "{format_}" is none of {", ".join(get_args(Format))}')
+    return LogSettings(level=level, format=format_, has_numbers=has_numbers)  # type: ignore[arg-type]
+
+
+def configure(settings: LogSettings) -> None:
+    """Set up structlog and `logging` for this process."""
+    as_json = settings.format == "json" or (settings.format is None and not sys.stderr.isatty())
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
+        Flood(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    if not settings.has_numbers:
+        processors.append(without_numbers)
     if as_json:
-        processors.append(structlog.processors.JSONRenderer(ensure_ascii=True))
+        processors.append(_as_json)
     else:
-        processors += [_escape, structlog.dev.ConsoleRenderer()]
+        processors += [_escape, structlog.dev.ConsoleRenderer(pad_event_to=0)]
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.basicConfig(handlers=[_Others()], level=logging.WARNING, force=True)
 
 
-def _escape(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in event.items():
-        if isinstance(value, str) and name != "exception":
-            event[name] = value.translate(_ESCAPES)
-    return event
+def without_numbers(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The entry with all phone numbers masked."""
+    for name, value in entry.items():
+        if isinstance(value, str):
+            if name not in _IDS:
+                entry[name] = mask(value)
+        elif value is not None and not isinstance(value, int | float):
+            entry[name] = mask_all(value)
+    return entry
+
+
+class _Others(logging.Handler):
+    """What libraries log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it as one of our lines."""
+        log = structlog.get_logger("sinchflow")
+        level = min(record.levelno - record.levelno % 10, logging.CRITICAL)
+        try:
+            log.log(level, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        except Exception:
+            self.handleError(record)
+
+
+def _as_json(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> str:
+    text = json.dumps(dict(entry), ensure_ascii=False, default=str)
+    return _SPECIAL.sub(lambda found: json.dumps(found[0])[1:-1] if found[0] != "\x7f" else "\\u007f", text)
+
+
+def _escape(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in entry.items():
+        if isinstance(value, str):
+            entry[name] = value.translate(_ESCAPES_OF_LINES if name == "exception" else _ESCAPES)
+    return entry

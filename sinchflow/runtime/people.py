@@ -5,6 +5,7 @@ while. What is new is known at once, and stored with the unit that is being gath
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,8 @@ class People:
         self._allowed: OrderedDict[str, datetime] = OrderedDict()  # when somebody was let through again
         self._at_hand: OrderedDict[str, Contact | None] = OrderedDict()
         self._has_any = True
+        #: called with each number that nothing is sent to from now on, and who said so
+        self.on_opt_out: list[Callable[[str, SuppressionSource], None]] = []
 
     def load(self) -> None:
         """Read who is suppressed."""
@@ -72,6 +75,8 @@ class People:
             suppressions.append(Lifted(number=number))
         self._suppressed[number] = source
         suppressions.append(Suppression(number=number, since=now, source=source, reason=reason[:200]))
+        for tell in self.on_opt_out:
+            tell(number, source)
         self._commits.flush_soon()
 
     def allow(self, number: str, now: datetime) -> bool:

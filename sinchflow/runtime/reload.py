@@ -88,6 +88,7 @@ class Reloader:
         self._swap = swap
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
+        self._blind_because = ""
 
     async def reload(self) -> str | None:
         """Load and swap. None when done; otherwise why what was live stays live."""
@@ -166,7 +167,10 @@ class Reloader:
                 if not await asyncio.to_thread(folder.is_dir):
                     return
         except (OSError, RuntimeError) as error:  # gone already, or the system's limit of watches
-            log.error("folder cannot be watched: reload with SIGHUP", folder=str(folder), reason=str(error))
+            reason = str(error).replace(str(folder), "folder")
+            if reason != self._blind_because:  # the system's limit concerns all folders alike
+                self._blind_because = reason
+                log.error("folder cannot be watched: reload with SIGHUP", folder=str(folder), reason=reason)
 
 
 def _is_ours(_change: Change, name: str) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 
 from sinchflow.journal.meter import Histogram
+from sinchflow.runtime.troubles import Troubles
 
 _ACKNOWLEDGE_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SEND_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0)
@@ -42,5 +43,4 @@ class Stats:
         self.send_seconds = Histogram(_SEND_S)  #: from a message's intent to the provider's yes
         self.last_reload_at: datetime | None = None
         self.reload_refused_at: datetime | None = None
-        #: what is wrong right now, by subject (`provider`, `journal`, `reload`, `webhooks`, …); empty is healthy
-        self.troubles: dict[str, str] = {}
+        self.troubles = Troubles()  #: what is wrong right now

@@ -106,6 +106,7 @@ class Worker:
         self.resolve_call = self._runs.resolve_call
         self.refusal = self._runs.refusal
         self.on_end = self._runs.on_end
+        self.on_settled = self._runs.on_settled
         self.on_advanced = self._runs.on_advanced
         self.on_held_back = self._runs.on_held_back
         self.retries = Retries(
@@ -117,6 +118,8 @@ class Worker:
         self._is_stopping = False
         #: called with each event that was routed, the flows that matched, and those of them that started
         self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
+        #: called with each event that a wait took, and the wait's run
+        self.on_answered: list[Callable[[Event, int], None]] = []
 
     @property
     def catalog(self) -> Catalog:
@@ -245,6 +248,8 @@ class Worker:
             came.append((keeper, ReceiptCame(command="", fields=event.fields)))  # also for a wait that it has now
         for run_id, wait in self._runs.waits.for_receipt(event):
             came.append((run_id, ReceiptCame(command=wait.id, fields=event.fields)))
+            for tell in self.on_answered:
+                tell(event, run_id)
         runs = {run_id for run_id, _ in came}
         if len(runs) > 1 and any(map(self._runs.is_storing, runs)):
             self._put_off(event)
@@ -303,6 +308,8 @@ class Worker:
         if fit is not None:
             replied = replace(replied, category=fit.category, match=fit.match)
         self._commits.unit.routed.append(event.id)
+        for tell in self.on_answered:
+            tell(event, run_id)
         self._runs.called(run_id, replied)
         self._commits.flush_soon()
 

@@ -36,6 +36,8 @@ TOKEN = "dev"
 OUR_NUMBER = "+61491593156"
 CUSTOMER = "+61491570156"
 
+#: Lines of the daemon's log that the conversation shows otherwise, or not at all.
+_NOT_NOTED = frozenset({"ready", "opted out"})
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 #: The provider's own limit for one message.
 _LONGEST_TEXT = 5_000
@@ -193,7 +195,7 @@ class Dev:
         flow, reason = entry.get("flow"), entry.get("reason")
         if level == "info" and entry["event"] == "reloaded":
             self._warn_of_stand_ins()
-        if entry["event"] != "ready":
+        if entry["event"] not in _NOT_NOTED:
             words = (flow, entry["event"], reason, entry.get("exc_info") and "run with `sinchflow run` to see why")
             self.conversation.add("note", ": ".join(str(word) for word in words if word), level=level)
         raise structlog.DropEvent
