@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import yaml
-from case_world import Gate, World, called, plain_message, plain_send
+from case_world import Gate, World, as_far_as, called, plain_message, plain_send
 
 from sinchflow.engine import interpreter
 from sinchflow.model.run import Run
@@ -330,7 +330,7 @@ class Stage:
         }
         found = {name: value for name, value in found.items() if name in wanted or value}
         outputs = {
-            step: _as_far_as(self._plain_output(output), wanted["outputs"].get(step))
+            step: as_far_as(self._plain_output(output), wanted["outputs"].get(step))
             for step, output in run.outputs.items()
         }
         plain: dict[str, Any] = json.loads(re.sub(r"\(run \d+\)", "(run 8)", json.dumps(found | {"outputs": outputs})))
@@ -387,13 +387,6 @@ def commands_of(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _same(what: str, found: Any, wanted: Any) -> None:
     if found != wanted:
         raise AssertionError(f"{what}:\n  found  {found}\n  wanted {wanted}")
-
-
-def _as_far_as(found: Any, wanted: Any) -> Any:
-    """What is found, without members of mappings that are not asked for."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        return {name: _as_far_as(value, wanted[name]) for name, value in found.items() if name in wanted}
-    return found
 
 
 def _input_type(value: Any) -> str:

@@ -120,3 +120,10 @@ def plain_message(message: dict[str, Any]) -> dict[str, Any]:
     return {"to": message["destination_number"], "metadata": metadata} | {
         name: message[name] for name in _SENT if name in message
     }
+
+
+def as_far_as(found: Any, wanted: Any) -> Any:
+    """What is found, without members of mappings that are not asked for."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return {name: as_far_as(value, wanted[name]) for name, value in found.items() if name in wanted}
+    return found

@@ -25,9 +25,9 @@ LARGEST_STATE_BYTES = 200 * 1024
 #: Items of a loop that are kept with the run; more are kept beside it, written once.
 _LARGEST_ITEMS_BYTES = 4 * 1024
 #: Of all details of a trace together; up to four bytes each.
-_MOST_DETAIL = 8_000
+_MOST_DETAIL = 6_000
 #: As many characters as every record may have without anybody counting.
-_ALWAYS_ROOM = 40
+_ALWAYS_ROOM = 50
 _LONGEST_REASON = 2_000
 _MOST_MESSAGE_IDS = 20
 
@@ -265,7 +265,7 @@ class Draft:
         """One line of the trace, as long as there is room for."""
         if isinstance(detail, str) and len(detail) > _ALWAYS_ROOM:
             if self._said is None:
-                self._said = _characters(self.run.trace) + _characters(self._records)
+                self._said = _characters((*self.run.trace, *self._records)) if self.run.trace or self._records else 0
             longest = max(_ALWAYS_ROOM, min(LONGEST_DETAIL, _MOST_DETAIL - self._said))
             detail = detail if len(detail) <= longest else f"{detail[: longest - 1]}…"
             self._said += len(detail)

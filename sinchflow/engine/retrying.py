@@ -31,10 +31,12 @@ def why_not(run: Run) -> str | None:
     if run.status != "failed":
         ended = "was cancelled" if run.status == "cancelled" else run.status
         return f"run {run.id} {ended}: only a run that failed can be retried"
+    if run.is_slim:
+        return f"run {run.id} cannot be retried: of a run this old only that it failed is kept (`retention`)"
     if run.stand is None:
         return (
             f"run {run.id} cannot be retried: where it stood is not kept (it failed at a limit or under an earlier "
-            "release, or its traces were cleared or its contact forgotten)"
+            "release, or its contact was forgotten)"
         )
     return None
 

@@ -4,7 +4,7 @@ What a step asks for and gives is `settling`'s, blocks that fork and failures ar
 `Draft`'s. Here they are put in order.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from msgspec.structs import replace
@@ -122,14 +122,16 @@ class Walk(Settling):
         if (doubt := doubtful(cursor)) is not None:
             return self._fail(step, "unknown", doubt)
         scope = self._enter(address)
-        match step.action, cursor.commands:
-            case Delay(), (Sleep() as asleep,):
-                again = replace(asleep, id=sleep(step, draft.caller(), asleep.until).id)
-                return self._guarded(step, lambda: self._ask(step, [again]))
-            case SendSms() as action, _ if (tally := cursor.tally) is not None:
-                return self._guarded(step, lambda: self._send_rest(step, action, tally, scope))
-            case _:
-                return self._guarded(step, lambda: self._take(step, address, scope))
+        try:
+            match step.action, cursor.commands:
+                case Delay(), (Sleep() as asleep,):
+                    return self._ask(step, [replace(asleep, id=sleep(step, draft.caller(), asleep.until).id)])
+                case SendSms() as action, _ if (tally := cursor.tally) is not None:
+                    return self._send_rest(step, action, tally, scope)
+                case _:
+                    return self._take(step, address, scope)
+        except (ExpressionError, ActionError) as error:
+            return self._failed(step, error)
 
     def _walk(self) -> None:
         while self._to_walk and self._draft.status == "running":
@@ -159,24 +161,23 @@ class Walk(Settling):
         if self._taken > _STEPS_AT_ONCE:
             return self._pause(address)
         scope = self._enter(address)
-        return self._guarded(step, lambda: self._take_if(step, address, scope))
-
-    def _take_if(self, step: Step, address: str, scope: dict[str, Any]) -> Place:
-        if step.condition is not None and not self._holds(step.condition, scope):
-            self._draft.record(address, "skipped")
-            return following(self._flow, address)
-        return self._take(step, address, scope)
-
-    def _guarded(self, step: Step, take: Callable[[], Place]) -> Place:
-        """Where `take` leads; a failure of the step where it cannot be done."""
         try:
-            return take()
-        except ConditionError as error:
-            return self._fail(step, "condition", error.message)
-        except ExpressionError as error:
-            return self._fail(step, "template", error.message)
-        except ActionError as error:
-            return self._fail(step, "value", str(error))
+            if step.condition is not None and not self._holds(step.condition, scope):
+                draft.record(address, "skipped")
+                return following(self._flow, address)
+            return self._take(step, address, scope)
+        except (ExpressionError, ActionError) as error:
+            return self._failed(step, error)
+
+    def _failed(self, step: Step, error: ExpressionError | ActionError) -> Place:
+        """The step cannot be carried out."""
+        match error:
+            case ConditionError():
+                return self._fail(step, "condition", error.message)
+            case ExpressionError():
+                return self._fail(step, "template", error.message)
+            case _:
+                return self._fail(step, "value", str(error))
 
     def _pause(self, address: str) -> Halt:
         """Let others have their turn: the step is begun when the clock comes by."""
@@ -243,5 +244,9 @@ class Walk(Settling):
             return
         step = replace(step_at(self._flow, cursor.address), address=cursor.address)
         draft.record(cursor.address, "outcome", outcome_words(outcome))
-        self._go(self._guarded(step, lambda: self._settle(step, cursor, outcome)))
+        try:
+            place = self._settle(step, cursor, outcome)
+        except (ExpressionError, ActionError) as error:
+            place = self._failed(step, error)
+        self._go(place)
         self._walk()
