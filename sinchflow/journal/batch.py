@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from sinchflow.journal import rows
 from sinchflow.journal.journal import Changes
+from sinchflow.journal.portions import ended_late
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression, changed
 
@@ -46,6 +47,7 @@ _UPSERT_RUN = Statement(
     7,
 )
 _FILE_RUN = Statement("INSERT OR IGNORE INTO run_of (contact, run) VALUES {}", 2)
+_TRACE_RUN = Statement("INSERT OR IGNORE INTO traced (flow, status, run) VALUES {}", 3)
 _INSERT_SEND = Statement(
     "INSERT INTO send (id, run, recipient, account, created_at, state, is_open, attempt, due, call, message_id, "
     "reason, data) VALUES {}",
@@ -81,6 +83,7 @@ _INSERT_NOTE = Statement("INSERT INTO note (event, data) VALUES {} ON CONFLICT D
 _INSERT_ACT = Statement("INSERT INTO act (id, at, what, subject, detail) VALUES {}", 5)
 #: A setting whose value is NULL is forgotten.
 _PUT_SETTING = Statement("INSERT OR REPLACE INTO setting (name, value) VALUES {}", 2)
+_RELEASE = Statement("DELETE FROM suspended WHERE id IN (VALUES {})", 1)
 _DELETE_SUPPRESSION = Statement("DELETE FROM suppression WHERE number IN (VALUES {})", 1)
 _INSERT_SUPPRESSION = Statement(
     f"INSERT INTO suppression ({rows.SUPPRESSION_COLUMNS}) VALUES {{}} ON CONFLICT DO NOTHING",  # noqa: S608
@@ -90,7 +93,7 @@ _INSERT_SUPPRESSION = Statement(
 _ORDER = (
     _INSERT_SOURCE, _UPSERT_RUN, _INSERT_KEPT, _INSERT_SEND, _UPDATE_SEND, _INSERT_CALL, _DELETE_UNROUTED,
     _INSERT_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _INSERT_NOTE, _INSERT_ACT, _PUT_SETTING,
-    _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
+    _RELEASE, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
 )  # fmt: skip
 #: Statements by id in which only the last of several rows counts.
 _LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND, _PUT_SETTING})
@@ -137,6 +140,7 @@ class Batch:
             (_INSERT_NOTE, [(event_id, codec.encode_data(said).decode()) for event_id, said in changes.notes]),
             (_INSERT_ACT, [(it.id, rows.to_ms(it.at), it.what, it.subject, it.detail) for it in changes.acts]),
             (_PUT_SETTING, list(changes.settings)),
+            (_RELEASE, [(each,) for each in changes.released]),
             (
                 _INSERT_KEPT,
                 [(run, address, codec.encode_data(items).decode()) for run, address, items in changes.kept],
@@ -169,8 +173,13 @@ class Batch:
         """How many rows of runs there are, new and changed."""
         return len(self._rows.get(_UPSERT_RUN, ()))
 
-    def execute(self, connection: apsw.Connection, filed_to: int) -> None:
-        """All of it, within the caller's transaction. filed_to: see the table `run_of`."""
+    @property
+    def digests(self) -> list[str]:
+        """Of the documents that are stored."""
+        return [row[0] for row in self._rows.get(_INSERT_SOURCE, ())]
+
+    def execute(self, connection: apsw.Connection, filed_to: int, traced_to: int) -> None:
+        """All of it, within the caller's transaction. filed_to: see the table `run_of`; traced_to: see `traced`."""
         if self._contacts:
             self._change_contacts(connection)
         for statement in _ORDER:
@@ -179,8 +188,10 @@ class Batch:
                 if statement in _LAST_COUNTS:
                     rows_ = list({row[0]: row for row in rows_}.values())
                 statement.execute(connection, rows_)
-        late = [(row[3], row[0]) for row in self._rows.get(_UPSERT_RUN, ()) if row[0] <= filed_to and row[3]]
+        runs = self._rows.get(_UPSERT_RUN, ())
+        late = [(row[3], row[0]) for row in runs if row[0] <= filed_to and row[3]]
         _FILE_RUN.execute(connection, late)  # those that are filed already cost a look-up
+        _TRACE_RUN.execute(connection, ended_late(runs, traced_to))
         if _INSERT_QUARANTINE in self._rows:
             connection.execute(_TRIM_QUARANTINE, (_QUARANTINE_LIMIT,))
 

@@ -22,13 +22,15 @@ Ids come from `new_id`: one ascending sequence over events, runs, sends and call
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
 
+from sinchflow.journal.retained import Retained
 from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression
 from sinchflow.model.event import Event
+from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
 
@@ -101,6 +103,7 @@ class Changes(msgspec.Struct, kw_only=True):
     notes: tuple[tuple[int, dict[str, Any]], ...] = ()  #: what routing had to say of events, by id; written once
     acts: tuple[Act, ...] = ()
     settings: tuple[tuple[str, str | None], ...] = ()  #: of the daemon's own, by name; None forgets one
+    released: tuple[int, ...] = ()  #: runs and events that are no longer suspended (`Journal.suspended`)
 
 
 class SendOrigin(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +145,8 @@ Done = Callable[[Exception | None], None]
 Accepted = Callable[[bool | Exception], None]
 #: Called with what was done once nothing of it is in the files any more, or with the reason why it may still be.
 ForgetDone = Callable[[Forgotten | Exception], None]
+#: Called with what went, or with the reason why not all that should go did.
+RetainDone = Callable[[Retained | Exception], None]
 
 
 class Journal(Protocol):
@@ -250,6 +255,16 @@ class Journal(Protocol):
         suppressed stays so, under a pseudonym: whoever has the file and tries all numbers there are can find it out.
         Flow documents are not touched. The caller ends the person's open runs first: one that is still open is stored
         as cancelled, its sends as skipped, and whatever is committed about them later stands in the files again.
+        """
+        ...
+
+    def retain(self, rules: Retention, now: datetime, least: timedelta, done: RetainDone) -> None:
+        """Let go of what the rules do not keep, once; in small steps that others hardly wait for.
+
+        What is open stays, with all it needs; so do the events of failed runs, people, and who is suppressed. That an
+        event was there stays known for `retained.REPEATS_KNOWN`. least: what is younger stays even when the journal is
+        too large. Runs that ended well and are not among the newest `traces` of their flow and outcome become slim
+        (`Run.is_slim`). Not to be called again before `done` was.
         """
         ...
 

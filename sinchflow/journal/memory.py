@@ -1,7 +1,7 @@
 """The journal's in-memory twin: the same promises while the process lives, for virtual-time tests and `simulate`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -18,14 +18,17 @@ from sinchflow.journal.journal import (
     ForgetDone,
     Forgotten,
     Quarantined,
+    RetainDone,
     SendOrigin,
     Snapshot,
     Tick,
 )
 from sinchflow.journal.person import Left, Person
+from sinchflow.journal.retained import REPEATS_KNOWN, WENT_WELL, Retained, emptied, ends_before, slim
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Lifted, Suppression, changed
 from sinchflow.model.event import Event
+from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, Send, SendSummary
 
@@ -253,6 +256,57 @@ class MemoryJournal:
             events=len(events), runs=len(runs), sends=len(sends), quarantined=len(named), left=tuple(sorted(left))
         )
         self._call_soon(done, forgotten)
+
+    def retain(self, rules: Retention, now: datetime, _least: timedelta, done: RetainDone) -> None:
+        """See `Journal.retain`. It has no size, so that nothing is too large."""
+        result = Retained()
+        if rules.traces is not None:
+            self._slim(rules.traces, result)
+        if rules.runs is not None:
+            self._drop_runs(now - rules.runs, result)
+        if rules.events is not None:
+            self._drop_events(now - rules.events, now - max(rules.events, REPEATS_KNOWN), result)
+        self._call_soon(done, result)
+
+    def _slim(self, traces: int, result: Retained) -> None:
+        groups: dict[tuple[str, str], list[Run]] = {}
+        for _, run in sorted(self._runs.items(), reverse=True):
+            if run.status in WENT_WELL:
+                groups.setdefault((run.counts_as, run.status), []).append(run)
+        for run in (run for group in groups.values() for run in group[traces:] if not run.is_slim):
+            self._runs[run.id] = slim(run)
+            self._forget_kept({run.id})
+            self._notes.pop(run.event_id, None)
+            result.slimmed += 1
+
+    def _drop_runs(self, before: datetime, result: Retained) -> None:
+        gone = {run.id for run in self._runs.values() if ends_before(run, before)}
+        for run_id in gone:
+            del self._runs[run_id]
+        self._forget_kept(gone)
+        result.runs = len(gone)
+        for send in [*self._sends.values()]:
+            if send.created_at < before and not send.is_open and send.run not in self._runs:
+                del self._sends[send.id]
+                result.sends += 1
+
+    def _forget_kept(self, runs: set[int]) -> None:
+        self._kept = {place: items for place, items in self._kept.items() if place[0] not in runs}
+
+    def _drop_events(self, empty_before: datetime, drop_before: datetime, result: Retained) -> None:
+        needed = {run.event_id for run in self._runs.values() if run.status in ("running", "failed")}
+        for event in [*self._events.values()]:
+            if event.received_at >= empty_before or event.id in needed or event.id in self._unrouted:
+                continue
+            self._notes.pop(event.id, None)
+            if event.received_at < drop_before:
+                del self._events[event.id]
+                self._keys.discard(rows.event_key(event))
+                self._answers.pop(rows.event_key(event), None)
+                result.events += 1
+            elif (after := emptied(event)) != event:
+                self._events[event.id] = after
+                result.emptied += 1
 
     def close(self) -> None:
         """See `Journal.close`."""

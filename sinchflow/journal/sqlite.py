@@ -30,16 +30,21 @@ from sinchflow.journal.journal import (
     Done,
     FlowSource,
     ForgetDone,
+    RetainDone,
     SendOrigin,
     Snapshot,
     Tick,
 )
 from sinchflow.journal.person import Person
+from sinchflow.journal.portions import TracedTo
 from sinchflow.journal.reader import open_reader
 from sinchflow.journal.recent import Recent
+from sinchflow.journal.retained import CALLS_KEPT, Retained
+from sinchflow.journal.sweep import Progress, Sweep
 from sinchflow.journal.writer import Unit, Writer
 from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
+from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
 from sinchflow.model.send import SendSummary
 
@@ -47,8 +52,6 @@ from sinchflow.model.send import SendSummary
 APPLICATION_ID = 0x534E4348
 #: The schema that this release writes.
 SCHEMA_VERSION = 3
-#: Longer than any throttle's window.
-_CALLS_KEPT = timedelta(days=7)
 #: Journals of before 0.2 do not say when they were begun: not later than their first event.
 _NOTE_BIRTH = (
     "INSERT OR IGNORE INTO meta VALUES ('born_at', "
@@ -80,14 +83,17 @@ class SqliteJournal:
             self._lock.release()
             raise
         self._recent = Recent(keys)
+        self._traced_to = TracedTo(int(self._reader.meta("traced_to") or 0))
         self._writer = Writer(
-            connection, loop, salt=self._salt, filed_to=int(self._reader.meta("filed_to") or 0), seen_to=seen_to,
-            unmoved=len(keys), moved=self._recent.forget,
+            connection, loop, salt=self._salt, filed_to=int(self._reader.meta("filed_to") or 0),
+            traced_to=self._traced_to, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget,
         )  # fmt: skip
         self.meter = self._writer.meter
         self._loop = loop
         self._gathered: list[Unit] = []
         self._searches: list[Search] = []
+        self._progress = Progress()
+        self._sweep: Sweep | None = None
         self._is_closed = False
         self._writer.start()
 
@@ -233,9 +239,25 @@ class SqliteJournal:
         search = Search(self.path, Person(number), upto, told)
         self.commit(Changes(), search_now)
 
+    def retain(self, rules: Retention, now: datetime, least: timedelta, done: RetainDone) -> None:
+        """See `Journal.retain`."""
+
+        def told(result: Retained | Exception) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits for an answer any more
+                self._loop.call_soon_threadsafe(done, result)
+
+        writer = self._writer
+        self._sweep = Sweep(
+            self.path, rules, now, least, progress=self._progress, chores=writer.chores, traced_to=self._traced_to,
+            stored_sources=writer.stored_sources, told=told,
+        )  # fmt: skip
+        self._sweep.start()
+
     def close(self) -> None:
         """See `Journal.close`."""
         self._is_closed = True
+        if self._sweep is not None:
+            self._sweep.stop()
         for search in self._searches:
             search.stop()
         self._hand_over()
@@ -259,7 +281,7 @@ def _open(path: Path) -> apsw.Connection:
         _upgrade(connection)
         now = datetime.now(UTC)
         connection.execute(_NOTE_BIRTH, (rows.to_ms(now),))
-        oldest = rows.to_ms(now - _CALLS_KEPT)
+        oldest = rows.to_ms(now - CALLS_KEPT)
         connection.execute("DELETE FROM call WHERE started_at < ?", (oldest,))
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error

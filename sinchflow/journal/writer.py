@@ -21,10 +21,12 @@ import msgspec
 
 from sinchflow.errors import JournalError, Unstorable
 from sinchflow.journal.batch import INSERT_EVENT, INSERT_UNROUTED, Batch
+from sinchflow.journal.chores import Chores
 from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure
 from sinchflow.journal.journal import Changes, Forgotten
 from sinchflow.journal.meter import CommitMeter
+from sinchflow.journal.portions import TracedTo
 
 _KNOWN_KEYS = "SELECT key FROM seen WHERE key IN (VALUES {})"
 _NEXT_KEYS = "SELECT id, key FROM event WHERE id > ? ORDER BY id LIMIT ?"
@@ -69,11 +71,13 @@ class Writer(threading.Thread):
         *,
         salt: bytes,
         filed_to: int,
+        traced_to: TracedTo,
         seen_to: int,
         unmoved: int,
         moved: Callable[[list[bytes]], None],
     ) -> None:
-        """salt: for pseudonyms. filed_to: see `run_of`. seen_to: events up to this id have their keys in `seen`.
+        """salt: for pseudonyms. filed_to: see `run_of`; traced_to: see `traced`. seen_to: events up to this id have
+        their keys in `seen`.
 
         unmoved: how many have not. moved: told of moves.
         """
@@ -87,8 +91,12 @@ class Writer(threading.Thread):
         self._unmoved = unmoved
         self._moved = moved
         self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
-        self._log_pages = 0
+        self._traced_to = traced_to
+        self.log_pages = 0
         self.meter = CommitMeter()
+        self.chores = Chores(wake=lambda: self._units.put([]))
+        #: digests of the documents that were stored since the process began
+        self.stored_sources: set[str] = set()
         connection.wal_autocheckpoint(0)
         connection.set_wal_hook(self._note_log_size)
 
@@ -125,6 +133,7 @@ class Writer(threading.Thread):
                 self.meter.units.observe(len(group))
             self._move_keys_if_due()
             self._file_runs_if_due()
+            self.chores.do_if_due(self._connection, is_idle=self._units.empty())
             self._checkpoint_if_due()
         self._connection.close()
 
@@ -157,7 +166,8 @@ class Writer(threading.Thread):
         try:
             execute("BEGIN IMMEDIATE")
             results += self._insert_events(events)
-            batch.execute(self._connection, self._filed_to)
+            self.stored_sources.update(batch.digests)
+            batch.execute(self._connection, self._filed_to, self._traced_to.run_id)
             execute("COMMIT")
         except apsw.Error as error:
             if self._connection.in_transaction:
@@ -186,7 +196,7 @@ class Writer(threading.Thread):
             if isinstance(error, apsw.Error):
                 return explain(error, self._connection.filename)
             return JournalError(f"a row of the journal cannot be read: {error}")
-        self._log_pages = 0
+        self.log_pages = 0
         return forgotten
 
     def _insert_events(self, events: list[tuple[tuple[Any, ...], Callable[[Any], None]]]) -> Results:
@@ -247,17 +257,17 @@ class Writer(threading.Thread):
             self._filed_to = portion[-1]
 
     def _note_log_size(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
-        self._log_pages = pages
+        self.log_pages = pages
         return 0
 
     def _checkpoint_if_due(self) -> None:
         is_idle = self._units.empty()
-        if self._log_pages >= _CHECKPOINT_BUSY or (is_idle and self._log_pages >= _CHECKPOINT_IDLE):
+        if self.log_pages >= _CHECKPOINT_BUSY or (is_idle and self.log_pages >= _CHECKPOINT_IDLE):
             try:
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.Error:  # the data is safe in the log; the next group tries again and reports what is wrong
                 return
-            self._log_pages = 0
+            self.log_pages = 0
 
 
 def _deliver(loop: asyncio.AbstractEventLoop, results: Results) -> None:

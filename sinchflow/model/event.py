@@ -35,7 +35,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     id: integer key in the journal, ascending in order of acceptance.
     key: identifies repeats within account and kind: the provider's id, or a hash of the body where there is none.
     contact: the customer's number (E.164) whom the event is about; our_number: our side. None where there is none.
-    fields: the connector's names (`EVENT_FIELDS`), all present, None when missing; `metadata` is a mapping.
+    fields: the connector's names (`EVENT_FIELDS`), all present, None when missing; `metadata` is a mapping. Empty: the
+    contents are no longer kept (`retention.events`), nor contact and number.
     ignored: why the event starts nothing and is only kept (it was fetched too late); None for all others.
     """
 

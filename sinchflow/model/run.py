@@ -155,6 +155,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 0
     retried_at: datetime | None = None  #: the last time; from then on the flow's `timeout` counts
     trace: tuple[Record, ...] = ()
+    #: it ended well and younger runs did so since: its trace, inputs, variables and outputs are no longer kept
+    is_slim: bool = False
 
     @property
     def asks_as(self) -> str:
