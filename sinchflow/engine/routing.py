@@ -55,10 +55,11 @@ class RoutingProblem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer for one event: what it starts, in order."""
+    """The answer for one event: what it starts, in order. near: flows whose filters fitted and whose `if` was false."""
 
     matches: tuple[Match, ...] = ()
     problems: tuple[RoutingProblem, ...] = ()
+    near: tuple[str, ...] = ()
 
 
 _NOTHING = Routed()
@@ -116,9 +117,7 @@ class Router:
             for flow, opt_out in self._opt_outs:
                 if opt_out.passes(event, facts.lists):
                     asking.take(flow, {})
-        if not (asking.matches or asking.problems):
-            return _NOTHING
-        return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
+        return asking.answer()
 
 
 def route_to(flow: Flow, event: Event, facts: Facts, now: datetime, templates: Templates) -> Routed:
@@ -126,7 +125,7 @@ def route_to(flow: Flow, event: Event, facts: Facts, now: datetime, templates: T
     asking = _Asking(event, facts, now, templates, lambda: None)
     if flow.enabled:
         asking.take(flow, {})
-    return Routed(matches=tuple(asking.matches), problems=tuple(asking.problems))
+    return asking.answer()
 
 
 class _Asking:
@@ -149,6 +148,13 @@ class _Asking:
         self._seen: set[str] = set()
         self.matches: list[Match] = []
         self.problems: list[RoutingProblem] = []
+        self.near: list[str] = []
+
+    def answer(self) -> Routed:
+        """What was found."""
+        if not (self.matches or self.problems or self.near):
+            return _NOTHING
+        return Routed(matches=tuple(self.matches), problems=tuple(self.problems), near=tuple(self.near))
 
     def may_take(self, flow: Flow) -> bool:
         """Whether the flow is not in yet, and takes events of this account."""
@@ -173,7 +179,10 @@ class _Asking:
             scope["inputs"] = settle_inputs(flow, None, scope, self._facts, self._templates) if flow.inputs else {}
             for name, value in flow.vars.items():
                 variables[name] = self._templates.data(value, scope)
-            return self._templates.holds(flow.condition, scope)
+            holds = self._templates.holds(flow.condition, scope)
+            if not holds:
+                self.near.append(flow.name)
+            return holds
         except ExpressionError as error:
             message, place = error.message, error.origin or flow.origin
         except ActionError as error:

@@ -19,8 +19,14 @@ from sinchflow.runtime.allowances import Allowances
 from sinchflow.runtime.concurrency import OpenRuns
 from sinchflow.runtime.stats import Stats
 
+_THROTTLED = "throttled"
 #: Why a run ends that gives way to a newer one.
 REPLACED = "another run of the flow with the same key began"
+
+
+def is_throttle(refusal: str) -> bool:
+    """Whether it was the flow's throttle that did not let a run begin."""
+    return refusal == _THROTTLED
 
 
 class Admission:
@@ -57,7 +63,7 @@ class Admission:
         if not self._allowances.admit_run(flow, run, now):
             self._stats.throttled += 1
             self._otherwise(flow, transition, event, now)
-            return "throttled"
+            return _THROTTLED
         if run.is_held and verdict != "queue":
             transition = self._released(flow, transition, event, now)
         if verdict == "restart":

@@ -66,6 +66,13 @@ class Allowances:
         self._starts.note(key, now)
         return True
 
+    def free_at(self, flow: Flow, run: Run, now: datetime) -> datetime | None:
+        """When the flow's throttle lets the next run of this contact start; None: now."""
+        throttle = flow.throttle
+        if throttle is None or run.contact is None:
+            return None
+        return self._starts.free_at((flow.name, run.account, run.contact), throttle.max, throttle.per, now)
+
     def admit_otherwise(self, flow: Flow, run: Run, now: datetime) -> bool:
         """Whether a match that is throttled gets the steps of `otherwise`: once per contact within the time."""
         if flow.throttle is None or run.contact is None:

@@ -4,7 +4,7 @@ Rebuilt from the journal at start. Times are seconds since 1970 as floats, becau
 """
 
 from bisect import bisect_right, insort
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 #: A list with more old times than this is pruned when it is looked at, once half of it is old.
@@ -39,6 +39,12 @@ class RecentCounts(Generic[Key]):
         if old > _LONG and 2 * old > len(times):  # else each look would cost as much as the list is long
             del times[:old]
         return len(times) - bisect_right(times, now_s - per.total_seconds())
+
+    def free_at(self, key: Key, most: int, per: timedelta, now: datetime) -> datetime | None:
+        """When it may happen again where it may `most` times within `per`; None: now."""
+        if self.within(key, per, now) < most:
+            return None
+        return datetime.fromtimestamp(self._times[key][-most], UTC) + per
 
     def _sweep(self, before: float) -> None:
         """Forget what is older than anybody asks about, so that memory follows recent traffic only."""

@@ -13,6 +13,7 @@ from sinchflow.model.run import Facts
 from sinchflow.model.send import SentBy
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
+from sinchflow.runtime.notes import Notes
 from sinchflow.runtime.people import People
 from sinchflow.runtime.settled import SEND_ID, read_send_id
 from sinchflow.runtime.stats import Stats
@@ -24,13 +25,15 @@ class Matching:
     """Events to matches, over the catalog that `catalog` gives at that moment."""
 
     def __init__(
-        self, *, journal: Journal, clock: Clock, stats: Stats, catalog: Callable[[], Catalog], people: People
-    ) -> None:
+        self, *, journal: Journal, clock: Clock, stats: Stats, catalog: Callable[[], Catalog], people: People,
+        notes: Notes,
+    ) -> None:  # fmt: skip
         self._journal = journal
         self._clock = clock
         self._stats = stats
         self._catalog = catalog
         self._people = people
+        self._notes = notes
 
     def matches(self, event: Event, is_wanted: Callable[[], bool] = lambda: False) -> Sequence[Match]:
         """The flows that the event starts, in order. is_wanted: see `Router.route`."""
@@ -49,7 +52,10 @@ class Matching:
             routed = catalog.router.route(event, facts, now, catalog.templates, lambda: self.sent_by(event), is_wanted)
         for problem in routed.problems:
             self._stats.routing_problems += 1
+            self._notes.near(event.id, problem.flow, f"{problem.place}: {problem.message}")
             log.warning("a flow does not match because its `if` failed", event_id=event.id, problem=str(problem))
+        for name in routed.near:
+            self._notes.near(event.id, name)
         if not routed.matches:
             self._stats.unmatched += 1
         return routed.matches

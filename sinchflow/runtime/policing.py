@@ -14,6 +14,7 @@ from sinchflow.model.event import Event, as_opt_out
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.notes import Notes
 from sinchflow.runtime.people import People
 from sinchflow.runtime.stats import Stats
 
@@ -32,13 +33,15 @@ class Policing:
     """See the module's text."""
 
     def __init__(
-        self, *, people: People, matching: Matching, clock: Clock, stats: Stats, catalog: Callable[[], Catalog]
-    ) -> None:
+        self, *, people: People, matching: Matching, clock: Clock, stats: Stats, catalog: Callable[[], Catalog],
+        notes: Notes,
+    ) -> None:  # fmt: skip
         self._people = people
         self._matching = matching
         self._clock = clock
         self._stats = stats
         self._catalog = catalog
+        self._notes = notes
 
     def take(self, event: Event) -> Taken | None:
         """What becomes of an inbound message whose words policy takes; None for all others."""
@@ -61,8 +64,10 @@ class Policing:
             return Taken()
         own = catalog.policy_flows.get(kind)
         answers = () if own is None else (Match(flow=own, match={}),)
-        if kind == "opt_out" and not self._people.is_to_be_confirmed(contact, now):
+        is_again = kind == "opt_out" and not self._people.is_to_be_confirmed(contact, now)
+        if is_again:
             answers = ()  # STOP, sent again: answered once
+        self._notes.word(event.id, kind, again=is_again)
         if kind != "opt_out" or not self._people.is_new_opt_out(contact, now):
             return Taken(answers)
         return Taken(answers, self._matching.matches(as_opt_out(event)))

@@ -46,6 +46,7 @@ from sinchflow.model.event import EVENT_FIELDS, Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Transition
 from sinchflow.runtime.accounts import Accounts
+from sinchflow.runtime.admission import is_throttle
 from sinchflow.runtime.backlog import Backlog
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
@@ -54,6 +55,7 @@ from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.dry_run import DryRun, Report
 from sinchflow.runtime.lanes import Lanes
 from sinchflow.runtime.matching import Matching
+from sinchflow.runtime.notes import Notes
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policing import OPERATOR, Policing
 from sinchflow.runtime.retries import Retries
@@ -85,12 +87,15 @@ class Worker:
         self._stats = stats
         self._loop = loop
         self.people = People(journal, commits)
+        self._notes = Notes(commits)
         self._matching = Matching(
-            journal=journal, clock=clock, stats=stats, catalog=lambda: self.catalog, people=self.people
-        )
+            journal=journal, clock=clock, stats=stats, catalog=lambda: self.catalog, people=self.people,
+            notes=self._notes,
+        )  # fmt: skip
         self._policing = Policing(
-            people=self.people, matching=self._matching, clock=clock, stats=stats, catalog=lambda: self.catalog
-        )
+            people=self.people, matching=self._matching, clock=clock, stats=stats, catalog=lambda: self.catalog,
+            notes=self._notes,
+        )  # fmt: skip
         self._lanes = Lanes(clock, self._route_event)
         self._runs = Runs(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=lambda: self.catalog,
@@ -225,6 +230,7 @@ class Worker:
 
     def _route(self, event: Event) -> None:
         """Policy's words, waits that want it, else flows; a receipt goes to waits and flows."""
+        self._notes.anew(event.id)
         if event.kind in ("delivery_receipt", "inbound_sms"):
             self.settling.hear(event.fields)  # before a wait that a resolved message leads to
         if event.kind == "inbound_sms" and (taken := self._policing.take(event)) is not None:
@@ -308,6 +314,8 @@ class Worker:
         if fit is not None:
             replied = replace(replied, category=fit.category, match=fit.match)
         self._commits.unit.routed.append(event.id)
+        self._notes.answered(event.id, run_id, replied.category)
+        self._notes.routed(event.id, has_begun=False)
         for tell in self.on_answered:
             tell(event, run_id)
         self._runs.called(run_id, replied)
@@ -333,6 +341,9 @@ class Worker:
                 started[transition.run.id] = match.flow.name
             else:
                 refusals.append(refusal)
+                until = self._runs.allowances.free_at(match.flow, transition.run, now) if is_throttle(refusal) else None
+                self._notes.refused(event.id, match.flow.name, refusal, until)
+        self._notes.routed(event.id, has_begun=bool(started))
         self._commits.flush_soon()
         for tell in self.on_routed:
             tell(event, [match.flow.name for match, _ in seen], [*started.values()])
