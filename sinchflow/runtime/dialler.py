@@ -7,6 +7,8 @@ the first call.
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sinchflow.model.command import CallUrl
 from sinchflow.runtime.secrets import Secrets
 
@@ -31,6 +33,8 @@ class Dialler:
         self._allowed = allow
         self._wrap = wrap
         self._client: OutboundClient | None = None
+        #: what the header `traceparent` of a call says, by the command's id; None: there are no traces
+        self.traceparent: Callable[[str], str | None] | None = None
 
     def allow(self, allow: Sequence[str]) -> None:
         """The addresses that may be reached although they are private, from the next connection on."""
@@ -47,6 +51,10 @@ class Dialler:
 
         if self._client is None:
             self._client = OutboundClient(Outbound(self._allowed), self._wrap)
+        if self.traceparent is not None and "traceparent" not in map(str.lower, command.headers):
+            header = self.traceparent(command.id)
+            if header is not None:
+                command = replace(command, headers={**command.headers, "traceparent": header})
         return await call_url(self._client, command, secrets)
 
     def warm_up(self) -> None:
