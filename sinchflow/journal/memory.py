@@ -24,7 +24,7 @@ from sinchflow.journal.journal import (
     Tick,
 )
 from sinchflow.journal.person import Left, Person
-from sinchflow.journal.retained import REPEATS_KNOWN, WENT_WELL, Retained, emptied, ends_before, slim
+from sinchflow.journal.retained import NOTES_PER_TRACE, REPEATS_KNOWN, WENT_WELL, Retained, emptied, ends_before, slim
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Lifted, Suppression, changed
 from sinchflow.model.event import Event
@@ -276,8 +276,13 @@ class MemoryJournal:
         for run in (run for group in groups.values() for run in group[traces:] if not run.is_slim):
             self._runs[run.id] = slim(run)
             self._forget_kept({run.id})
-            self._notes.pop(run.event_id, None)
             result.slimmed += 1
+        notes: dict[tuple[Any, Any], list[int]] = {}
+        for event_id, said in sorted(self._notes.items(), reverse=True):
+            notes.setdefault((said.get("flow"), said.get("outcome")), []).append(event_id)
+        for event_id in (each for group in notes.values() for each in group[traces * NOTES_PER_TRACE :]):
+            del self._notes[event_id]
+            result.others += 1
 
     def _drop_runs(self, before: datetime, result: Retained) -> None:
         gone = {run.id for run in self._runs.values() if ends_before(run, before)}

@@ -158,7 +158,6 @@ class SlimRuns(Rows):
             run = slim(codec.decode_run(data))
             self._execute("UPDATE run SET data = ? WHERE id = ?", (codec.encode(run).decode(), run_id))
             self._execute("DELETE FROM kept WHERE run = ?", (run_id,))
-            self._execute("DELETE FROM note WHERE event = ?", (run.event_id,))
             self.count += 1
         for run_id in some:
             place = (self._flow, self._status, run_id)

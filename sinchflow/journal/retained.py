@@ -15,6 +15,8 @@ CALLS_KEPT = timedelta(days=7)
 ACTS_KEPT = timedelta(days=365)
 #: Outcomes of runs that went well: of these only the newest are kept whole.
 WENT_WELL = ("completed", "stopped", "cancelled")
+#: What routing had to say is small and explains silence: so many times as many of it are kept as traces.
+NOTES_PER_TRACE = 10
 
 
 class Retained(msgspec.Struct, kw_only=True):

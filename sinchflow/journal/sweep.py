@@ -35,7 +35,7 @@ from sinchflow.journal.portions import (
     TracedTo,
 )
 from sinchflow.journal.reader import Reader
-from sinchflow.journal.retained import ACTS_KEPT, CALLS_KEPT, REPEATS_KNOWN, Retained
+from sinchflow.journal.retained import ACTS_KEPT, CALLS_KEPT, NOTES_PER_TRACE, REPEATS_KNOWN, Retained
 from sinchflow.model import codec
 from sinchflow.model.project import Retention
 
@@ -63,6 +63,10 @@ _NEEDED = (
 )
 _NEXT_RUNS = "SELECT max(id) FROM (SELECT id FROM run WHERE id > ? ORDER BY id LIMIT ?)"
 _TOO_MANY = "SELECT run FROM traced WHERE flow = ? AND status = ? ORDER BY run DESC LIMIT ? OFFSET ?"
+_TOO_MANY_NOTES = (
+    "SELECT event FROM (SELECT event, row_number() OVER ("
+    "PARTITION BY data ->> '$.flow', data ->> '$.outcome' ORDER BY event DESC) AS place FROM note) WHERE place > ?"
+)
 _DIGESTS = (
     "SELECT max(id), json_group_array(DISTINCT data ->> '$.digest') "
     "FROM (SELECT id, data FROM run WHERE id > ? ORDER BY id LIMIT ?)"
@@ -140,6 +144,7 @@ class Sweep(threading.Thread):
             progress.upto.clear()
         if rules.traces is not None:
             self._file_and_slim(rules.traces)
+            self._thin_notes(rules.traces)
         if rules.runs is not None:
             self._drop_runs(now - rules.runs, progress.upto)
             self._drop("act", "at", now - max(rules.runs, ACTS_KEPT))
@@ -170,6 +175,11 @@ class Sweep(threading.Thread):
         for flow, status in self._rows("SELECT DISTINCT flow, status FROM traced"):
             while found := self._rows(_TOO_MANY, flow, status, _AT_A_TIME, traces):
                 self._result.slimmed += self._do_rows(SlimRuns(flow, status, [run_id for (run_id,) in found]))
+
+    def _thin_notes(self, traces: int) -> None:
+        """The newest of each flow and outcome stay, as with runs. The table is small because of that."""
+        found = [event_id for (event_id,) in self._rows(_TOO_MANY_NOTES, traces * NOTES_PER_TRACE)]
+        self._result.others += self._do_rows(DropFrom("note", found, "event"))
 
     # --- what is old ------------------------------------------------------------------------------------------------
 

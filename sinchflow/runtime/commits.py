@@ -29,8 +29,8 @@ class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
     __slots__ = (
-        "acts", "answers", "calls", "contacts", "kept", "new_sends", "notes", "quarantined", "routed", "runs", "sends",
-        "settings", "sources", "suppressions", "thens", "ticks",
+        "acts", "answers", "calls", "contacts", "kept", "new_sends", "notes", "quarantined", "released", "routed",
+        "runs", "sends", "settings", "sources", "suppressions", "thens", "ticks",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -49,6 +49,7 @@ class _Unit:
         self.notes: list[tuple[int, dict[str, Any]]] = []
         self.acts: list[Act] = []
         self.settings: list[tuple[str, str | None]] = []
+        self.released: list[int] = []
         self.thens: list[Callable[[], None]] = []
 
     def changes(self) -> Changes:
@@ -68,6 +69,7 @@ class _Unit:
             notes=tuple(self.notes),
             acts=tuple(self.acts),
             settings=tuple(self.settings),
+            released=tuple(self.released),
         )
 
 

@@ -31,6 +31,8 @@ REMEDIES = {
     "catch_up": "sinchflow doctor",
     "look_up": "sinchflow doctor; sinchflow sends list --state unknown",
     "opt_outs": "sinchflow doctor",
+    "retention": "sinchflow runs list --status running; raise retention.max_size in sinchflow.yaml",
+    "restored": "sinchflow restore --release, or sinchflow restore --cancel",
 }
 
 

@@ -206,6 +206,16 @@ def test_a_run_that_ends_after_younger_ones_takes_its_place_among_them(play: Pla
     play(scenario)
 
 
+def test_of_what_routing_said_the_newest_of_each_flow_and_outcome_stay(play: Play) -> None:
+    async def scenario(world: World) -> None:
+        said = [("a", "near")] * 12 + [("a", "refused"), ("b", "near"), (None, "policy")]
+        await world.commit(notes=tuple((n, {"flow": flow, "outcome": how}) for n, (flow, how) in enumerate(said, 1)))
+        assert (await world.retain(msgspec.structs.replace(FOR_EVER, traces=1))).others == 2
+        assert [world.journal.note(n) is not None for n in range(1, 16)] == [False] * 2 + [True] * 13
+
+    play(scenario)
+
+
 def test_a_child_keeps_what_it_gave_because_the_run_that_waits_for_it_may_not_have_heard(play: Play) -> None:
     async def scenario(world: World) -> None:
         child = await world.run(days(5), "completed", parent="9:0", outputs_given={"price": 5})
