@@ -12,6 +12,7 @@ import typer
 
 from sinchflow.cli.invocation import data_folder_of
 from sinchflow.cli.output import cell
+from sinchflow.errors import CannotStart
 from sinchflow.sinch.words import shown
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _follow(
             _print(change, as_json=as_json)
             if run_id is not None and change["status"] != "running":
                 return
+        if found["is_over"]:
+            raise CannotStart("the daemon stops: there is nothing more to follow")
         after = found["last"]
 
 

@@ -44,6 +44,7 @@ class RunsApi:
         self._clock = clock
         self._worker = worker
         self._tails = Tails(worker.on_advanced, lambda: worker.catalog, clock)
+        self.stop = self._tails.stop
 
     def routes(self, guard: Any) -> list[Route]:
         """The routes of the admin app."""

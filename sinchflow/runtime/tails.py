@@ -35,18 +35,24 @@ class Tails:
         self._is_new = asyncio.Event()
         self._asked_at = clock.now()
         self._is_gathering = False
+        self._is_over = False
+
+    def stop(self) -> None:
+        """The daemon stops: nobody is to wait any longer."""
+        self._is_over = True
+        self._is_new.set()
 
     async def changes(self, after: int | None, run_id: int | None, wait_s: float) -> dict[str, Any]:
         """What came after the change with this number, waited for; None: only which is the last one.
 
-        `missed`: whether there was more than is kept.
+        `missed`: whether there was more than is kept. `is_over`: whether the daemon stops.
         """
         self._gather()
         if after is None:
-            return {"last": self._last, "missed": False, "changes": []}
+            return {"last": self._last, "missed": False, "is_over": self._is_over, "changes": []}
         after = min(after, self._last)
         end = asyncio.get_running_loop().time() + wait_s
-        while not (found := self._after(after, run_id)):
+        while not (found := self._after(after, run_id)) and not self._is_over:
             left = end - asyncio.get_running_loop().time()
             if left <= 0:
                 break
@@ -58,7 +64,8 @@ class Tails:
                 break
         self._asked_at = self._clock.now()
         is_missed = bool(self._kept) and self._kept[0][0] > after + 1
-        return {"last": self._last, "missed": is_missed, "changes": [self._plain(*each) for each in found]}
+        changes = [self._plain(*each) for each in found]
+        return {"last": self._last, "missed": is_missed, "is_over": self._is_over, "changes": changes}
 
     def _gather(self) -> None:
         self._asked_at = self._clock.now()

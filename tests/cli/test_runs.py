@@ -190,7 +190,22 @@ def test_operator_cancels_a_flow_and_reads_on_without_a_daemon(shop: Shop) -> No
     assert (told.returncode, told.stderr) == (1, f"sinchflow: run {ids[0]} has ended already: cancelled\n")
     told = shop.run("runs", "tail", str(ids[0]))  # it has ended: nothing is waited for
     assert (told.returncode, ": cancelled: cancelled by " in told.stdout) == (0, True)
-    shop.stop()
+    tail = subprocess.Popen(
+        [*COMMAND, "-C", str(shop.root), "runs", "tail", "--json"],
+        env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    heard = threading.Event()
+    _lines(tail.stdout, heard)
+    while not heard.is_set():
+        shop.start_flow("crm", "--input", "n=1")
+    began = time.monotonic()
+    shop.stop()  # whoever follows does not keep it from stopping
+    assert time.monotonic() - began < 4
+    assert tail.stderr is not None
+    told_at_last = "sinchflow: the daemon stops: there is nothing more to follow\n"
+    assert (tail.wait(PATIENCE_S), tail.stderr.read()) == (3, told_at_last)
+    tail.stderr.close()
+    tail.stdout.close()
     assert [run["status"] for run in shop.runs("--flow", "waits")] == ["cancelled", "cancelled"]
     assert json.loads(shop.run("runs", "show", str(ids[0]), "--json").stdout)["trace"][0]["what"] == "command"
     for arguments in (["retry", str(ids[0])], ["cancel", str(ids[0])], ["tail"]):

@@ -7,6 +7,8 @@ import apsw
 import pytest
 
 from sinchflow.journal.sqlite import FILE_NAME
+from sinchflow.model.run import Run
+from sinchflow.runtime.tails import Tails
 
 CONTACT = "+61491570156"
 CRM = """\
@@ -304,3 +306,20 @@ def test_retry_needs_event_and_document(scene, house, eventually, gone):
             assert (await story(house, run["id"]))["status"] == "failed"
 
     scene(scenario)
+
+
+def test_nothing_is_gathered_once_nobody_follows_any_more(clock):
+    async def scenario():
+        hooks = []
+        tails = Tails(hooks, lambda: None, clock)
+        assert await tails.changes(None, None, 0) == {"last": 0, "missed": False, "is_over": False, "changes": []}
+        [advanced] = hooks
+        run = Run(id=7, flow="a", digest="d", event_id=1, started_at=clock.now())
+        clock.advance(timedelta(seconds=59))
+        advanced(None, run)
+        assert hooks == [advanced]
+        clock.advance(timedelta(seconds=2))
+        advanced(run, run)
+        assert hooks == []
+
+    asyncio.run(scenario())
