@@ -4,7 +4,7 @@ The full check of one trigger. Which triggers are worth asking is `routing`'s bu
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -133,6 +133,22 @@ class InboundFilter:
             captured |= groups
         return captured
 
+    def failing(self, event: Event, message: Message | None, lists: Lists) -> str | None:
+        """The name of the first filter that the event does not pass, in the order of the reference; None: it passes."""
+        tests: dict[str, Callable[[], bool]] = {
+            "from": lambda: _is_one_of(event.contact, self._from, lists),
+            "to": lambda: _is_one_of(event.our_number, self._to, lists),
+            "type": lambda: not self._types or _word(event, "type").upper() in self._types,
+            "keyword": lambda: not self.keywords or bool(message and message.first[0] in self.keywords),
+            "exact": lambda: not self.exact or bool(message and message.whole in self.exact),
+            "contains": lambda: not (self.phrases or self.signs) or bool(message and self._contains(message)),
+            "starts_with": lambda: not self.starts
+            or bool(message and (message.start.startswith(self.starts) or self._starts_with_sign(message))),
+            "regex": lambda: not self.regexes or self._search(message) is not None,
+        }
+        failed = next((name for name, passes in tests.items() if not passes()), None)
+        return failed or _failing_metadata(event, self._metadata, lists)
+
     def _contains(self, message: Message) -> bool:
         return any(contains(message.words, phrase) for phrase in self.phrases) or any(
             sign in message.folded for sign in self.signs
@@ -186,6 +202,18 @@ class ReceiptFilter:
         )
 
 
+    def failing(self, event: Event, lists: Lists) -> str | None:
+        """As `InboundFilter.failing`."""
+        tests: dict[str, Callable[[], bool]] = {
+            "status": lambda: not self.statuses or _word(event, "status").lower() in self.statuses,
+            "status_code": lambda: not self._codes or _word(event, "status_code") in self._codes,
+            "from": lambda: _is_one_of(event.our_number, self._from, lists),
+            "to": lambda: _is_one_of(event.contact, self._to, lists),
+        }
+        failed = next((name for name, passes in tests.items() if not passes()), None)
+        return failed or _failing_metadata(event, self._metadata, lists)
+
+
 class OptOutFilter:
     """The filters of one `opt_out` trigger."""
 
@@ -196,6 +224,18 @@ class OptOutFilter:
     def passes(self, event: Event, lists: Lists) -> bool:
         """Whether the event passes."""
         return _is_one_of(event.contact, self._from, lists) and _is_one_of(event.our_number, self._to, lists)
+
+
+    def failing(self, event: Event, lists: Lists) -> str | None:
+        """As `InboundFilter.failing`."""
+        if not _is_one_of(event.contact, self._from, lists):
+            return "from"
+        return None if _is_one_of(event.our_number, self._to, lists) else "to"
+
+
+def _failing_metadata(event: Event, wanted: tuple[tuple[str, tuple["_Value", ...]], ...], lists: Lists) -> str | None:
+    pairs = (each for each in wanted if not _has_metadata(event, (each,), lists))
+    return next((f"metadata.{key}" for key, _ in pairs), None)
 
 
 def _word(event: Event, field: str) -> str:
