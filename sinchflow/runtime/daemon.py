@@ -43,6 +43,7 @@ from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.resolve_api import ResolveApi
+from sinchflow.runtime.retention import Keeping
 from sinchflow.runtime.runs_api import RunsApi
 from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.servers import listen, open_server
@@ -50,6 +51,7 @@ from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.status_api import StatusApi
 from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.timers import Timers
+from sinchflow.runtime.tracing import begin_tracing
 from sinchflow.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -149,6 +151,11 @@ class Daemon:
             dialler=self._dialler,
         )  # fmt: skip
         self._chronicle.follow(worker, commits, stats)
+        tracing = begin_tracing(
+            os.environ, identity=journal.identity, clock=clock, worker=worker, dialler=self._dialler
+        )
+        if tracing is not None:
+            undo.push_async_callback(tracing.close)
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
         self.switch = Switch(journal=journal, commits=commits, stats=stats)
@@ -173,6 +180,7 @@ class Daemon:
         async def render() -> bytes:
             return metrics.render(await looks.survey(is_brief=True), clock.now())
 
+        runs_api = RunsApi(path=journal.path, journal=journal, commits=commits, clock=clock, worker=worker)
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=render, reload=self._reloader.reload, routes=self._routes,
@@ -182,7 +190,7 @@ class Daemon:
                     journal=journal, commits=commits, clock=clock, settling=worker.settling,
                     resolve_call=worker.resolve_call,
                 ),
-                RunsApi(path=journal.path, journal=journal, commits=commits, clock=clock, worker=worker),
+                runs_api,
                 StatusApi(
                     root=options.root, looks=looks, commits=commits, clock=clock, stats=stats, worker=worker,
                     accounts=self._accounts, switch=self.switch, addresses=self._addresses,
@@ -199,6 +207,7 @@ class Daemon:
         self._take_up(snapshot)
         await open_server(undo, ingress, listener)
         await open_server(undo, admin.app, admin_listener)
+        undo.callback(runs_api.stop)
         watching = asyncio.create_task(self._reloader.watch())
         undo.callback(watching.cancel)
         self._timers = Timers(
@@ -211,6 +220,9 @@ class Daemon:
         undo.callback(self._schedules.stop)
         clock.on_set_back.append(self._schedules.plan_anew)
         self._schedules.start(catalog)
+        self._keeping = Keeping(journal=journal, clock=clock, stats=stats)
+        undo.callback(self._keeping.stop)
+        self._keeping.set(catalog.project.retention, _longest_memory(catalog))
         self._announce(undo)
         self._is_ready = True
         loop.run_in_executor(None, self._dialler.warm_up)
@@ -239,6 +251,7 @@ class Daemon:
         self._accounts.connect(catalog.connections, anew=True)
         self._timers.set(catalog)
         self._schedules.set(catalog)
+        self._keeping.set(catalog.project.retention, _longest_memory(catalog))
 
     def _gauges(self) -> Gauges:
         return {
