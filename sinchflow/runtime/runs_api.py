@@ -169,8 +169,10 @@ class RunsApi:
             return None
         if run.status == "cancelled" and was_open:
             return ""
-        if not run.is_final:
+        if not run.is_final and self._worker.is_run_open(run_id):
             return f"run {run_id} is not cancelled yet: its end is still to be stored"
+        if not run.is_final:
+            return f"run {run_id} is not at work in this daemon: it is suspended since the journal was restored"
         return f"run {run_id} has ended already: {run.status}"
 
     # --- both -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from sinchflow.journal.sqlite import FILE_NAME
 from sinchflow.model.run import Run
 from sinchflow.runtime.tails import Tails
+from sinchflow.simulate.faults import Fault
 
 CONTACT = "+61491570156"
 CRM = """\
@@ -323,3 +324,40 @@ def test_nothing_is_gathered_once_nobody_follows_any_more(clock):
         assert hooks == []
 
     asyncio.run(scenario())
+
+
+DOUBTFUL = """\
+name: doubtful
+on: {inbound_sms: {keyword: HI}}
+steps:
+  - parallel:
+      - - send_sms: {to: "+61491570110", message: One., on_unknown: hold}
+      - - wait_for_reply: {timeout: 1h}
+        - http: {url: "URL"}
+"""
+
+
+@pytest.mark.parametrize(("word", "got"), [("sent", []), ("fail", [("+61491570110", "One.")])])
+def test_message_in_doubt_wants_a_persons_word_before_a_retry(
+    play, house, eventually, answering, respond, word, got
+):  # fmt: skip
+    async def scenario(house):
+        async with answering(respond(b"down", 500), respond(b"{}")) as url:
+            house.flow(DOUBTFUL.replace("URL", url.url))
+            assert (await house.admin("/api/reload", "POST")).status_code == 200
+            house.sim.fail_next(Fault(kind="reset"))
+            await house.text_in("HI")
+            [send] = await eventually(lambda: house.sends("held"))
+            await house.text_in("what?")
+            run = await ended(house, eventually)
+            one = f"/api/runs/{run['id']}/retry"
+            refused = await house.admin(one, "POST")
+            assert refused.status_code == 409
+            assert f"nobody knows whether send {send['id']} to +61491570110 went out" in refused.json()["error"]
+            answer = await house.admin(f"/api/sends/{send['id']}/resolve", "POST", json={"as": word})
+            assert answer.status_code == 200, answer.text
+            assert (await house.admin(one, "POST")).status_code == 200
+            await ended(house, eventually, "completed")
+            assert house.got() == got
+
+    play(scenario)
