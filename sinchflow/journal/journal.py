@@ -32,7 +32,7 @@ from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
-from sinchflow.model.send import Call, Send, SendSummary
+from sinchflow.model.send import Call, Send, SendIds, SendSummary
 
 
 class FlowSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +125,17 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     send_times: tuple[tuple[str, str, datetime], ...]  #: recipient, flow, when
 
 
+class Suspended(msgspec.Struct, frozen=True, kw_only=True):
+    """What a journal that was restored from a backup does not go on with by itself. All in order of id.
+
+    runs: that were open. sends: of theirs, all held. events: accepted and not routed.
+    """
+
+    runs: tuple[Run, ...] = ()
+    sends: tuple[Send, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a person: how many events, runs and sends were emptied or had the number taken out of them.
 
@@ -154,7 +165,9 @@ class Journal(Protocol):
 
     #: 8 characters that tell this journal from every other; part of the ids that the provider sees
     identity: str
-    #: when the journal was begun
+    #: what messages are called at the provider
+    send_ids: SendIds
+    #: when the journal was begun, or restored from a backup: what happened before was seen to by others
     born_at: datetime
 
     def new_id(self) -> int:
@@ -170,11 +183,15 @@ class Journal(Protocol):
         ...
 
     def load(self, since: datetime) -> Snapshot:
-        """Everything open, and the starts, sends and calls since `since` (for throttle and brake)."""
+        """Everything open that is not suspended, and starts, sends and calls since `since` (for throttle and brake)."""
         ...
 
     def unrouted(self, after: int, limit: int) -> Sequence[Event]:
-        """Accepted events not yet routed with an id above `after`, oldest first."""
+        """Accepted events not yet routed with an id above `after`, oldest first; without those that are suspended."""
+        ...
+
+    def suspended(self) -> Suspended:
+        """What waits for a person's word since the journal was restored; `Changes.released` takes it out of here."""
         ...
 
     def event(self, event_id: int) -> Event | None:

@@ -21,6 +21,7 @@ from sinchflow.journal.journal import (
     RetainDone,
     SendOrigin,
     Snapshot,
+    Suspended,
     Tick,
 )
 from sinchflow.journal.person import Left, Person
@@ -30,7 +31,7 @@ from sinchflow.model.contact import Contact, Lifted, Suppression, changed
 from sinchflow.model.event import Event
 from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
-from sinchflow.model.send import Call, Send, SendSummary
+from sinchflow.model.send import Call, Send, SendIds, SendSummary
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,6 +47,7 @@ class MemoryJournal:
         self, call_soon: Callable[..., object], identity: str = "memory00", born_at: datetime = _EPOCH
     ) -> None:
         self.identity = identity
+        self.send_ids = SendIds(identity=identity)
         self.born_at = born_at
         self._call_soon = call_soon
         self._last_id = 0
@@ -131,6 +133,10 @@ class MemoryJournal:
     def unrouted(self, after: int, limit: int) -> Sequence[Event]:
         """See `Journal.unrouted`."""
         return [self._events[event_id] for event_id in sorted(self._unrouted) if event_id > after][:limit]
+
+    def suspended(self) -> Suspended:
+        """See `Journal.suspended`: it is never restored."""
+        return Suspended()
 
     def event(self, event_id: int) -> Event | None:
         """See `Journal.event`."""

@@ -11,12 +11,20 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.journal import CallAnswer, FlowSource, SendOrigin, Snapshot, Tick
+from sinchflow.journal.journal import CallAnswer, FlowSource, SendOrigin, Snapshot, Suspended, Tick
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.run import Run
 from sinchflow.model.send import Call, SendSummary
+
+#: Each with those that are suspended, or without them.
+_OPEN_RUNS = "SELECT data FROM run WHERE status = 'running' AND id {} (SELECT id FROM suspended) ORDER BY id"
+_OPEN_SENDS = f"SELECT {rows.SEND_COLUMNS} FROM send WHERE is_open AND run {{}} (SELECT id FROM suspended) ORDER BY id"  # noqa: S608
+_UNROUTED = (
+    "SELECT event.data FROM unrouted JOIN event ON event.id = unrouted.event WHERE unrouted.event > ? "
+    "AND unrouted.event {} (SELECT id FROM suspended) ORDER BY unrouted.event LIMIT ?"
+)
 
 
 class Reader:
@@ -33,13 +41,8 @@ class Reader:
             self.first_since("send", "created_at", since),
         )
         return Snapshot(
-            runs=tuple(
-                codec.decode_run(data) for (data,) in ask("SELECT data FROM run WHERE status = 'running' ORDER BY id")
-            ),
-            sends=tuple(
-                rows.send_from(row)
-                for row in ask(f"SELECT {rows.SEND_COLUMNS} FROM send WHERE is_open ORDER BY id")  # noqa: S608
-            ),
+            runs=tuple(codec.decode_run(data) for (data,) in ask(_OPEN_RUNS.format("NOT IN"))),
+            sends=tuple(rows.send_from(row) for row in ask(_OPEN_SENDS.format("NOT IN"))),
             calls=tuple(
                 Call(id=call_id, account=account, started_at=rows.from_ms(started_at))
                 for call_id, account, started_at in ask(
@@ -66,13 +69,17 @@ class Reader:
 
     def unrouted(self, after: int, limit: int) -> Sequence[Event]:
         """See `Journal.unrouted`."""
-        asked = self._rows(
-            "SELECT event.data FROM unrouted JOIN event ON event.id = unrouted.event "
-            "WHERE unrouted.event > ? ORDER BY unrouted.event LIMIT ?",
-            after,
-            limit,
-        )
+        asked = self._rows(_UNROUTED.format("NOT IN"), after, limit)
         return [codec.decode_event(data) for (data,) in asked]
+
+    def suspended(self) -> Suspended:
+        """See `Journal.suspended`."""
+        ask = self._rows
+        return Suspended(
+            runs=tuple(codec.decode_run(data) for (data,) in ask(_OPEN_RUNS.format("IN"))),
+            sends=tuple(rows.send_from(row) for row in ask(_OPEN_SENDS.format("IN"))),
+            events=tuple(codec.decode_event(data) for (data,) in ask(_UNROUTED.format("IN"), 0, -1)),
+        )
 
     def event(self, event_id: int) -> Event | None:
         """See `Journal.event`."""

@@ -20,7 +20,7 @@ import apsw
 import msgspec
 
 from sinchflow.errors import CannotStart, JournalError, Unstorable
-from sinchflow.journal import rows
+from sinchflow.journal import restored, rows
 from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure, Search
 from sinchflow.journal.journal import (
@@ -33,6 +33,7 @@ from sinchflow.journal.journal import (
     RetainDone,
     SendOrigin,
     Snapshot,
+    Suspended,
     Tick,
 )
 from sinchflow.journal.person import Person
@@ -46,7 +47,7 @@ from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.event import Event
 from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
-from sinchflow.model.send import SendSummary
+from sinchflow.model.send import SendIds, SendSummary
 
 #: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
 APPLICATION_ID = 0x534E4348
@@ -74,8 +75,9 @@ class SqliteJournal:
             connection = _open(self.path)
             self._reader = open_reader(self.path)
             self.identity = self._reader.meta("identity") or ""
+            self.send_ids = SendIds(identity=self.identity, former=restored.former(self._reader.meta("former")))
             self.born_at = rows.from_ms(int(self._reader.meta("born_at") or 0))
-            self._last_id = self._reader.last_id()
+            self._last_id = max(self._reader.last_id(), int(self._reader.meta("ids_from") or 0))
             seen_to = int(self._reader.meta("seen_to") or 0)
             self._salt = bytes.fromhex(self._reader.meta("salt") or "")
             keys = self._reader.keys_after(seen_to)
@@ -139,6 +141,10 @@ class SqliteJournal:
     def unrouted(self, after: int, limit: int) -> Sequence[Event]:
         """See `Journal.unrouted`."""
         return self._reader.unrouted(after, limit)
+
+    def suspended(self) -> Suspended:
+        """See `Journal.suspended`."""
+        return self._reader.suspended()
 
     def event(self, event_id: int) -> Event | None:
         """See `Journal.event`."""
@@ -270,12 +276,16 @@ def _open(path: Path) -> apsw.Connection:
     """The writing connection to a journal of this release's schema, made or upgraded where needed."""
     try:
         _make_private(path)
+        restored.refuse_log_of_another(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5_000)
         _refuse_foreign(connection, path)
-        connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", True)  # forgetting somebody: no former version stays in the file
+        if restored.is_backup(connection):  # before there is a log: see `refuse_log_of_another`
+            _upgrade(connection)
+            restored.take_over(connection, datetime.now(UTC), secrets.token_hex(4))
+        connection.pragma("journal_mode", "wal")
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)
         _upgrade(connection)

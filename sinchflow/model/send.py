@@ -55,6 +55,32 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
 
 
+class SendIds(msgspec.Struct, frozen=True, kw_only=True):
+    """How a journal's messages are called at the provider: 20 characters, the journal's identity and the send's key.
+
+    former: identities that the journal had before it was restored from a backup, each with the last key that it was
+    used for in what was restored. Whatever the original journal sent after the backup is nobody's here.
+    """
+
+    identity: str
+    former: tuple[tuple[str, int], ...] = ()  #: in order of the keys
+
+    def write(self, send_id: int) -> str:
+        """`sinchflow_id`: the identity's 8 characters, then the key as 12 hexadecimal digits."""
+        identity = next((each for each, last in self.former if send_id <= last), self.identity)
+        return f"{identity}{send_id:012x}"
+
+    def read(self, text: object) -> int | None:
+        """The key of a send of this journal's; None when it is of no send of ours."""
+        if not isinstance(text, str) or len(text) != len(self.identity) + 12:
+            return None
+        try:
+            send_id = int(text[len(self.identity) :], 16)
+        except ValueError:
+            return None
+        return send_id if send_id > 0 and self.write(send_id) == text else None
+
+
 class SentBy(msgspec.Struct, frozen=True, kw_only=True):
     """Which run of ours sent a message: its flow's name, the step's id (else its address), the run's id."""
 

@@ -15,7 +15,7 @@ from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.notes import Notes
 from sinchflow.runtime.people import People
-from sinchflow.runtime.settled import SEND_ID, read_send_id
+from sinchflow.runtime.settled import SEND_ID
 from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
@@ -67,7 +67,7 @@ class Matching:
 
     def sent_by(self, receipt: Event) -> SentBy | None:
         """Whose message a receipt is about. Its send was stored before the call, so it is there before any receipt."""
-        send_id = read_send_id(self._journal.identity, (receipt.fields.get("metadata") or {}).get(SEND_ID))
+        send_id = self._journal.send_ids.read((receipt.fields.get("metadata") or {}).get(SEND_ID))
         origin = None if send_id is None else self._journal.send_origin(send_id)
         if origin is None:
             return None

@@ -25,7 +25,7 @@ from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.settle import Settling
-from sinchflow.runtime.settled import SEND_ID, Settled, leaves_by, refused, sent, timed_out, write_send_id
+from sinchflow.runtime.settled import SEND_ID, Settled, leaves_by, refused, sent, timed_out
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.window import CallWindow
@@ -329,7 +329,7 @@ class Outbox:
 
     def send_id(self, send: Send) -> str:
         """20 characters that name this send among all of the provider's account: the journal's identity, our key."""
-        return write_send_id(self._journal.identity, send.id)
+        return self._journal.send_ids.write(send.id)
 
     def _release(self, recipient: str) -> None:
         self._busy.discard(recipient)

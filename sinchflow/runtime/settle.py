@@ -43,10 +43,8 @@ from sinchflow.runtime.settled import (
     given_up,
     passed_over,
     proven,
-    read_send_id,
     too_late,
     withdrawn,
-    write_send_id,
 )
 from sinchflow.runtime.stats import Stats
 
@@ -175,7 +173,7 @@ class Settling:
         """A receipt or a reply: it proves that the message it is about was taken."""
         if not self._doubts and not self._in_calls:
             return
-        send_id = read_send_id(self._journal.identity, (fields.get("metadata") or {}).get(SEND_ID))
+        send_id = self._journal.send_ids.read((fields.get("metadata") or {}).get(SEND_ID))
         if send_id is None:
             return
         if send_id in self._in_calls:
@@ -217,8 +215,8 @@ class Settling:
     def _take_up_all(self) -> None:
         """With what was heard of them before the former process stopped."""
         sends, self._taken_up = self._taken_up, []
-        now, identity = self._clock.now(), self._journal.identity
-        by_text = {write_send_id(identity, send.id): send.id for send in sends}
+        now = self._clock.now()
+        by_text = {self._journal.send_ids.write(send.id): send.id for send in sends}
         first = min(send.call or send.id for send in sends)
         heard = {by_text[text]: fields for text, fields in self._journal.heard_of(by_text, first).items()}
         batches: dict[int, list[Send]] = {}
@@ -270,7 +268,7 @@ class Settling:
         assert self._calls is not None  # connected before anything is taken up
         return LookUp(
             account=account, calls=self._calls(account), clock=self._clock, stats=self._stats, loop=self._loop,
-            write=lambda send_id: write_send_id(self._journal.identity, send_id),
+            write=self._journal.send_ids.write,
             wanted=lambda: [
                 each for each in self._doubts.values() if not each.is_held and each.send.command.account == account
             ],

@@ -1,6 +1,6 @@
 """What became of a send, decided: its record's new state and its run's outcome. Pure.
 
-Also the id that the provider sees, and until when a message may leave.
+Also until when a message may leave.
 """
 
 from datetime import datetime, timedelta
@@ -16,21 +16,6 @@ Settled = tuple[Send, Outcome | None]
 
 #: The key of every message's metadata that holds its send id.
 SEND_ID = "sinchflow_id"
-
-
-def write_send_id(identity: str, send_id: int) -> str:
-    """`sinchflow_id`: the journal's 8 characters, then the send's key as 12 hexadecimal digits."""
-    return f"{identity}{send_id:012x}"
-
-
-def read_send_id(identity: str, text: object) -> int | None:
-    """The key of a send of this journal's, from a `sinchflow_id`; None when it is of no send of ours."""
-    if not isinstance(text, str) or len(text) != len(identity) + 12 or not text.startswith(identity):
-        return None
-    try:
-        return int(text[len(identity) :], 16)
-    except ValueError:
-        return None
 
 
 def leaves_by(send: Send) -> datetime | None:
