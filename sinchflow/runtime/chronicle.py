@@ -26,6 +26,8 @@ log = structlog.get_logger("sinchflow")
 _UNSAID = frozenset({"provider", "journal"})
 #: Troubles whose end is logged as what ends them.
 _SAID_ELSEWHERE = frozenset({"reload", "paused"})
+#: What operators do and is logged where it is done.
+_LOGGED_ACTS = frozenset({"pause", "resume"})
 _WORDS = {
     "sent": "message sent",
     "not_sent": "message given up: the provider could not be reached in time",
@@ -119,7 +121,8 @@ class Chronicle:
             log.warning(f"trouble with the {about} begins", reason=reason, **where)
 
     def _acted(self, act: Act) -> None:
-        log.info(f"operator: {act.what}", subject=act.subject, detail=act.detail)
+        if act.what not in _LOGGED_ACTS:
+            log.info(f"operator: {act.what}", subject=act.subject, detail=act.detail)
 
 
 def _about(event: Event) -> dict[str, object]:
