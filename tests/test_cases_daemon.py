@@ -67,7 +67,7 @@ NOT_PLAYED = {
     "the environment is the process's": 7,
     "the event cannot be made": 4,
     "the other flow cannot be made": 4,
-    "the provider or policy decides": 21,
+    "the provider or policy decides": 22,
     "the retry cannot be made": 4,
     "the run cannot be made": 5,
 }
