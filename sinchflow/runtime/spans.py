@@ -211,7 +211,8 @@ def _new_records(before: Run, after: Run) -> Sequence[Record]:
     known = before.trace
     if after.trace[: len(known)] == known:
         return after.trace[len(known) :]
-    return [record for record in after.trace if record not in known]  # some were left out in the middle
+    new = [record for record in after.trace if record not in known]  # some were left out in the middle
+    return [record for record in new if record.what != "left_out"]
 
 
 def _only_waits(cursor: Cursor) -> bool:
