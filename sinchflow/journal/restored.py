@@ -105,7 +105,8 @@ def take_over(connection: apsw.Connection, now: datetime, identity: str) -> None
             for what in ("run WHERE status = 'running'", "unrouted", "send WHERE is_open")
         ]
         about = Restored(taken_at=taken, restored_at=now, runs=counts[0], events=counts[1], sends=counts[2])
-        execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (SETTING, msgspec.json.encode(about).decode()))
+        if about.runs or about.events:
+            execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (SETTING, msgspec.json.encode(about).decode()))
         execute(
             "INSERT INTO act VALUES (?, ?, 'restore', ?, ?)",
             (

@@ -70,7 +70,7 @@ class SqliteJournal:
 
     def __init__(self, folder: Path, loop: asyncio.AbstractEventLoop) -> None:
         self.path = folder / FILE_NAME
-        self._lock = _Lock(folder)
+        self._lock = FolderLock(folder)
         try:
             connection = _open(self.path)
             self._reader = open_reader(self.path)
@@ -330,7 +330,7 @@ def _upgrade(connection: apsw.Connection) -> None:
             connection.pragma("user_version", version)
 
 
-class _Lock:
+class FolderLock:
     """An exclusive lock on the data folder; the file holds the owner's pid."""
 
     def __init__(self, folder: Path) -> None:

@@ -43,6 +43,7 @@ from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.resolve_api import ResolveApi
+from sinchflow.runtime.restored_api import RestoredApi
 from sinchflow.runtime.retention import Keeping
 from sinchflow.runtime.runs_api import RunsApi
 from sinchflow.runtime.schedules import Schedules
@@ -52,6 +53,7 @@ from sinchflow.runtime.status_api import StatusApi
 from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.timers import Timers
 from sinchflow.runtime.tracing import begin_tracing
+from sinchflow.runtime.why_api import WhyApi
 from sinchflow.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -186,11 +188,13 @@ class Daemon:
             metrics=render, reload=self._reloader.reload, routes=self._routes,
             apis=[
                 ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
+                RestoredApi(journal=journal, commits=commits, clock=clock, stats=stats, worker=worker),
                 ResolveApi(
                     journal=journal, commits=commits, clock=clock, settling=worker.settling,
                     resolve_call=worker.resolve_call,
                 ),
                 runs_api,
+                WhyApi(path=journal.path, worker=worker, switch=self.switch, stats=stats, clock=clock),
                 StatusApi(
                     root=options.root, looks=looks, commits=commits, clock=clock, stats=stats, worker=worker,
                     accounts=self._accounts, switch=self.switch, addresses=self._addresses,

@@ -71,6 +71,9 @@ class ResolveApi:
             return error_reply(404, f"there is no message {send_id}: see `sinchflow sends list --state held`")
         if self._settling.doubt_of(send_id) is not None:
             return error_reply(409, f"message {send_id}: {refusal}")
+        if send.state == "held" and any(each.id == send_id for each in self._journal.suspended().sends):
+            words = "its run is suspended since the journal was restored: first let the runs go on or end them"
+            return error_reply(409, f"message {send_id}: {words} (sinchflow restore --release, or --cancel)")
         words = _STATES.get(send.state, f"it is {send.state} already")
         reason = f" ({send.reason})" if send.reason and send.state not in _STATES else ""
         return error_reply(409, f"message {send_id}: {words}{reason}")

@@ -117,6 +117,9 @@ class Worker:
         self.retries = Retries(
             runs=self._runs, journal=journal, clock=clock, matching=self._matching, catalog=lambda: self.catalog
         )
+        self.allowances = self._runs.allowances
+        self.facts = self._matching.facts
+        self.waiting_for = self._lanes.waiting_of
         self.cancel_run = self._runs.cancel
         self.is_run_open = self._runs.is_open
         self.run_ids_of = self._runs.ids_of
@@ -167,6 +170,12 @@ class Worker:
         self.people.load()
         self._runs.resume(snapshot)
         self._backlog.read_soon()
+
+    def take_up(self, snapshot: Snapshot, events: Sequence[Event]) -> None:
+        """Go on with what was suspended since the journal was restored."""
+        self._runs.resume(snapshot)
+        for event in events:
+            self._lanes.enter(event)
 
     def take(self, event: Event) -> None:
         """Route a stored event when its turn has come."""
