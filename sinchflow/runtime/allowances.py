@@ -108,6 +108,23 @@ class Allowances:
             self._by_run[run.id] += 1
         return verdict
 
+    def peek(self, project: Project, number: str, now: datetime) -> Verdict:
+        """Whether policy would let a message to this person leave now; nothing is counted."""
+        policy = project.policy
+        brake, day = policy.max_sends_per_contact, policy.max_sends_per_day
+        command = SendMessage(id="", account="", to=number, body={})
+        ask = self._ask_about(
+            project, "", command, now,
+            sent_to_contact=0 if brake is None else self._messages.within(number, brake.per, now),
+            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), now),
+        )  # fmt: skip
+        return gate(policy, ask)
+
+    def brake_ends_at(self, project: Project, number: str, now: datetime) -> datetime | None:
+        """When the brake lets the next message to this person through; None: it does."""
+        brake = project.policy.max_sends_per_contact
+        return None if brake is None else self._messages.free_at(number, brake.max, brake.per, now)
+
     def ask_again(self, project: Project, flow: str, command: SendMessage, now: datetime) -> Verdict:
         """The same for a message that was put off: it was counted then."""
         return gate(project.policy, self._ask_about(project, flow, command, now))

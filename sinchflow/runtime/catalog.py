@@ -87,20 +87,8 @@ class Catalog:
         self.hooks = settings.hooks() if overrides is None else overrides.hooks
         self.guard = Guard(self.hooks, self.connections, _verifiers(self.project.webhooks, self.connections, keys))
         self.flow_hooks = FlowHooks(checked.flows, settings.secret)
-        self.facts = Facts(
-            timezone=checked.project.timezone,
-            language=checked.project.language,
-            country=checked.project.country,
-            source_numbers={
-                name: each.source_number for name, each in self.connections.items() if each.source_number is not None
-            },
-            env=settings.env,
-            lists=checked.lists,
-            calendars={
-                name: OpenHours(calendar, checked.project.timezone, checked.closed.get(name, frozenset()))
-                for name, calendar in checked.project.calendars.items()
-            },
-        )
+        numbers = {name: each.source_number for name, each in self.connections.items() if each.source_number}
+        self.facts = facts_of(checked, settings.env, numbers)
         self._answers: dict[tuple[str, str], Answers] = {}
         self.policy_words = PolicyWords(self.project.policy)
         made = policy_flows(self.project.policy)
@@ -126,6 +114,23 @@ class Catalog:
         """The document of a live flow, for the journal."""
         source = self._sources[flow.digest]
         return FlowSource(digest=flow.digest, name=flow.name, file=source.file, line=source.line, source=source.text)
+
+
+def facts_of(checked: Checked, env: Mapping[str, str], source_numbers: dict[str, str]) -> Facts:
+    """What the engine may look at in a project, without a contact."""
+    project = checked.project
+    return Facts(
+        timezone=project.timezone,
+        language=project.language,
+        country=project.country,
+        source_numbers=source_numbers,
+        env=dict(env),
+        lists=checked.lists,
+        calendars={
+            name: OpenHours(calendar, project.timezone, checked.closed.get(name, frozenset()))
+            for name, calendar in project.calendars.items()
+        },
+    )
 
 
 def _old_flow(digest: str, source_of: Callable[[str], FlowSource | None]) -> Flow | None:

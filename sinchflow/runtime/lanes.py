@@ -51,6 +51,11 @@ class Lanes:
         lane.waiting.append(event)
         self.waiting += 1
 
+    def waiting_of(self, contact: str) -> int:
+        """How many events of this contact wait for their turn."""
+        lane = self._lanes.get(contact)
+        return 0 if lane is None else len(lane.waiting or ())
+
     def begin(self, contact: str) -> None:
         """A run of this contact is at work."""
         lane = self._lanes.get(contact)
