@@ -1,6 +1,7 @@
 """The admin API's part for what nobody knows: a person says what became of a message or of an `http` call."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -25,6 +26,10 @@ _STATES = {
 }
 
 
+#: Messages that were resolved lately.
+_MOST_REMEMBERED = 1_000
+
+
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
     how: str = msgspec.field(name="as")
     by: str = ""
@@ -43,6 +48,7 @@ class ResolveApi:
         self._clock = clock
         self._settling = settling
         self._resolve_call = resolve_call
+        self._resolved: OrderedDict[int, str] = OrderedDict()  # by whom and how, for whoever comes second
 
     def routes(self, guard: Any) -> list[Route]:
         """The routes of the admin app."""
@@ -59,9 +65,13 @@ class ResolveApi:
         if asked.message_id is not None and asked.how != "sent":
             return error_reply(400, "message_id goes with `sent` only: a message has one when it went out")
         how: ByHand = asked.how  # type: ignore[assignment]
-        refusal = self._settling.by_hand(send_id, how, asked.by or "an operator", asked.message_id)
+        who = asked.by or "an operator"
+        refusal = self._settling.by_hand(send_id, how, who, asked.message_id)
         if refusal is not None:
             return self._not_in_doubt(send_id, refusal)
+        self._resolved[send_id] = f"{who} resolved it: {how}"
+        if len(self._resolved) > _MOST_REMEMBERED:
+            self._resolved.popitem(last=False)
         await self._stored()
         return json_reply(200, {"send": send_id, "resolved": asked.how})
 
@@ -75,7 +85,8 @@ class ResolveApi:
             words = "its run is suspended since the journal was restored: first let the runs go on or end them"
             return error_reply(409, f"message {send_id}: {words} (sinchflow restore --release, or --cancel)")
         words = _STATES.get(send.state, f"it is {send.state} already")
-        reason = f" ({send.reason})" if send.reason and send.state not in _STATES else ""
+        told = self._resolved.get(send_id) or (send.reason if send.state not in _STATES else None)
+        reason = f" ({told})" if told else ""
         return error_reply(409, f"message {send_id}: {words}{reason}")
 
     async def _run(self, request: Request) -> Response:

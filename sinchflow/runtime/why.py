@@ -26,6 +26,8 @@ from sinchflow.runtime.settled import SEND_ID
 
 #: Of a person.
 _MOST_EVENTS, _MOST_RUNS, _MOST_SENDS = 20, 20, 50
+#: Flows that were far from taking a message.
+_MOST_FAR = 3
 _LONGEST_TEXT = 160
 _SOURCES = {"keyword": "by a text of their own", "provider": "at the provider", "operator": "by an operator"}
 _KINDS = {"opt_out": "an opt-out", "opt_in": "an opt-in", "help": "a call for help"}
@@ -256,7 +258,7 @@ class _Story:
         events = self._clues.events_of(number, _MOST_EVENTS)
         runs = list(self._clues.reader.runs_of(number, _MOST_RUNS))
         sends = self._clues.sends_to(number, _MOST_SENDS)
-        silences = [*self._silences(number, events, runs, sends)]
+        silences = [*dict.fromkeys(self._silences(number, events, runs, sends))]
         return {
             "answer": silences[0] if silences else _talk(number, events, sends),
             "because": silences[1:],
@@ -296,9 +298,8 @@ class _Story:
         told = self.event(event)
         yield f'their last message ({_clock(event.received_at)}, "{_text(event)}"): {told["answer"]}'
         yield from told["because"]
-        fits = ("takes", "near", "late")
-        for each in sorted(told["flows"], key=lambda each: each["verdict"] not in fits)[:3]:
-            if each["verdict"] == "no":
+        if not told["runs"] and not (told["note"] or {}).get("refused"):
+            for each in [each for each in told["flows"] if each["verdict"] == "no"][:_MOST_FAR]:
                 yield f"flow {each['flow']}: {each['reason']}"
 
     def _run(self, run: Run) -> dict[str, Any]:
