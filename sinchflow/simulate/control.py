@@ -5,6 +5,7 @@ GET  /_sim/messages   ?since=N &account=   what was taken, from the Nth on, and 
 GET  /_sim/calls      ?since=N      calls of the API, from the Nth on: when, method, path, account, messages, status
 GET  /_sim/stats                    counts of calls, messages and pushes, and when calls came
 POST /_sim/faults     a `Fault`     what the next calls meet; by default those of POST /v1/messages
+DELETE /_sim/faults                 no more faults
 POST /_sim/outcomes   [`Outcome`]   what becomes of messages from now on
 POST /_sim/hooks      a `Hooks`     where pushes go besides registered webhooks
 POST /_sim/webhooks   a webhook and "account"?   register it, as POST /v1/webhooks/messages without a key
@@ -87,6 +88,8 @@ async def control(sim: "SimulatedSinch", method: str, name: str, query: bytes, b
                 return _sign(sim, msgspec.json.decode(body, type=_Signing | None))
             case "POST", "faults":
                 sim.fail_next(msgspec.json.decode(body, type=Fault))
+            case "DELETE", "faults":
+                sim.clear_faults()
             case "POST", "outcomes":
                 sim.outcomes = msgspec.json.decode(body, type=tuple[Outcome, ...])
             case "POST", "hooks":

@@ -211,6 +211,10 @@ class SimulatedSinch:
         """Let the next `fault.times` calls that it fits meet this fault."""
         self._faults.add(fault)
 
+    def clear_faults(self) -> None:
+        """Let all calls meet proper answers again."""
+        self._faults.clear()
+
     async def text_in(
         self,
         from_: str,

@@ -66,7 +66,7 @@ class _Row(msgspec.Struct, gc=False):
 
 
 def answer(call: Call, accounts: Iterable[Account], number: str, shown_to: float) -> Reply:
-    """POST of `detail` and `metakeys`. accounts: those that the caller may see. shown_to: what is newer is not shown."""
+    """POST of `detail` and `metakeys`. accounts: those that the caller may see. shown_to: newer ones do not show."""
     name = call.path.removeprefix(f"{PATH}/")
     if name not in {"detail", "metakeys"}:
         return not_found()
