@@ -84,11 +84,16 @@ def _change(folder: Path, what: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    done = "go on" if what == "release" else "are cancelled"
-    routed = "are routed" if what == "release" else "start nothing"
-    print(f"{answer['runs']} runs {done}, {answer['events']} events {routed}")
+    done = ("goes on", "go on") if what == "release" else ("is cancelled", "are cancelled")
+    routed = ("is routed", "are routed") if what == "release" else ("starts nothing", "start nothing")
+    print(f"{_count(answer['runs'], 'run', done)}, {_count(answer['events'], 'event', routed)}")
     if answer["held"]:
-        print(f"{answer['held']} messages are held: see `sinchflow sends list --state held`, then `sends resolve`")
+        held = _count(answer["held"], "message", ("is held", "are held"))
+        print(f"{held}: see `sinchflow sends list --state held`, then `sinchflow sends resolve`")
+
+
+def _count(number: int, noun: str, verb: tuple[str, str]) -> str:
+    return f"1 {noun} {verb[0]}" if number == 1 else f"{number} {noun}s {verb[1]}"
 
 
 def _show(folder: Path, *, as_json: bool) -> None:

@@ -78,7 +78,7 @@ def look_at(path: Path) -> Backup:
         connection = _open_still(path)
         try:
             if connection.pragma("application_id") != APPLICATION_ID:
-                raise UsageError(f"{path} is no backup of a journal: it is another program's database")
+                raise UsageError(f"{path} is no backup of a journal: name a file that `sinchflow backup` wrote")
             schema = int(connection.pragma("user_version"))
             if schema > SCHEMA_VERSION:
                 raise CannotStart(f"{path} was written by a newer sinchflow (schema {schema}): upgrade sinchflow")

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from sinchflow.journal.retained import WENT_WELL, emptied, slim
+from sinchflow.journal.retained import WENT_WELL, emptied
 from sinchflow.model import codec
 
 #: Rows between two looks at the time.
@@ -18,6 +18,15 @@ _FILE = (
     "INSERT OR IGNORE INTO traced SELECT flow, status, id FROM run WHERE id > ? AND id <= ? "  # noqa: S608
     f"AND status IN {WENT_WELL} ORDER BY flow, status, id"
 )
+#: As `retained.slim`, by SQLite: it does not hold the interpreter's lock meanwhile.
+_SLIM = (
+    "UPDATE run SET data = json_set(json_remove(data, '$.trace', '$.inputs', '$.vars', '$.outputs', '$.match', "
+    "'$.receipts', '$.message_ids', '$.error', '$.stand', '$.handled', '$.cursors', '$.frames', '$.branches', "
+    "'$.deadlines', CASE WHEN data ->> '$.parent' IS NULL THEN '$.outputs_given' ELSE '$.trace' END), "
+    "'$.is_slim', json('true')) WHERE status = ? AND id IN ({})"
+)
+_FORGET_KEPT = "DELETE FROM kept WHERE run IN (SELECT id FROM run WHERE status = ? AND id IN ({}))"
+_FORGET_TRACED = "DELETE FROM traced WHERE flow = ? AND status = ? AND run IN ({})"
 _NOTE_FILED = "INSERT INTO meta VALUES ('traced_to', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
@@ -152,16 +161,11 @@ class SlimRuns(Rows):
 
     def do(self, some: Sequence[Any]) -> None:
         """See `Rows.do`. One that was retried meanwhile is of another outcome by now, and filed under that."""
-        for run_id, status, data in self._found("id, status, data", "run", some):
-            if status != self._status:
-                continue
-            run = slim(codec.decode_run(data))
-            self._execute("UPDATE run SET data = ? WHERE id = ?", (codec.encode(run).decode(), run_id))
-            self._execute("DELETE FROM kept WHERE run = ?", (run_id,))
-            self.count += 1
-        for run_id in some:
-            place = (self._flow, self._status, run_id)
-            self._execute("DELETE FROM traced WHERE flow = ? AND status = ? AND run = ?", place)
+        marks = ",".join("?" * len(some))
+        self._execute(_SLIM.format(marks), (self._status, *some))
+        self.count += int(self._changes())
+        self._execute(_FORGET_KEPT.format(marks), (self._status, *some))
+        self._execute(_FORGET_TRACED.format(marks), (self._flow, self._status, *some))
 
 
 class FileRuns:

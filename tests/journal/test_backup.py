@@ -254,7 +254,7 @@ def test_putting_back_keeps_the_journal_that_was_there(filled: Path, tmp_path: P
         (lambda path, _: None, "there is no file"),
         (lambda path, _: path.write_text("hello"), "cannot be read as a backup"),
         (lambda path, data: path.write_bytes((data / FILE_NAME).read_bytes()), "is a journal but no backup"),
-        (lambda path, _: apsw.Connection(str(path)).execute("CREATE TABLE t (x)"), "another program's database"),
+        (lambda path, _: apsw.Connection(str(path)).execute("CREATE TABLE t (x)"), "is no backup of a journal"),
     ],
 )
 def test_what_is_no_backup_is_not_put_back(

@@ -13,6 +13,7 @@ import pytest
 from sinchflow.journal.journal import CallAnswer, Changes, FlowSource, Journal, Quarantined, Tick
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.journal.retained import Retained
+from sinchflow.journal.retained import slim as as_slim
 from sinchflow.journal.sqlite import FILE_NAME, SqliteJournal
 from sinchflow.model.command import SendMessage
 from sinchflow.model.contact import ContactChange, Suppression
@@ -185,6 +186,7 @@ def test_the_newest_of_each_flow_and_outcome_are_kept_whole_and_all_that_failed(
         assert slim is not None
         assert (slim.flow, slim.contact, slim.status, slim.reason, slim.event_id) == ("a", ANNA, "completed", "why", 1)
         assert (slim.trace, slim.inputs, slim.vars, slim.outputs) == ((), {}, {}, {})
+        assert slim == as_slim(completed[0])
         assert (slim.started_at, slim.ended_at) == (days(5), days(5))
         assert (await world.retain(rules)).is_nothing
 
