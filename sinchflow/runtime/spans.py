@@ -11,6 +11,7 @@ An event is a span of its own, in the trace of whoever sent it where that is kno
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -87,12 +88,13 @@ class Spans:
     def _run_trace(self, run_id: int) -> int:
         return self._id(f"run/{run_id}", 16)
 
-    def _first_segment(self, run_id: int) -> Spot:
+    def of_run(self, run_id: int) -> Spot:
+        """The run's first segment."""
         return Spot(self._run_trace(run_id), self._id(f"segment/{run_id}/first", 8))
 
     def _segment(self, run: Run, start: datetime) -> Spot:
         if start == run.started_at:
-            return self._first_segment(run.id)
+            return self.of_run(run.id)
         return Spot(self._run_trace(run.id), self._id(f"segment/{run.id}/{start.isoformat()}", 8))
 
     # --- spans ------------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ class Spans:
         attributes: dict[str, Any] = {
             "sinchflow.event_id": event.id, "sinchflow.account": event.account, "sinchflow.flows": [*flows],
         }  # fmt: skip
-        _add(attributes, "sinchflow.contact", None if event.contact is None else mask(event.contact))
+        _add(attributes, "sinchflow.contact", None if event.contact is None else _number(event.contact))
         _add(attributes, "sinchflow.message_id", event.fields.get("message_id"))
         return SpanData(
             name=f"event {event.kind}", spot=self.of_event(event.id, sender), parent=sender, kind="consumer",
@@ -183,10 +185,15 @@ class Spans:
                 category = str(last).partition(":")[0] if isinstance(action, WaitForReply) else str(last)
                 outcome = "timeout" if last == "time" else category
             case RunFlow() if (child := _CHILD.fullmatch(str(last))) is not None:
-                outcome, links = child[2], (self._first_segment(int(child[1])),)
+                outcome, links = child[2], (self.of_run(int(child[1])),)
         if any(each.what == "error" for each in records):
             outcome = "failed"
         return {**said, "sinchflow.outcome": outcome}, links
+
+
+@lru_cache(maxsize=10_000)
+def _number(number: str) -> str:
+    return mask(number)
 
 
 def _add(attributes: dict[str, Any], name: str, value: object) -> None:
@@ -199,7 +206,7 @@ def _about(run: Run) -> dict[str, Any]:
         "sinchflow.flow": run.flow, "sinchflow.run": run.id, "sinchflow.event_id": run.event_id,
         "sinchflow.account": run.account,
     }  # fmt: skip
-    _add(attributes, "sinchflow.contact", None if run.contact is None else mask(run.contact))
+    _add(attributes, "sinchflow.contact", None if run.contact is None else _number(run.contact))
     return attributes
 
 

@@ -128,6 +128,8 @@ class Tracing:
 
     def _advanced(self, before: Run | None, after: Run) -> None:
         with _Harmless():
+            if not self._exports.is_sampled(self._spans.of_run(after.id)):
+                return
             events = self._answers.get(after.id, [])
             if before is None:
                 events = [self._spans.of_event(after.event_id, self._senders.get(after.event_id)), *events]
@@ -146,9 +148,10 @@ class Tracing:
             sender = read_traceparent(event.fields.get("headers", {}).get("traceparent"))
             if sender is not None:
                 _put(self._senders, event.id, sender)
-        span = self._spans.event(event, self._clock.now(), sender, flows)
-        self._exports.add([span])
-        return span.spot
+        spot = self._spans.of_event(event.id, sender)
+        if self._exports.is_sampled(spot):
+            self._exports.add([self._spans.event(event, self._clock.now(), sender, flows)])
+        return spot
 
 
 class Exports:
