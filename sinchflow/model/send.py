@@ -67,7 +67,9 @@ class SendIds(msgspec.Struct, frozen=True, kw_only=True):
 
     def write(self, send_id: int) -> str:
         """`sinchflow_id`: the identity's 8 characters, then the key as 12 hexadecimal digits."""
-        identity = next((each for each, last in self.former if send_id <= last), self.identity)
+        identity = self.identity
+        if self.former:  # hardly ever: every message is written
+            identity = next((each for each, last in self.former if send_id <= last), identity)
         return f"{identity}{send_id:012x}"
 
     def read(self, text: object) -> int | None:
