@@ -17,7 +17,7 @@ from sinchflow.errors import JournalError
 from sinchflow.journal.explain import explain
 
 #: A portion ends after this time, at the next row. Seconds.
-PORTION_S = 0.003
+PORTION_S = 0.002
 #: A daemon that is never idle does a portion this often.
 _LONGEST_WAIT_S = 1.0
 

@@ -182,16 +182,6 @@ class FileRuns:
         self._traced_to.run_id = self._upto  # when this is undone, a run that ends now is filed twice
 
 
-class FreePages:
-    """Gives pages that are no longer used back to the file system."""
-
-    def work(self, connection: apsw.Connection, is_over: Callable[[], bool]) -> None:
-        """See `Portion.work`."""
-        while not is_over() and connection.execute("PRAGMA freelist_count").get:
-            for _ in connection.execute("PRAGMA incremental_vacuum(16)"):
-                pass
-
-
 def ended_late(rows_: Iterable[tuple[Any, ...]], traced_to: int) -> list[tuple[Any, ...]]:
     """What of these rows of runs is to be filed at once: those that the filing has passed while they were open."""
     return [(row[1], row[5], row[0]) for row in rows_ if row[0] <= traced_to and row[5] in WENT_WELL]

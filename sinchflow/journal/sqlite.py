@@ -285,6 +285,7 @@ def _open(path: Path) -> apsw.Connection:
         if restored.is_backup(connection):  # before there is a log: see `refuse_log_of_another`
             _upgrade(connection)
             restored.take_over(connection, datetime.now(UTC), secrets.token_hex(4))
+        # Without auto_vacuum, which cost 5 % of all commits when measured: room that became free is used again.
         connection.pragma("journal_mode", "wal")
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)

@@ -29,7 +29,6 @@ from sinchflow.journal.portions import (
     DropSources,
     EmptyEvents,
     FileRuns,
-    FreePages,
     Rows,
     SlimRuns,
     TracedTo,
@@ -42,7 +41,7 @@ from sinchflow.model.project import Retention
 #: Rows that one question looks at.
 _AT_A_TIME = 500
 #: While nothing presses, the writer works for one part of the time and rests for so many.
-_RESTS = 4
+_RESTS = 9
 #: Portions of runs that are filed before the oldest of them are made slim.
 _FILINGS = 25
 #: What is too large is made smaller than it need be by this part, so that it is not too large again at once.
@@ -51,8 +50,6 @@ _BELOW = 0.95
 _STEPS = 40
 #: How often everything is looked at again that could not go when its time had come.
 _FULL_LOOK = timedelta(days=1)
-#: Free pages that are not given back: they are used again soon.
-_SPARE_PAGES = 2_500
 
 _ENDED = "status <> 'running' AND coalesce(data ->> '$.ended_at' < ?, 1)"
 _SETTLED = "NOT is_open AND NOT EXISTS (SELECT 1 FROM run WHERE run.id = send.run)"
@@ -157,7 +154,6 @@ class Sweep(threading.Thread):
             progress.full_look_at = now
         if rules.max_size_bytes is not None:
             self._shrink(rules.max_size_bytes)
-        self._give_back()
         self._result.size_bytes = self._size_bytes()
 
     # --- what is kept whole -----------------------------------------------------------------------------------------
@@ -254,13 +250,6 @@ class Sweep(threading.Thread):
         """What is in use: pages that became free are used again. Without the log, which deleting makes no smaller."""
         count, free, size = (self._value(f"PRAGMA {name}") for name in ("page_count", "freelist_count", "page_size"))
         return int((count - free) * size)
-
-    def _give_back(self) -> None:
-        """Pages that more has become free of than is soon used again; only of journals that were begun so."""
-        if self._value("PRAGMA auto_vacuum") != 2:
-            return
-        while self._value("PRAGMA freelist_count") > max(_SPARE_PAGES, self._value("PRAGMA page_count") // 4):
-            self._do(FreePages())
 
     # --- looking and handing over -----------------------------------------------------------------------------------
 
