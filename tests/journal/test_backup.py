@@ -320,3 +320,32 @@ def test_a_sweep_that_is_killed_leaves_the_journal_sound_and_nothing_open_lost(t
     connection.close()
     assert needed == 150
     assert copying.look_at(tmp_path / "b").holds["open_runs"] == 150
+
+
+COPY = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from sinchflow.journal import copying
+
+def told(part):
+    print(part, flush=True)
+    time.sleep(10)
+
+copying.back_up(Path(sys.argv[1]), Path(sys.argv[2]), datetime.now(UTC), is_forced=True, told=told)
+"""
+
+
+def test_a_backup_that_is_killed_leaves_the_journal_and_what_was_there(filled: Path, tmp_path: Path) -> None:
+    older = back_up(filled, tmp_path / "b")
+    process = subprocess.Popen(
+        [sys.executable, "-c", COPY, str(filled / FILE_NAME), str(tmp_path / "b")], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert copying.look_at(tmp_path / "b") == older
+    assert len(opened(filled, lambda journal: journal.load(datetime(2000, 1, 1, tzinfo=UTC))).runs) == 1
+    assert back_up(filled, tmp_path / "c").holds == older.holds
