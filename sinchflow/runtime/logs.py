@@ -4,6 +4,7 @@ Phone numbers are masked here, in every line and whoever writes it, tracebacks i
 standard library's `logging` takes the same way.
 """
 
+import atexit
 import json
 import logging
 import re
@@ -56,9 +57,11 @@ def read_settings(level: str, format_: str | None, *, has_numbers: bool) -> LogS
 def configure(settings: LogSettings) -> None:
     """Set up structlog and `logging` for this process."""
     as_json = settings.format == "json" or (settings.format is None and not sys.stderr.isatty())
+    flood = Flood()
+    atexit.register(flood.end_minute)
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
-        Flood(),
+        flood,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]

@@ -174,9 +174,9 @@ class Exports:
             def generate_span_id(self) -> int:
                 return self.next.span_id
 
-        library = logging.getLogger("opentelemetry")
-        library.addHandler(logging.NullHandler())  # its complaints are told as one of ours
-        library.propagate = False
+        complaints = logging.getLogger("opentelemetry.exporter")  # told once, as one of our lines
+        complaints.addHandler(logging.NullHandler())
+        complaints.propagate = False
         resource = Resource.create({"service.version": __version__})
         if "OTEL_SERVICE_NAME" not in environ and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
             resource = resource.merge(Resource({SERVICE_NAME: "sinchflow"}))
