@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from sinchflow.journal import rows
 from sinchflow.journal.journal import Changes
-from sinchflow.journal.portions import ended_late
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, ContactChange, Lifted, Suppression, changed
 
@@ -47,7 +46,6 @@ _UPSERT_RUN = Statement(
     7,
 )
 _FILE_RUN = Statement("INSERT OR IGNORE INTO run_of (contact, run) VALUES {}", 2)
-_TRACE_RUN = Statement("INSERT OR IGNORE INTO traced (flow, status, run) VALUES {}", 3)
 _INSERT_SEND = Statement(
     "INSERT INTO send (id, run, recipient, account, created_at, state, is_open, attempt, due, call, message_id, "
     "reason, data) VALUES {}",
@@ -178,8 +176,8 @@ class Batch:
         """Of the documents that are stored."""
         return [row[0] for row in self._rows.get(_INSERT_SOURCE, ())]
 
-    def execute(self, connection: apsw.Connection, filed_to: int, traced_to: int) -> None:
-        """All of it, within the caller's transaction. filed_to: see the table `run_of`; traced_to: see `traced`."""
+    def execute(self, connection: apsw.Connection, filed_to: int) -> None:
+        """All of it, within the caller's transaction. filed_to: see the table `run_of`."""
         if self._contacts:
             self._change_contacts(connection)
         for statement in _ORDER:
@@ -188,10 +186,8 @@ class Batch:
                 if statement in _LAST_COUNTS:
                     rows_ = list({row[0]: row for row in rows_}.values())
                 statement.execute(connection, rows_)
-        runs = self._rows.get(_UPSERT_RUN, ())
-        late = [(row[3], row[0]) for row in runs if row[0] <= filed_to and row[3]]
+        late = [(row[3], row[0]) for row in self._rows.get(_UPSERT_RUN, ()) if row[0] <= filed_to and row[3]]
         _FILE_RUN.execute(connection, late)  # those that are filed already cost a look-up
-        _TRACE_RUN.execute(connection, ended_late(runs, traced_to))
         if _INSERT_QUARANTINE in self._rows:
             connection.execute(_TRIM_QUARANTINE, (_QUARANTINE_LIMIT,))
 

@@ -1,9 +1,9 @@
 """A consistent copy of a journal, while a daemon works on it or without one; and putting one back.
 
 The copy is of one moment: all of it is read within one read transaction. The daemon's writer is not held up by that;
-only its log cannot be used anew until the copy is done, so it grows by what is written meanwhile. Pages are copied, with
-rests: while SQLite's own way to write a copy (`VACUUM INTO`) was at work on 2 GB, webhooks waited up to 0.9 s for their
-acknowledgement, with pages up to 0.03 s; and it can tell no progress.
+only its log cannot be used anew until the copy is done, so it grows by what is written meanwhile. Pages are copied,
+with rests: while SQLite's own way to write a copy (`VACUUM INTO`) was at work on 2 GB, webhooks waited up to 0.9 s for
+their acknowledgement, with pages up to 0.03 s; and it can tell no progress.
 """
 
 import os

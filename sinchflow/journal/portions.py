@@ -18,6 +18,15 @@ _FILE = (
     "INSERT OR IGNORE INTO traced SELECT flow, status, id FROM run WHERE id > ? AND id <= ? "  # noqa: S608
     f"AND status IN {WENT_WELL} ORDER BY flow, status, id"
 )
+_PASS = "INSERT OR IGNORE INTO passed SELECT id FROM run WHERE id > ? AND id <= ? AND status IN ('running', 'failed')"
+_FILE_LATE = (
+    "INSERT OR IGNORE INTO traced SELECT flow, status, id FROM run WHERE id IN ({}) "  # noqa: S608
+    f"AND status IN {WENT_WELL}"
+)
+_PASSED_NO_MORE = (
+    "DELETE FROM passed WHERE run IN ({}) "
+    "AND run NOT IN (SELECT id FROM run WHERE id = passed.run AND status IN ('running', 'failed'))"
+)
 #: As `retained.slim`, by SQLite: it does not hold the interpreter's lock meanwhile.
 _SLIM = (
     "UPDATE run SET data = json_set(json_remove(data, '$.trace', '$.inputs', '$.vars', '$.outputs', '$.match', "
@@ -28,13 +37,6 @@ _SLIM = (
 _FORGET_KEPT = "DELETE FROM kept WHERE run IN (SELECT id FROM run WHERE status = ? AND id IN ({}))"
 _FORGET_TRACED = "DELETE FROM traced WHERE flow = ? AND status = ? AND run IN ({})"
 _NOTE_FILED = "INSERT INTO meta VALUES ('traced_to', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-
-
-class TracedTo:
-    """Up to which id runs are filed by their outcome. The writer's thread writes it."""
-
-    def __init__(self, run_id: int) -> None:
-        self.run_id = run_id
 
 
 class Rows(ABC):
@@ -113,6 +115,7 @@ class DropRuns(Rows):
             self._execute("DELETE FROM run_of WHERE contact = ? AND run = ?", (contact, run_id))
             self._execute("DELETE FROM traced WHERE flow = ? AND status = ? AND run = ?", (flow, status, run_id))
         self._delete("kept", "run", ids)
+        self._delete("passed", "run", ids)
         self.count += self._delete("run", "id", ids)
 
 
@@ -169,19 +172,23 @@ class SlimRuns(Rows):
 
 
 class FileRuns:
-    """Files ended runs up to an id by flow and outcome."""
+    """Files ended runs up to an id by flow and outcome, and notes those that it passes."""
 
-    def __init__(self, traced_to: TracedTo, upto: int) -> None:
-        self._traced_to = traced_to
-        self._upto = upto
+    def __init__(self, after: int, upto: int) -> None:
+        self._span = (after, upto)
 
     def work(self, connection: apsw.Connection, _is_over: Callable[[], bool]) -> None:
         """See `Portion.work`: all of it, or nothing."""
-        connection.execute(_FILE, (self._traced_to.run_id, self._upto))
-        connection.execute(_NOTE_FILED, (str(self._upto),))
-        self._traced_to.run_id = self._upto  # when this is undone, a run that ends now is filed twice
+        connection.execute(_FILE, self._span)
+        connection.execute(_PASS, self._span)
+        connection.execute(_NOTE_FILED, (str(self._span[1]),))
 
 
-def ended_late(rows_: Iterable[tuple[Any, ...]], traced_to: int) -> list[tuple[Any, ...]]:
-    """What of these rows of runs is to be filed at once: those that the filing has passed while they were open."""
-    return [(row[1], row[5], row[0]) for row in rows_ if row[0] <= traced_to and row[5] in WENT_WELL]
+class FileLate(Rows):
+    """Files runs that ended, or ended well after all, when the filing had passed them."""
+
+    def do(self, some: Sequence[Any]) -> None:
+        """See `Rows.do`."""
+        marks = ",".join("?" * len(some))
+        self._execute(_FILE_LATE.format(marks), tuple(some))
+        self._execute(_PASSED_NO_MORE.format(marks), tuple(some))

@@ -37,7 +37,6 @@ from sinchflow.journal.journal import (
     Tick,
 )
 from sinchflow.journal.person import Person
-from sinchflow.journal.portions import TracedTo
 from sinchflow.journal.reader import open_reader
 from sinchflow.journal.recent import Recent
 from sinchflow.journal.retained import CALLS_KEPT, Retained
@@ -85,10 +84,9 @@ class SqliteJournal:
             self._lock.release()
             raise
         self._recent = Recent(keys)
-        self._traced_to = TracedTo(int(self._reader.meta("traced_to") or 0))
         self._writer = Writer(
             connection, loop, salt=self._salt, filed_to=int(self._reader.meta("filed_to") or 0),
-            traced_to=self._traced_to, seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget,
+            seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget,
         )  # fmt: skip
         self.meter = self._writer.meter
         self._loop = loop
@@ -254,7 +252,7 @@ class SqliteJournal:
 
         writer = self._writer
         self._sweep = Sweep(
-            self.path, rules, now, least, progress=self._progress, chores=writer.chores, traced_to=self._traced_to,
+            self.path, rules, now, least, progress=self._progress, chores=writer.chores,
             stored_sources=writer.stored_sources, told=told,
         )  # fmt: skip
         self._sweep.start()

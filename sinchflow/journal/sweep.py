@@ -28,10 +28,10 @@ from sinchflow.journal.portions import (
     DropSends,
     DropSources,
     EmptyEvents,
+    FileLate,
     FileRuns,
     Rows,
     SlimRuns,
-    TracedTo,
 )
 from sinchflow.journal.reader import Reader
 from sinchflow.journal.retained import ACTS_KEPT, CALLS_KEPT, NOTES_PER_TRACE, REPEATS_KNOWN, Retained
@@ -42,6 +42,8 @@ from sinchflow.model.project import Retention
 _AT_A_TIME = 500
 #: While nothing presses, the writer works for one part of the time and rests for so many.
 _RESTS = 9
+#: A run's id is given out before the run is stored, by this time at most: none is passed by before it is there.
+_STORED_WITHIN = timedelta(minutes=1)
 #: Portions of runs that are filed before the oldest of them are made slim.
 _FILINGS = 25
 #: What is too large is made smaller than it need be by this part, so that it is not too large again at once.
@@ -58,7 +60,12 @@ _NEEDED = (
     "SELECT data ->> '$.event_id' FROM run WHERE status = 'running'",
     "SELECT data ->> '$.event_id' FROM run WHERE status = 'failed'",
 )
-_NEXT_RUNS = "SELECT max(id) FROM (SELECT id FROM run WHERE id > ? ORDER BY id LIMIT ?)"
+_NEXT_RUNS = "SELECT max(id) FROM (SELECT id FROM run WHERE id > ? AND id < ? ORDER BY id LIMIT ?)"
+#: By indexes that hold ids only.
+_LATE = (
+    "SELECT run FROM passed EXCEPT SELECT id FROM run WHERE status = 'running' "
+    "EXCEPT SELECT id FROM run WHERE status = 'failed'"
+)
 _TOO_MANY = "SELECT run FROM traced WHERE flow = ? AND status = ? ORDER BY run DESC LIMIT ? OFFSET ?"
 _TOO_MANY_NOTES = (
     "SELECT event FROM (SELECT event, row_number() OVER ("
@@ -90,7 +97,7 @@ class Sweep(threading.Thread):
 
     def __init__(
         self, path: Path, rules: Retention, now: datetime, least: timedelta, *, progress: Progress, chores: Chores,
-        traced_to: TracedTo, stored_sources: set[str],
+        stored_sources: set[str],
         told: Callable[[Retained | Exception], None],
     ) -> None:  # fmt: skip
         super().__init__(name="journal-sweep", daemon=True)
@@ -100,7 +107,6 @@ class Sweep(threading.Thread):
         self._least = least
         self._progress = progress
         self._chores = chores
-        self._traced_to = traced_to
         self._stored_sources = stored_sources
         self._told = told
         self._stopped = threading.Event()
@@ -159,9 +165,12 @@ class Sweep(threading.Thread):
     # --- what is kept whole -----------------------------------------------------------------------------------------
 
     def _file_and_slim(self, traces: int) -> None:
-        filings = 0
-        while (upto := self._value(_NEXT_RUNS, self._traced_to.run_id, FILED_AT_A_TIME)) is not None:
-            self._do(FileRuns(self._traced_to, upto))
+        filings, after = 0, int(self._reader.meta("traced_to") or 0)
+        self._do_rows(FileLate(run_id for (run_id,) in self._rows(_LATE)))
+        before = self._reader.first_since("run", "started_at", self._now - _STORED_WITHIN)
+        while (upto := self._value(_NEXT_RUNS, after, before, FILED_AT_A_TIME)) is not None:
+            self._do(FileRuns(after, upto))
+            after = upto
             filings += 1
             if filings % _FILINGS == 0:
                 self._slim(traces)

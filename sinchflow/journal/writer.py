@@ -26,7 +26,6 @@ from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure
 from sinchflow.journal.journal import Changes, Forgotten
 from sinchflow.journal.meter import CommitMeter
-from sinchflow.journal.portions import TracedTo
 
 _KNOWN_KEYS = "SELECT key FROM seen WHERE key IN (VALUES {})"
 _NEXT_KEYS = "SELECT id, key FROM event WHERE id > ? ORDER BY id LIMIT ?"
@@ -71,13 +70,11 @@ class Writer(threading.Thread):
         *,
         salt: bytes,
         filed_to: int,
-        traced_to: TracedTo,
         seen_to: int,
         unmoved: int,
         moved: Callable[[list[bytes]], None],
     ) -> None:
-        """salt: for pseudonyms. filed_to: see `run_of`; traced_to: see `traced`. seen_to: events up to this id have
-        their keys in `seen`.
+        """salt: for pseudonyms. filed_to: see `run_of`. seen_to: events up to this id have their keys in `seen`.
 
         unmoved: how many have not. moved: told of moves.
         """
@@ -91,7 +88,6 @@ class Writer(threading.Thread):
         self._unmoved = unmoved
         self._moved = moved
         self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
-        self._traced_to = traced_to
         self.log_pages = 0
         self.meter = CommitMeter()
         self.chores = Chores(wake=lambda: self._units.put([]))
@@ -167,7 +163,7 @@ class Writer(threading.Thread):
             execute("BEGIN IMMEDIATE")
             results += self._insert_events(events)
             self.stored_sources.update(batch.digests)
-            batch.execute(self._connection, self._filed_to, self._traced_to.run_id)
+            batch.execute(self._connection, self._filed_to)
             execute("COMMIT")
         except apsw.Error as error:
             if self._connection.in_transaction:

@@ -204,6 +204,12 @@ def test_a_run_that_ends_after_younger_ones_takes_its_place_among_them(play: Pla
         await world.commit(runs=(msgspec.structs.replace(middle, status="completed", ended_at=NOW),))
         assert (await world.retain(rules)).slimmed == 2
         assert world.whole(first, *younger, middle) == [False, False, True, True]
+        # one that failed when it was passed, and went well when it was tried again
+        failed = await world.run(days(6), "failed")
+        assert (await world.retain(rules)).is_nothing
+        await world.commit(runs=(msgspec.structs.replace(failed, status="completed", ended_at=NOW),))
+        assert (await world.retain(rules)).slimmed == 1
+        assert world.whole(*younger, middle, failed) == [False, False, True, True]
 
     play(scenario)
 
@@ -272,7 +278,7 @@ def test_nothing_that_belongs_to_what_is_gone_stays_behind(tmp_path: Path) -> No
     sqlite(tmp_path, sweep)
     tables = (
         "event", "run", "send", "seen", "run_of", "kept", "answer", "note", "call", "quarantine", "flow_source",
-        "traced",
+        "traced", "passed",
     )  # fmt: skip
     assert counts(tmp_path, *tables) == [0] * len(tables)
 

@@ -19,13 +19,15 @@ CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE INDEX run_failed ON run (id) WHERE status = 'failed';
 
 -- Ended runs that went well and still have their trace, inputs and outputs, of those with ids up to meta's `traced_to`.
--- Later ones all have them. Filed in portions when there is time; a run that ends after it was passed is filed then.
+-- Later ones all have them. Filed in portions when there is time; `passed`: runs that had not ended, or had failed, when
+-- the filing came to them.
 CREATE TABLE traced (
   flow TEXT NOT NULL,
   status TEXT NOT NULL,
   run INTEGER NOT NULL,
   PRIMARY KEY (flow, status, run)
 ) WITHOUT ROWID;
+CREATE TABLE passed (run INTEGER PRIMARY KEY);
 
 -- Of a journal that was restored from a backup: open runs and events not routed, which wait for a person's word.
 CREATE TABLE suspended (id INTEGER PRIMARY KEY);
