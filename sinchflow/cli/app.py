@@ -46,6 +46,7 @@ COMMANDS = (
     Command("flows", "The flows, and what they did lately.", "flows", "flows"),
     Command("runs", "What runs do and did; retry, cancel.", "runs", "build"),
     Command("sends", "What became of the messages.", "sends", "build"),
+    Command("events", "What came in; bodies that could not be read.", "events", "build"),
     Command("why", "Why something happened, or did not.", "why", "why"),
     Command("contacts", "What is known of people; forget them.", "contacts", "build"),
     Command("texts", "How many SMS each text takes.", "texts", "texts"),

@@ -63,6 +63,10 @@ _INSERT_SOURCE = Statement(
 )
 _INSERT_KEPT = Statement("INSERT OR REPLACE INTO kept (run, address, items) VALUES {}", 3)
 _INSERT_QUARANTINE = Statement("INSERT INTO quarantine (id, received_at, path, reason, body) VALUES {}", 5)
+_DELETE_QUARANTINE = Statement("DELETE FROM quarantine WHERE id IN (VALUES {})", 1)
+_UPDATE_QUARANTINE = Statement(
+    "UPDATE quarantine SET reason = new.column2 FROM (VALUES {}) AS new WHERE quarantine.id = new.column1", 2
+)
 _INSERT_TICK = Statement(
     'INSERT INTO tick (flow, "trigger", at) VALUES {} ON CONFLICT (flow, "trigger") DO UPDATE SET at = excluded.at',
     3,
@@ -90,8 +94,8 @@ _INSERT_SUPPRESSION = Statement(
 #: The order of execution: what refers to a row comes after it.
 _ORDER = (
     _INSERT_SOURCE, _UPSERT_RUN, _INSERT_KEPT, _INSERT_SEND, _UPDATE_SEND, _INSERT_CALL, _DELETE_UNROUTED,
-    _INSERT_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _INSERT_NOTE, _INSERT_ACT, _PUT_SETTING,
-    _RELEASE, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
+    _INSERT_QUARANTINE, _UPDATE_QUARANTINE, _DELETE_QUARANTINE, _INSERT_TICK, _INSERT_ANSWER, _INSERT_NOTE,
+    _INSERT_ACT, _PUT_SETTING, _RELEASE, _DELETE_SUPPRESSION, _INSERT_SUPPRESSION, _TOUCH_CONTACT,
 )  # fmt: skip
 #: Statements by id in which only the last of several rows counts.
 _LAST_COUNTS = frozenset({_UPSERT_RUN, _UPDATE_SEND, _PUT_SETTING})
@@ -135,6 +139,8 @@ class Batch:
             ),
             (_INSERT_TICK, [(it.flow, it.trigger, rows.to_ms(it.at)) for it in changes.ticks]),
             (_INSERT_ANSWER, [(rows.event_key(it.event), it.run, it.reason) for it in changes.answers]),
+            (_DELETE_QUARANTINE, [(each,) for each in changes.dequarantined]),
+            (_UPDATE_QUARANTINE, list(changes.requarantined)),
             (_INSERT_NOTE, [(event_id, codec.encode_data(said).decode()) for event_id, said in changes.notes]),
             (_INSERT_ACT, [(it.id, rows.to_ms(it.at), it.what, it.subject, it.detail) for it in changes.acts]),
             (_PUT_SETTING, list(changes.settings)),

@@ -99,6 +99,8 @@ class Changes(msgspec.Struct, kw_only=True):
     contacts: tuple[ContactChange, ...] = ()
     suppressions: tuple[Suppression | Lifted, ...] = ()  #: in order; one that is there already stays as it is
     ticks: tuple[Tick, ...] = ()
+    dequarantined: tuple[int, ...] = ()  #: bodies that were dealt with
+    requarantined: tuple[tuple[int, str], ...] = ()  #: bodies that could not be read again, and why
     answers: tuple[CallAnswer, ...] = ()  #: written once
     notes: tuple[tuple[int, dict[str, Any]], ...] = ()  #: what routing had to say of events, by id; written once
     acts: tuple[Act, ...] = ()
@@ -212,6 +214,10 @@ class Journal(Protocol):
 
     def sends(self, states: Iterable[str], limit: int) -> Sequence[SendSummary]:
         """The newest sends in one of these states (all when empty), newest first."""
+        ...
+
+    def quarantined(self) -> int:
+        """How many bodies are in quarantine."""
         ...
 
     def send(self, send_id: int) -> SendSummary | None:

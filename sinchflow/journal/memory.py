@@ -93,6 +93,12 @@ class MemoryJournal:
         self._calls.extend(changes.calls)
         self._sources.update((source.digest, source) for source in changes.sources)
         self._quarantine.extend(changes.quarantined)
+        again = dict(changes.requarantined)
+        self._quarantine = [
+            replace(it, reason=again.get(it.id, it.reason))
+            for it in self._quarantine
+            if it.id not in changes.dequarantined
+        ]
         self._ticks.update(((tick.flow, tick.trigger), tick) for tick in changes.ticks)
         for answer in changes.answers:
             self._answers.setdefault(rows.event_key(answer.event), answer)
@@ -166,6 +172,10 @@ class MemoryJournal:
         wanted = frozenset(states)
         chosen = [send for _, send in sorted(self._sends.items(), reverse=True) if not wanted or send.state in wanted]
         return [summary(send) for send in chosen[:limit]]
+
+    def quarantined(self) -> int:
+        """See `Journal.quarantined`."""
+        return len(self._quarantine)
 
     def send(self, send_id: int) -> SendSummary | None:
         """See `Journal.send`."""

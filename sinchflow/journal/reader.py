@@ -154,6 +154,10 @@ class Reader:
         )
         return [rows.summary(row) for row in asked]
 
+    def quarantined(self) -> int:
+        """See `Journal.quarantined`."""
+        return int(self._rows("SELECT count(*) FROM quarantine")[0][0])
+
     def send(self, send_id: int) -> SendSummary | None:
         """See `Journal.send`."""
         found = self._rows(f"SELECT {rows.SUMMARY_COLUMNS} FROM send WHERE id = ?", send_id)  # noqa: S608

@@ -164,6 +164,10 @@ class SqliteJournal:
         """See `Journal.sends`."""
         return self._reader.sends(states, limit)
 
+    def quarantined(self) -> int:
+        """See `Journal.quarantined`."""
+        return self._reader.quarantined()
+
     def send(self, send_id: int) -> SendSummary | None:
         """See `Journal.send`."""
         return self._reader.send(send_id)

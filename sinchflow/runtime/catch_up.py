@@ -135,7 +135,8 @@ class CatchUp:
         self._stats.quarantined += 1
         self._stats.troubles["quarantine"] = f"one of the polled {queue.name} could not be read: {reason}"
         log.error("a polled entry could not be read; kept in quarantine", queue=queue.name, reason=reason)
-        kept = Quarantined(id=self._journal.new_id(), received_at=now, path=queue.name, reason=reason, body=entry)
+        path = queue.name if self._account == DEFAULT_ACCOUNT else f"{self._account}/{queue.name}"
+        kept = Quarantined(id=self._journal.new_id(), received_at=now, path=path, reason=reason, body=entry)
         stored: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._journal.commit(
             Changes(quarantined=(kept,)), lambda error: None if stored.done() else stored.set_result(error)

@@ -29,8 +29,8 @@ class _Unit:
     """Rows and callbacks of one unit while it gathers."""
 
     __slots__ = (
-        "acts", "answers", "calls", "contacts", "kept", "new_sends", "notes", "quarantined", "released", "routed",
-        "runs", "sends", "settings", "sources", "suppressions", "thens", "ticks",
+        "acts", "answers", "calls", "contacts", "dequarantined", "kept", "new_sends", "notes", "quarantined",
+        "released", "requarantined", "routed", "runs", "sends", "settings", "sources", "suppressions", "thens", "ticks",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,6 +41,8 @@ class _Unit:
         self.calls: list[Call] = []
         self.sources: list[FlowSource] = []
         self.quarantined: list[Quarantined] = []
+        self.dequarantined: list[int] = []
+        self.requarantined: list[tuple[int, str]] = []
         self.kept: list[tuple[int, str, tuple[Any, ...]]] = []
         self.contacts: list[ContactChange] = []
         self.suppressions: list[Suppression | Lifted] = []
@@ -61,6 +63,8 @@ class _Unit:
             calls=tuple(self.calls),
             sources=tuple(self.sources),
             quarantined=tuple(self.quarantined),
+            dequarantined=tuple(self.dequarantined),
+            requarantined=tuple(self.requarantined),
             contacts=tuple(self.contacts),
             suppressions=tuple(self.suppressions),
             ticks=tuple(self.ticks),

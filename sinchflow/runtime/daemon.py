@@ -36,11 +36,13 @@ from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.contacts_api import ContactsApi
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.drift import CheckDrift
+from sinchflow.runtime.events_api import EventsApi
 from sinchflow.runtime.flow_calls import FlowCalls
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.looks import Looks
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
+from sinchflow.runtime.quarantine import Quarantine
 from sinchflow.runtime.reload import Loader, Reloader
 from sinchflow.runtime.resolve_api import ResolveApi
 from sinchflow.runtime.restored_api import RestoredApi
@@ -183,6 +185,11 @@ class Daemon:
             return metrics.render(await looks.survey(is_brief=True), clock.now())
 
         runs_api = RunsApi(path=journal.path, journal=journal, commits=commits, clock=clock, worker=worker)
+        quarantine = Quarantine(
+            journal=journal, commits=commits, clock=clock, stats=stats, project=lambda: worker.catalog.project,
+            take=worker.take,
+        )  # fmt: skip
+        quarantine.note(journal.quarantined())
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=render, reload=self._reloader.reload, routes=self._routes,
@@ -194,6 +201,7 @@ class Daemon:
                     resolve_call=worker.resolve_call,
                 ),
                 runs_api,
+                EventsApi(path=journal.path, worker=worker, quarantine=quarantine),
                 WhyApi(path=journal.path, worker=worker, switch=self.switch, stats=stats, clock=clock),
                 StatusApi(
                     root=options.root, looks=looks, commits=commits, clock=clock, stats=stats, worker=worker,
