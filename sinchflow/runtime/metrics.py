@@ -68,6 +68,8 @@ class Metrics:
             ("http_calls", "Calls of `http` steps.", "outcome", stats.http_calls),
             ("fetched", "Events that polling found and no webhook had brought.", "kind", stats.fetched),
             ("reloads", "Reloads of the project.", "outcome", stats.reloads),
+            ("calls_in_doubt", "Calls of `http` steps that were cut off.", "policy", stats.calls_in_doubt),
+            ("retained", "What retention let go of.", "kind", stats.retained),
         )
         for name, text, label, counts in by_label:
             family = CounterMetricFamily(f"sinchflow_{name}", text, labels=[label])
@@ -84,6 +86,7 @@ class Metrics:
             ("routing_problems", "Flow conditions that failed.", stats.routing_problems),
             ("runs_started", "Runs started.", stats.runs_started),
             ("look_ups", "Requests to the provider's detail report for sends of unknown outcome.", stats.look_ups),
+            ("sent_twice", "Messages that the provider's report shows twice.", stats.sent_twice),
             ("internal_errors", "Errors of sinchflow's own.", stats.internal_errors),
         )
         for name, text, count in plain:

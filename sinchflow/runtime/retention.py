@@ -70,6 +70,9 @@ class Keeping:
             )  # fmt: skip
 
     def _note(self, result: Retained) -> None:
+        gone = {"events": result.events, "event_contents": result.emptied, "runs": result.runs, "sends": result.sends,
+                "traces": result.slimmed}  # fmt: skip
+        self._stats.retained.update({kind: count for kind, count in gone.items() if count})
         most = None if self._rules is None else self._rules.max_size_bytes
         if not result.is_too_large or most is None:
             self._stats.troubles.pop(TROUBLE, None)

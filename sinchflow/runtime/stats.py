@@ -32,6 +32,7 @@ class Stats:
         self.runs_ended: Counter[str] = Counter()  #: by status
         self.sends: Counter[str] = Counter()  #: settled, by state
         self.resolved: Counter[str] = Counter()  #: sends of unknown outcome, by how that ended
+        self.retained: Counter[str] = Counter()  #: rows that retention let go of, by what they were
         self.calls_in_doubt: Counter[str] = Counter()  #: of `http` steps, by what was done about them
         self.sent_twice = 0  #: messages of which a look-up has shown that they went out twice
         self.look_ups = 0  #: requests for them to the provider's detail report
