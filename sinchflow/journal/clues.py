@@ -12,11 +12,10 @@ from typing import Any, Literal
 
 import apsw
 
-from sinchflow.errors import CannotStart
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
 from sinchflow.journal.journal import Quarantined
-from sinchflow.journal.reader import Reader
+from sinchflow.journal.reader import Reader, connect
 from sinchflow.journal.restored import former
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Suppression
@@ -46,13 +45,7 @@ class Clues:
     """Looks at the journal at `path`. To be closed. Raises CannotStart when there is none."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise CannotStart(f"no journal at {path}: start the daemon once, or name its folder with --data")
-        try:
-            self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        except apsw.Error as error:
-            raise CannotStart(str(explain(error, str(path)))) from error
-        self._connection.set_busy_timeout(2_000)
+        self._connection = connect(path)
         self.reader = Reader(self._connection)
         self.is_all = True  #: whether every look so far got to the end
 

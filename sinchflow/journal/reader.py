@@ -255,11 +255,16 @@ def _bisect(is_older: Callable[[int], bool], low: int, high: int) -> int:
 
 def open_reader(path: Path) -> Reader:
     """A reader of the journal at `path`, with or without a daemon at work on it. Raises CannotStart with the reason."""
+    return Reader(connect(path))
+
+
+def connect(path: Path) -> apsw.Connection:
+    """A connection of one's own that only reads, for use in one thread. Raises CannotStart with the reason."""
     if not path.exists():
         raise CannotStart(f"no journal at {path}: start the daemon once, or name its folder with --data")
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(2_000)
-        return Reader(connection)
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error
+    return connection

@@ -13,10 +13,9 @@ from typing import Any
 import apsw
 import msgspec
 
-from sinchflow.errors import CannotStart
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.reader import Reader
+from sinchflow.journal.reader import Reader, connect
 from sinchflow.model.send import OPEN_STATES
 
 #: Newest runs that a look at what flows did goes through, and open runs whose waiting is looked at.
@@ -80,7 +79,7 @@ def survey(path: Path, now: datetime, *, is_brief: bool = False) -> Survey:
 
     is_brief: without `runs`, `acts` and `settings`; for those who look often.
     """
-    connection = _open(path)
+    connection = connect(path)
     try:
         return _Look(connection, now).survey(path, is_brief=is_brief)
     except apsw.Error as error:
@@ -94,24 +93,13 @@ def flows_lately(path: Path, now: datetime) -> dict[str, dict[str, Any]]:
 
     Where more than 50 000 runs began in that time, the newest of them only.
     """
-    connection = _open(path)
+    connection = connect(path)
     try:
         return _Look(connection, now).flows()
     except apsw.Error as error:
         raise explain(error, str(path)) from error
     finally:
         connection.close()
-
-
-def _open(path: Path) -> apsw.Connection:
-    if not path.exists():
-        raise CannotStart(f"no journal at {path}: start the daemon once, or name its folder with --data")
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    except apsw.Error as error:
-        raise CannotStart(str(explain(error, str(path)))) from error
-    connection.set_busy_timeout(2_000)
-    return connection
 
 
 class _Look:
