@@ -142,8 +142,10 @@ class InboundFilter:
             "keyword": lambda: not self.keywords or bool(message and message.first[0] in self.keywords),
             "exact": lambda: not self.exact or bool(message and message.whole in self.exact),
             "contains": lambda: not (self.phrases or self.signs) or bool(message and self._contains(message)),
-            "starts_with": lambda: not self.starts
-            or bool(message and (message.start.startswith(self.starts) or self._starts_with_sign(message))),
+            "starts_with": lambda: (
+                not self.starts
+                or bool(message and (message.start.startswith(self.starts) or self._starts_with_sign(message)))
+            ),
             "regex": lambda: not self.regexes or self._search(message) is not None,
         }
         failed = next((name for name, passes in tests.items() if not passes()), None)
@@ -201,7 +203,6 @@ class ReceiptFilter:
             and _has_metadata(event, self._metadata, lists)
         )
 
-
     def failing(self, event: Event, lists: Lists) -> str | None:
         """As `InboundFilter.failing`."""
         tests: dict[str, Callable[[], bool]] = {
@@ -224,7 +225,6 @@ class OptOutFilter:
     def passes(self, event: Event, lists: Lists) -> bool:
         """Whether the event passes."""
         return _is_one_of(event.contact, self._from, lists) and _is_one_of(event.our_number, self._to, lists)
-
 
     def failing(self, event: Event, lists: Lists) -> str | None:
         """As `InboundFilter.failing`."""

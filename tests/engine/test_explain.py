@@ -35,9 +35,7 @@ many = st.lists(
 
 def named(triggers, goes_on, priority, account, enabled, condition, name):
     made = None if condition is None else Condition(condition, ORIGIN)
-    return flow(
-        name, *triggers, goes_on=goes_on, priority=priority, account=account, enabled=enabled, condition=made
-    )
+    return flow(name, *triggers, goes_on=goes_on, priority=priority, account=account, enabled=enabled, condition=made)
 
 
 @settings(max_examples=300, deadline=None)
@@ -47,7 +45,9 @@ def test_it_says_of_texts_what_the_router_does(given_flows, event, is_wanted):
     routed = Router(flows).route(event, FACTS, NOW, TEMPLATES, is_wanted=lambda: is_wanted)
     told = explain(event, flows, FACTS, NOW, TEMPLATES, is_wanted=is_wanted)
     assert [each.flow for each in told if each.verdict == "takes"] == [match.flow.name for match in routed.matches]
-    near = {*routed.near, *(problem.flow for problem in routed.problems)} - {match.flow.name for match in routed.matches}
+    near = {*routed.near, *(problem.flow for problem in routed.problems)} - {
+        match.flow.name for match in routed.matches
+    }
     assert near <= {each.flow for each in told if each.verdict == "near"}
     assert all(each.reason for each in told if each.verdict != "takes")
 

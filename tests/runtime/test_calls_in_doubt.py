@@ -1,4 +1,4 @@
-"""`http` calls of which nobody knows whether they were done: by method, key and policy, after a fault and after a crash."""
+"""`http` calls of which nobody knows whether they were done: by method, key and policy, after faults and crashes."""
 
 import pytest
 
