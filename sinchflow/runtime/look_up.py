@@ -39,7 +39,7 @@ _BETWEEN_MARKS = timedelta(seconds=5)
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a look has shown. asked_at: when it began. asked: the sends that it asked for.
 
-    found: by send. watermark: when the latest message was taken that the report shows; None: it shows none of those.
+    found: by send. watermark: after when the latest message was taken that the report shows; None: it shows none.
     """
 
     asked_at: datetime
@@ -84,15 +84,18 @@ class LookUp:
         self._deadline = deadline
         self._judge = judge
         self._marks: deque[tuple[int, datetime]] = deque(maxlen=_MARKS)
+        self._latest: tuple[int, datetime] | None = None  # perhaps the only one since a doubt
         self._pause = _FIRST_LOOK
         self._due: datetime | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
 
-    def note_taken(self, send_id: int, when: datetime) -> None:
-        """The provider has taken this message: it is one that the report will show."""
-        if not self._marks or when - self._marks[-1][1] >= _BETWEEN_MARKS:
-            self._marks.append((send_id, when))
+    def note_taken(self, send_id: int, after: datetime) -> None:
+        """The provider has taken this message in a call that began then: it is one that the report will show."""
+        if self._latest is None or after > self._latest[1]:
+            self._latest = (send_id, after)
+        if not self._marks or after - self._marks[-1][1] >= _BETWEEN_MARKS:
+            self._marks.append((send_id, after))
 
     def begin(self) -> None:
         """There is a new doubt: look soon."""
@@ -163,7 +166,7 @@ class LookUp:
         return f"look_up:{self._account}"
 
     async def _evidence(self, doubts: Sequence["Doubt"], now: datetime) -> Evidence:
-        marks = dict(self._marks)
+        marks = dict([*self._marks, *([self._latest] if self._latest else [])])
         ids = [*dict.fromkeys([*_chosen(doubts, now - self._settling_time()), *marks])]
         since = min(each.send.created_at for each in doubts)
         by_value = {self._write(send_id): send_id for send_id in ids}

@@ -144,14 +144,14 @@ class Settling:
         """A call with these begins: what is heard of them from now on counts."""
         self._in_calls.update(send.id for send in batch)
 
-    def ended(self, account: str, batch: Iterable[Send], *, is_taken: bool) -> None:
-        """The call's outcome is known. is_taken: whether the provider has them."""
+    def ended(self, account: str, batch: Iterable[Send], taken_after: datetime | None) -> None:
+        """The call's outcome is known. taken_after: when it began, where the provider has taken its messages."""
         ids = [send.id for send in batch]
         self._in_calls.difference_update(ids)
         for send_id in ids:
             self._heard.pop(send_id, None)
-        if is_taken and ids and (look_up := self._look_ups.get(account)) is not None:
-            look_up.note_taken(ids[0], self._clock.now())
+        if taken_after is not None and ids and (look_up := self._look_ups.get(account)) is not None:
+            look_up.note_taken(ids[0], taken_after)
 
     def doubt(self, batch: Sequence[Send], reason: str) -> list[Settled]:
         """The call's outcome is not known: what becomes of each of its messages for now."""

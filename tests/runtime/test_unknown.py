@@ -159,6 +159,42 @@ def test_absence_counts_only_once_the_report_shows_something_later(desk):
     asyncio.run(scenario())
 
 
+def test_only_message_since_the_doubt_counts_however_soon_after_another_it_is(desk):
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            sim.fail_next(Fault(kind="reset"))
+            here.send(ANNA)
+            await here.settle_down()
+            began = here.clock.now() - timedelta(seconds=1)  # a call that was under way when the doubt began
+            here.settling._look_ups["default"].note_taken(999, began)
+            await here.advance(2)
+            here.send(LATER)
+            for _ in range(14):
+                await here.advance(10)
+            assert here.states() == {ANNA: "sent", LATER: "sent"}
+            assert len(sim.messages) == 2
+
+    asyncio.run(scenario())
+
+
+def test_call_from_before_the_doubt_is_no_watermark(desk):
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            here.send(LATER)
+            await here.settle_down()
+            await here.advance(1)
+            sim.fail_next(Fault(kind="reset"))
+            here.send(ANNA)
+            await here.settle_down()
+            [earlier] = [send.id for send in here.journal.sends(("sent",), 9)]
+            here.settling._look_ups["default"].note_taken(earlier, here.clock.now() - timedelta(seconds=1))
+            for _ in range(14):
+                await here.advance(10)
+            assert here.states() == {ANNA: "unknown", LATER: "sent"}
+
+    asyncio.run(scenario())
+
+
 def test_one_that_is_found_proves_its_whole_batch(desk):
     """The report shows one message of three: the others are not sent again, and their ids are found when they show."""
 
