@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import AsJson, data_folder_of, who
+from sinchflow.cli.invocation import AsJson, an_id, data_folder_of
 from sinchflow.cli.output import cell, fields, print_json, table
 from sinchflow.cli.run_text import at, since_of
 from sinchflow.cli.runs import e164_of
@@ -17,16 +17,17 @@ from sinchflow.errors import UsageError
 _Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
 ]
-_Ids = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Ids from `events list --quarantined`.")]
-_All = Annotated[bool, typer.Option("--all", help="All that are in quarantine.")]
 _HEAD = ("id", "came", "kind", "contact", "text", "what became of it")
 _KEPT_HEAD = ("id", "came", "webhook", "bytes", "why it could not be read")
-#: Reading ten thousand bodies again takes less.
-_PATIENCE_S = 300.0
+_PATIENCE_S = 60.0
+#: Kinds that always have fields with something in them.
+_WITH_CONTENTS = ("inbound_sms", "delivery_receipt", "opt_out", "webhook")
 
 
 def build() -> typer.Typer:
     """The `events` commands."""
+    from sinchflow.cli.quarantine import discard, reparse
+
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_about)
     app.command("list")(list_events)
@@ -84,6 +85,8 @@ def list_events(
             (e["id"], at(e["received_at"], now), e["path"], e["size_bytes"], e["reason"]) for e in found["quarantined"]
         ]
         print(table(_KEPT_HEAD, rows) if rows else "nothing is in quarantine")
+        if found["count"] > len(rows):
+            print(f"{found['count']} in all: --limit shows more", file=sys.stderr)
         return
     listed = [
         (e["id"], at(e["received_at"], now), e["kind"], e["contact"], e["text"], _outcome(e)) for e in found["events"]
@@ -95,7 +98,7 @@ def list_events(
 
 def show(
     context: typer.Context,
-    event_id: Annotated[int, typer.Argument(metavar="ID", help="An id from `events list`.")],
+    event_id: Annotated[int, typer.Argument(metavar="ID", help="An id from `events list`.", parser=an_id)],
     as_json: AsJson = False,
     data: _Data = None,
 ) -> None:
@@ -124,67 +127,14 @@ def show(
     print(f"event {found['id']}  {found['kind']}: {cell(_outcome(found), 300)}")
     shown = {"came": at(found["received_at"], now), "account": found["account"], "contact": found["contact"],
              "our number": found["our_number"], **found["fields"]}  # fmt: skip
+    if not found["fields"] and found["kind"] in _WITH_CONTENTS:
+        shown["fields"] = "no longer kept (retention.events), or the person is forgotten"
+    if "attachments" in shown:
+        shown["attachments"] = [
+            f"{each['name'] or 'without a name'} ({each['type'] or 'of no type'}, {each['size_bytes']} bytes)"
+            for each in shown["attachments"]
+        ]
     print(fields(shown))
-
-
-def reparse(
-    context: typer.Context,
-    ids: _Ids = None,
-    all_kept: _All = False,
-    even_old: Annotated[
-        bool, typer.Option("--even-old", help="Also start flows for those older than `catch_up.max_age` (2 h).")
-    ] = False,
-    as_json: AsJson = False,
-    data: _Data = None,
-) -> None:
-    """Read bodies in quarantine again, once the webhook's template is mended; what can be read starts flows as if it
-    had just come. What came too long ago is recorded and starts nothing, unless --even-old.
-
-    \b
-    Examples:
-      sinchflow events reparse --all
-      sinchflow events reparse 4711 --even-old
-    """
-    asked = {**_chosen(ids, all_kept), "by": who(), "even_old": even_old}
-    done = _told(data_folder_of(context, data), "reparse", asked)
-    if as_json:
-        print_json(done)
-        return
-    words = {
-        "started": "read, and on their way", "known": "known already", "unreadable": "still not readable",
-        "too_late": "read, too late to start anything (--even-old does not mind)",
-    }  # fmt: skip
-    lines = [f"{done[name]} {text}" for name, text in words.items() if done[name]]
-    print("\n".join(lines) if lines else "nothing is in quarantine")
-    if done["unreadable"]:
-        print("why: sinchflow events list --quarantined; sinchflow plan shows whether the webhooks are as wanted")
-
-
-def discard(
-    context: typer.Context,
-    ids: _Ids = None,
-    all_kept: _All = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask back.")] = False,
-    as_json: AsJson = False,
-    data: _Data = None,
-) -> None:
-    """Give up bodies in quarantine: they are deleted, and nobody can read them again.
-
-    \b
-    Example:
-      sinchflow events discard 4711
-    """
-    asked = {**_chosen(ids, all_kept), "by": who()}
-    what = "all of the quarantine" if all_kept else f"{len(ids or ())} bodies" if len(ids or ()) != 1 else "1 body"
-    if not (yes or as_json):
-        if not sys.stdin.isatty():
-            raise UsageError(f"delete {what}? say --yes to do it without being asked")
-        typer.confirm(f"delete {what} for good?", abort=True)
-    done = _told(data_folder_of(context, data), "discard", asked)
-    if as_json:
-        print_json(done)
-    else:
-        print(f"{done['discarded']} deleted, {done['left']} left in quarantine")
 
 
 def _outcome(event: dict[str, Any]) -> str:
@@ -202,20 +152,6 @@ def _outcome(event: dict[str, Any]) -> str:
     return words.get(event["outcome"], str(event["outcome"]))
 
 
-def _chosen(ids: list[int] | None, all_kept: bool) -> dict[str, Any]:
-    if bool(ids) == all_kept:
-        raise UsageError("name the bodies by id, or all of them with --all")
-    return {"ids": ids or None}
-
-
-def _told(folder: Path, what: str, asked: dict[str, Any]) -> dict[str, Any]:
-    from sinchflow.cli import admin
-
-    daemon = admin.demand(folder)
-    answer: dict[str, Any] = admin.ask(daemon, "POST", f"/api/events/{what}", asked, timeout_s=_PATIENCE_S)
-    return answer
-
-
 def _events(
     context: typer.Context,
     folder: Path,
@@ -228,8 +164,8 @@ def _events(
     from typing import get_args
     from urllib.parse import urlencode
 
+    from sinchflow.journal.arrivals import Wanted
     from sinchflow.model.event import EventKind
-    from sinchflow.runtime.event_stories import Question
     from sinchflow.runtime.event_stories import list_events as listed
     from sinchflow.runtime.events_api import no_kind
 
@@ -241,8 +177,8 @@ def _events(
     query = urlencode(
         {name: value for name, value in given.items() if value} | ({"unmatched": "true"} if unmatched else {})
     )
-    question = Question(kind=kind, contact=number, since=began, is_unmatched=unmatched, limit=limit)
-    found: dict[str, Any] = _asked(folder, f"/api/events?{query}", lambda path: listed(path, question))
+    wanted = Wanted(kind=kind, contact=number, since=began, is_unmatched=unmatched)
+    found: dict[str, Any] = _asked(folder, f"/api/events?{query}", lambda path: listed(path, wanted, limit))
     return found
 
 
@@ -262,7 +198,7 @@ def _asked(folder: Path, path: str, look: Callable[[Path], Any]) -> Any:
     daemon = admin.find(folder)
     if daemon is not None:
         try:
-            return admin.ask(daemon, "GET", path, timeout_s=60.0)
+            return admin.ask(daemon, "GET", path, timeout_s=_PATIENCE_S)
         except ConnectionError:
             print("sinchflow: the daemon is gone; reading its journal", file=sys.stderr)
     return look(folder / FILE_NAME)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import AsJson, data_folder_of, who
+from sinchflow.cli.invocation import AsJson, an_id, data_folder_of, who
 from sinchflow.cli.output import cell, print_json
 from sinchflow.errors import UsageError
 
@@ -19,7 +19,7 @@ _MOST = 10_000
 _PATIENCE_S = 60.0
 _MOST_SHOWN = 20
 
-_Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Runs, by their ids.", min=1)]
+_Ids = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Ids from `runs list`.", parser=an_id)]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing: only say which runs it would be.")]
 _Data = Annotated[
@@ -144,7 +144,7 @@ def _ask(daemon: Any, what: str, ids: Sequence[int], done_word: str) -> tuple[li
     from sinchflow.cli import admin
 
     done, refused = list[int](), list[dict[str, Any]]()
-    with _progress(what, len(ids)) as progress:
+    with progress_bar(what, len(ids)) as progress:
         for start in range(0, len(ids), _AT_ONCE):
             asked = {"runs": list(ids[start : start + _AT_ONCE]), "by": who()}
             answer = admin.ask(daemon, "POST", f"/api/runs/{what}", asked, timeout_s=_PATIENCE_S)
@@ -155,7 +155,7 @@ def _ask(daemon: Any, what: str, ids: Sequence[int], done_word: str) -> tuple[li
 
 
 @contextmanager
-def _progress(what: str, count: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, count: int) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, where there is more than one request."""
     if count <= _AT_ONCE or not sys.stderr.isatty():
         yield lambda _done: None

@@ -5,7 +5,7 @@ looked through, in portions of ids, up to `MOST_LOOKED_AT` rows; each look says 
 has a connection of its own, so that it may be used in any thread.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,6 @@ import apsw
 
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.journal import Quarantined
 from sinchflow.journal.reader import Reader, connect
 from sinchflow.journal.restored import former
 from sinchflow.model import codec
@@ -130,32 +129,6 @@ class Clues:
             own = self.reader.runs_of(event.contact, _MOST_RUNS)
             found |= {run.id: run for run in own if run.event_id == event.id}
         return [run for _, run in sorted(found.items())]
-
-    def events(self, fits: Callable[[Event], bool], since: datetime | None, limit: int) -> list[Event]:
-        """The newest events that fit, newest first."""
-        found: list[Event] = []
-        for (data,) in self._newest("event", _EVENTS, ""):
-            event = codec.decode_event(data)
-            if since is not None and event.received_at < since:
-                break
-            if fits(event):
-                found.append(event)
-                if len(found) == limit:
-                    break
-        return found
-
-    def quarantined(self, ids: Sequence[int] | None, limit: int) -> list[Quarantined]:
-        """Bodies that could not be read, the newest first; these, or all."""
-        asked = self._rows(
-            "SELECT id, received_at, path, reason, body FROM quarantine "
-            "WHERE ?1 IS NULL OR id IN (SELECT value FROM json_each(?1)) ORDER BY id DESC LIMIT ?2",
-            None if ids is None else codec.encode_data(list(ids)).decode(),
-            limit,
-        )
-        return [
-            Quarantined(id=row_id, received_at=rows.from_ms(at), path=path, reason=reason, body=bytes(body))
-            for row_id, at, path, reason, body in asked
-        ]
 
     def is_unrouted(self, event_id: int) -> bool:
         """Whether the event waits to be routed."""

@@ -48,6 +48,8 @@ _QUEUES = (
         confirm=reports.confirm_reports,
     ),
 )  # fmt: skip
+#: What stands as the path of entries that could not be read.
+POLLED = frozenset(queue.name for queue in _QUEUES)
 
 
 class CatchUp:
@@ -147,7 +149,7 @@ class CatchUp:
 
     def _why_ignored(self, event: Event, max_age: timedelta, now: datetime) -> str | None:
         """Why an event that comes this late starts nothing; None where it does. One without a date counts as new."""
-        happened_at = _time(event.fields.get("date_received"))
+        happened_at = time_of(event.fields.get("date_received"))
         if happened_at is None:
             return None
         if happened_at < self._journal.born_at:
@@ -165,7 +167,7 @@ def _id(entry: bytes, field: str) -> str | None:
         return None
 
 
-def _time(text: object) -> datetime | None:
+def time_of(text: object) -> datetime | None:
     """A time of the provider's; without a zone it is UTC (sinch-api.md section 5)."""
     if not isinstance(text, str):
         return None

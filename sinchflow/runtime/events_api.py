@@ -3,7 +3,7 @@
 import asyncio
 from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 from starlette.requests import Request
@@ -11,22 +11,26 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sinchflow.expression.numbers import to_e164
-from sinchflow.journal.clues import Clues
-from sinchflow.journal.journal import Quarantined
+from sinchflow.journal.arrivals import Arrivals, Aside, Wanted
 from sinchflow.model.event import EventKind
-from sinchflow.runtime.event_stories import Question, list_events, list_quarantined, story
-from sinchflow.runtime.quarantine import Quarantine
-from sinchflow.runtime.replies import error_reply, json_reply
+from sinchflow.runtime.event_stories import list_events, list_quarantined, story
+from sinchflow.runtime.quarantine import NOT_STORED, OUTCOMES, Quarantine
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
 from sinchflow.runtime.worker import Worker
 
 _MOST_LISTED = 10_000
 _MOST_KEPT = 10_000
+_LONGEST_NAME = 50
+
+_Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """ids: of bodies in quarantine; None: all."""
+    """ids: of bodies in quarantine; None: the first `limit` of those above `after`."""
 
-    ids: list[int] | None = None
+    ids: list[_Id] | None = None
+    after: _Id = 0
+    limit: int = _MOST_KEPT
     by: str = ""
     even_old: bool = False
 
@@ -53,10 +57,13 @@ class EventsApi:
         question = self._question(request)
         if isinstance(question, str):
             return error_reply(400, question)
-        return json_reply(200, await asyncio.to_thread(list_events, self._path, question))
+        return json_reply(200, await asyncio.to_thread(list_events, self._path, *question))
 
-    def _question(self, request: Request) -> Question | str:
+    def _question(self, request: Request) -> tuple[Wanted, int] | str:
+        """Which events, and how many; a text says what is wrong with the question."""
         given = request.query_params
+        if unknown := given.keys() - {"kind", "contact", "since", "unmatched", "limit"}:
+            return f"unknown parameter: {min(unknown)}"
         limit = given.get("limit", "50")
         if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
             return f"limit is a number from 1 to {_MOST_LISTED}"
@@ -69,9 +76,10 @@ class EventsApi:
         since = _time(given.get("since"))
         if isinstance(since, str):
             return since
-        return Question(
-            kind=kind, contact=number, since=since, is_unmatched=given.get("unmatched") == "true", limit=int(limit)
-        )
+        unmatched = given.get("unmatched", "false")
+        if unmatched not in ("true", "false"):
+            return "unmatched is true or false"
+        return Wanted(kind=kind, contact=number, since=since, is_unmatched=unmatched == "true"), int(limit)
 
     async def _quarantined(self, request: Request) -> Response:
         limit = request.query_params.get("limit", "50")
@@ -88,42 +96,45 @@ class EventsApi:
         asked = await self._asked(request)
         if isinstance(asked, Response):
             return asked
-        wanted, bodies = asked
-        who = wanted.by or "an operator"
-        counts = await self._quarantine.reparse(bodies, who, is_old_wanted=wanted.even_old)
-        return json_reply(200, {**dict.fromkeys(("started", "too_late", "known", "unreadable"), 0), **counts,
-                                "left": await self._left()})  # fmt: skip
+        wanted, bodies, last = asked
+        counts, left = await self._quarantine.reparse(bodies, _who(wanted), is_old_wanted=wanted.even_old)
+        if counts[NOT_STORED]:
+            words = "the journal does not store anything right now: see `sinchflow status`; what is in quarantine stays"
+            return error_reply(503, words)
+        return json_reply(200, {**{name: counts[name] for name in OUTCOMES}, "left": left, "last": last})
 
     async def _discard(self, request: Request) -> Response:
         asked = await self._asked(request)
         if isinstance(asked, Response):
             return asked
-        wanted, bodies = asked
-        await self._quarantine.discard([each.id for each in bodies], wanted.by or "an operator")
-        return json_reply(200, {"discarded": len(bodies), "left": await self._left()})
+        wanted, bodies, last = asked
+        left = await self._quarantine.discard(bodies, _who(wanted))
+        return json_reply(200, {"discarded": len(bodies), "left": left, "last": last})
 
-    async def _asked(self, request: Request) -> tuple[_Asked, list[Quarantined]] | Response:
-        """What is asked for, and the bodies that it is about."""
+    async def _asked(self, request: Request) -> tuple[_Asked, list[Aside], int | None] | Response:
+        """What is asked for, the bodies that it is about, and the last one's id when more may come after it."""
         try:
             asked = msgspec.json.decode(await request.body() or b"{}", type=_Asked)
         except (ValueError, RecursionError) as error:
             return error_reply(400, f'the body is {{"ids": [number, …], "by": "name"}}: {error}')
-        bodies = await asyncio.to_thread(self._read, asked.ids)
+        if not 1 <= asked.limit <= _MOST_KEPT or len(asked.ids or ()) > _MOST_KEPT:
+            return error_reply(400, f"at most {_MOST_KEPT} bodies at a time")
+        bodies = await asyncio.to_thread(self._aside, asked)
         missing = sorted(set(asked.ids or ()) - {each.id for each in bodies})
         if missing:
             words = f"nothing in quarantine has the id {missing[0]}: see `sinchflow events list --quarantined`"
             return error_reply(404, words)
-        return asked, bodies
+        return asked, bodies, bodies[-1].id if asked.ids is None and len(bodies) == asked.limit else None
 
-    def _read(self, ids: list[int] | None) -> list[Quarantined]:
-        """The oldest first, as they came."""
-        with Clues(self._path) as clues:
-            return clues.quarantined(ids, _MOST_KEPT)[::-1]
+    def _aside(self, asked: _Asked) -> list[Aside]:
+        with Arrivals(self._path) as arrivals:
+            if asked.ids is not None:
+                return arrivals.aside_of(asked.ids)
+            return arrivals.aside_above(asked.after, asked.limit)
 
-    async def _left(self) -> int:
-        left = len(await asyncio.to_thread(self._read, None))
-        self._quarantine.note(left)
-        return left
+
+def _who(asked: _Asked) -> str:
+    return asked.by[:_LONGEST_NAME] or "an operator"
 
 
 def _time(written: str | None) -> datetime | str | None:

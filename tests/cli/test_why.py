@@ -46,6 +46,8 @@ def test_answer_comes_first(project):
     ("about", "words"),
     [
         ("0491 570 156", "nothing keeps messages from"),
+        ("(0491) 570-156", "nothing keeps messages from"),
+        ("+61\u00a0491\u00a0570\u00a0156", "nothing keeps messages from"),
         ("reply-00", 'keyword: the first word is "HOUR", wanted HOURS, OPEN'),
         ("reply-01", "it started hours (run "),
     ],
@@ -56,7 +58,7 @@ def test_what_is_asked_about_may_be_written_in_many_ways(project, about, words):
     assert words in out
 
 
-@pytest.mark.parametrize(("about", "words"), [("999999", "is no id of an event"), ("x y", '"x y" is no id')])
+@pytest.mark.parametrize(("about", "words"), [("999999", "is no id of an event"), ("x y", '"x y" is no id'), (" ", "name what")])
 def test_what_nobody_knows_is_a_usage_error(project, about, words):
     code, out, err = run(project[0], "why", about)
     assert (code, out) == (2, "")
@@ -85,7 +87,7 @@ def test_events_are_listed_and_shown(project):
         (["list", "--kind", "sms"], 'no events of kind "sms"'),
         (["list", "--contact", "abc"], '"abc" is no phone number'),
         (["reparse"], "name the bodies by id"),
-        (["discard", "--all"], "say --yes"),
+        (["discard", "5"], "say so with --yes"),
         (["list", "--quarantined", "--unmatched"], "--quarantined goes with --limit only"),
     ):
         code, _, err = run(project[0], "events", *wrong)
