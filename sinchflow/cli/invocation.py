@@ -11,6 +11,17 @@ OneAccount = Annotated[str, typer.Option("--account", metavar="NAME", help="Whic
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 
 
+#: The largest id that a journal can hold.
+_LARGEST_ID = 2**63 - 1
+
+
+def an_id(written: str) -> int:
+    """The id of a run, a message or an event, as an argument names it."""
+    if not (written.isascii() and written.isdecimal() and 0 < int(written[:20]) <= _LARGEST_ID and len(written) <= 19):
+        raise typer.BadParameter(f'"{written}" is no id: an id is a whole number, as the `list` commands show it')
+    return int(written)
+
+
 class Invocation:
     """The global options of one command line."""
 

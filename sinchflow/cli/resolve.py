@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import AsJson, data_folder_of, who
+from sinchflow.cli.invocation import AsJson, an_id, data_folder_of, who
 from sinchflow.cli.output import print_json
 from sinchflow.errors import SinchflowError, UsageError
 
@@ -42,7 +42,7 @@ class CallAs(StrEnum):
 def resolve_sends(
     context: typer.Context,
     how: Annotated[SendAs, typer.Option("--as", help="What became of it, or is to.")],
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Ids from `sends list`.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…", help="Ids from `sends list`.", parser=an_id)] = None,
     all_held: Annotated[bool, typer.Option("--all", help="All that are held because nobody knows.")] = False,
     message_id: Annotated[
         str | None, typer.Option("--message-id", metavar="ID", help="With `sent`: the provider's id, where known.")
@@ -84,7 +84,7 @@ def resolve_sends(
 
 def resolve_runs(
     context: typer.Context,
-    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="Ids from `runs list`.")],
+    ids: Annotated[list[int], typer.Argument(metavar="ID…", help="Ids from `runs list`.", parser=an_id)],
     how: Annotated[CallAs, typer.Option("--as", help="What is to become of the call.")],
     as_json: AsJson = False,
     data: _Data = None,

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from sinchflow.cli.invocation import data_folder_of
+from sinchflow.cli.invocation import an_id, data_folder_of
 from sinchflow.cli.output import cell
 from sinchflow.errors import CannotStart
 from sinchflow.sinch.words import shown
@@ -24,7 +24,9 @@ _WAIT_S = 20
 
 def tail(
     context: typer.Context,
-    run: Annotated[int | None, typer.Argument(metavar="[ID]", help="Only this run; all by default.", min=1)] = None,
+    run: Annotated[
+        int | None, typer.Argument(metavar="ID", help="Only this run; all by default.", parser=an_id)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on each line.")] = False,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from sinchflow.cli.invocation import AsJson, data_folder_of, root_of
+from sinchflow.cli.invocation import AsJson, an_id, data_folder_of, root_of
 from sinchflow.cli.output import print_json
 from sinchflow.errors import UsageError
 
@@ -19,7 +19,7 @@ _PATIENCE_S = 60.0
 _Data = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
 ]
-_Id = Annotated[int, typer.Argument(metavar="ID", help="The run's id.", min=1)]
+_Id = Annotated[int, typer.Argument(metavar="ID", help="An id from `runs list`.", parser=an_id)]
 
 
 class Status(StrEnum):

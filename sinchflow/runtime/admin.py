@@ -21,7 +21,7 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
-from sinchflow.runtime.replies import error_reply, json_reply
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
 
@@ -84,6 +84,8 @@ class Admin:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode("latin-1"), self._token):
                 return error_reply(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
+            if (found := request.path_params.get("id")) is not None and found > LARGEST_ID:
+                return error_reply(404, f"nothing has the id {found}")
             return await endpoint(request)
 
         return guarded

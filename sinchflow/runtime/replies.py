@@ -5,6 +5,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+#: The largest id that a journal can hold.
+LARGEST_ID = 2**63 - 1
+
 
 def json_reply(status: int, content: Any) -> Response:
     """A JSON body."""

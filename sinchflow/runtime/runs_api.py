@@ -19,7 +19,7 @@ from sinchflow.journal.journal import Act, Journal
 from sinchflow.model.run import Run
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.replies import error_reply, json_reply
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
 from sinchflow.runtime.retries import look
 from sinchflow.runtime.run_stories import DOINGS, STATUSES, Question, list_runs, story
 from sinchflow.runtime.tails import Tails
@@ -188,7 +188,7 @@ class RunsApi:
         is_dry_run = body.get("dry_run") is True
         ids = body.get("runs")
         if ids is not None:
-            if not isinstance(ids, list) or not all(type(each) is int for each in ids) or len(ids) > _MOST_AT_ONCE:
+            if not isinstance(ids, list) or not all(map(_is_id, ids)) or len(ids) > _MOST_AT_ONCE:
                 return error_reply(400, f"runs is a list of at most {_MOST_AT_ONCE} ids")
             return list(dict.fromkeys(ids)), is_dry_run, True
         flow = body.get("flow")
@@ -229,6 +229,10 @@ async def _who(request: Request) -> str:
         body = None
     by = body.get("by") if isinstance(body, dict) else None
     return by[:_LONGEST_NAME] if by and isinstance(by, str) else "an operator"
+
+
+def _is_id(given: Any) -> bool:
+    return type(given) is int and 0 <= given <= LARGEST_ID
 
 
 def no_run(run_id: int) -> str:

@@ -223,7 +223,8 @@ WRONG = [
     (["retry", "7", "--flow", "crm"], 2, "not both"),
     (["retry", "7", "--failed-since", "2h"], 2, "--failed-since goes with --flow"),
     (["cancel"], 2, "name runs by their ids, or a flow with --flow"),
-    (["cancel", "x"], 2, "'x' is not a valid int"),
+    (["cancel", "x"], 2, '"x" is no id'),
+    (["show", str(2**63)], 2, "is no id"),
 ]
 
 

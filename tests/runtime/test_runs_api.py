@@ -273,6 +273,8 @@ WRONG = [
     ("POST", "/api/runs/retry", "{}", 400, "name the runs"),
     ("POST", "/api/runs/retry", '{"runs": ["7"]}', 400, "runs is a list of at most"),
     ("POST", "/api/runs/cancel", '{"flow": 7}', 400, "name the runs"),
+    ("POST", "/api/runs/retry", '{"runs": [9223372036854775808]}', 400, "runs is a list"),
+    ("GET", "/api/runs/9223372036854775808", None, 404, "nothing has the id"),
     ("POST", "/api/runs/retry", '{"flow": "a", "since": "now"}', 400, "since is a time like"),
 ]
 
