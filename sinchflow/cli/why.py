@@ -41,6 +41,8 @@ def why(
       sinchflow why "+61 491 570 156"
       sinchflow why 877c19ef-fa2e-4cec-827a-e1df9b5509f7
     """
+    if not about.strip():
+        raise UsageError("name what it is about: the id of an event, a run or a message, or a phone number")
     told = _told(root_of(context), data_folder_of(context, data), about)
     if as_json:
         print_json(told)
@@ -57,7 +59,7 @@ def _lines(told: dict[str, Any], *, is_all: bool) -> list[str]:
         who = f" of {event['contact']}" if event["contact"] else ""
         lines += [
             "",
-            cell(f"event {event['id']}  {at(event['received_at'], now)}  {event['kind']}{who}{said}", _WIDEST),
+            f"event {event['id']}  {at(event['received_at'], now)}  " + cell(f"{event['kind']}{who}{said}", _WIDEST),
         ]
     lines += _flows(told.get("flows") or [], is_all=is_all)
     if told.get("timeline"):
@@ -76,11 +78,11 @@ def _flows(flows: list[dict[str, Any]], *, is_all: bool) -> list[str]:
     if not flows:
         return []
     shown = flows if is_all else flows[:_MOST_FLOWS]
-    width = max(len(each["flow"]) for each in shown)
+    width = max(len(cell(each["flow"])) for each in shown)
     lines = ["", "flows, as they are now, in the order in which they are asked:"]
     for each in shown:
         words = each["reason"] or "takes it"
-        lines.append(cell(f"  {_MARKS[each['verdict']]} {each['flow'].ljust(width)}  {words}", _WIDEST))
+        lines.append(f"  {_MARKS[each['verdict']]} {cell(each['flow']).ljust(width)}  {cell(words, _WIDEST)}")
     if len(flows) > len(shown):
         lines.append(f"  … and {len(flows) - len(shown)} more (--all)")
     return lines
@@ -94,7 +96,8 @@ def _moment(each: dict[str, Any], now: datetime) -> str:
             words = f"› {each['text']}" if each["kind"] == "inbound_sms" else f"{each['kind']} {each['text']}"
             words += mark
         case "run":
-            words = f"  run {each['id']} of {each['flow']} {each['text']}"
+            words = f"run {each['id']} of {each['flow']} {each['text']}"
+            return f"{when}    {cell(words, _WIDEST)}"
         case _:
             reason = f": {each['reason']}" if each["reason"] and each["state"] != "sent" else ""
             words = f"‹ {each['text']}  [{each['state']}{reason}]"

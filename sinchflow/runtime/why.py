@@ -68,7 +68,7 @@ def find(path: Path, asked: str, country: str | None) -> Found | None:
             return _of_id(clues, kind, int(asked))
         if re.fullmatch(r"\d{1,7}", asked):
             return None  # an id that nothing has: no number is written so short, and few begin without a 0
-        if re.fullmatch(r"[+0-9][0-9 ()./-]*", asked) and (number := to_e164(asked, country)) is not None:
+        if re.fullmatch(r"[+(0-9][0-9\s()./-]*", asked) and (number := to_e164(asked, country)) is not None:
             return Found(kind="number", contact=number)
         if not re.fullmatch(r"[A-Za-z0-9_.:@-]{6,200}", asked):
             return None

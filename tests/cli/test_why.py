@@ -58,7 +58,9 @@ def test_what_is_asked_about_may_be_written_in_many_ways(project, about, words):
     assert words in out
 
 
-@pytest.mark.parametrize(("about", "words"), [("999999", "is no id of an event"), ("x y", '"x y" is no id'), (" ", "name what")])
+@pytest.mark.parametrize(
+    ("about", "words"), [("999999", "is no id of an event"), ("x y", '"x y" is no id'), (" ", "name what")]
+)
 def test_what_nobody_knows_is_a_usage_error(project, about, words):
     code, out, err = run(project[0], "why", about)
     assert (code, out) == (2, "")
