@@ -245,7 +245,7 @@ class Worker:
         if event.kind == "inbound_sms" and (taken := self._policing.take(event)) is not None:
             self._start_matches(event, taken.answers, taken.opt_outs)
             return
-        if event.kind == "opt_out" and event.ignored is None:
+        if event.kind == "opt_out":  # never too late for that; one to be ignored starts no flow
             self._start_matches(event, self._policing.opted_out(event))
             return
         if event.kind == "delivery_receipt":
