@@ -48,6 +48,7 @@ class Quarantine:
         self._stats = stats
         self._project = project
         self._take = take
+        self._counted_at = 0  #: bodies put into it until then
 
     def note(self, count: int) -> None:
         """So many bodies are in it now."""
@@ -56,6 +57,12 @@ class Quarantine:
         elif TROUBLE not in self._stats.troubles:
             words = "1 webhook body" if count == 1 else f"{count} webhook bodies"
             self._stats.troubles[TROUBLE] = f"{words} could not be read: see `sinchflow events list --quarantined`"
+
+    def count_again(self) -> None:
+        """Retention may have deleted the last one. What came since the last time may still have to be stored."""
+        before, self._counted_at = self._counted_at, self._stats.quarantined
+        if TROUBLE in self._stats.troubles and before == self._counted_at:
+            self.note(self._journal.quarantined())
 
     async def reparse(self, asked: Sequence[Aside], by: str, *, is_old_wanted: bool) -> tuple[Counter[str], int]:
         """Read these again: what became of how many, and how many bodies are left.

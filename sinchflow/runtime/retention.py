@@ -1,5 +1,6 @@
 """Asks the journal every minute to let go of what is no longer kept, and says when it cannot be made small enough."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -23,12 +24,15 @@ _LEAST = timedelta(hours=1)
 
 
 class Keeping:
-    """See the module's text. On the loop's thread only."""
+    """See the module's text. then: called after each time. On the loop's thread only."""
 
-    def __init__(self, *, journal: Journal, clock: Clock, stats: Stats) -> None:
+    def __init__(
+        self, *, journal: Journal, clock: Clock, stats: Stats, then: Callable[[], None] = lambda: None
+    ) -> None:
         self._journal = journal
         self._clock = clock
         self._stats = stats
+        self._then = then
         self._rules: Retention | None = None
         self._least = _LEAST
         self._is_stopped = False
@@ -63,6 +67,7 @@ class Keeping:
             log.warning("what is no longer kept could not be deleted; it is tried again", reason=str(result))
             return
         self._note(result)
+        self._then()
         if not result.is_nothing:
             log.info(
                 "deleted what is no longer kept", events=result.events, contents=result.emptied, runs=result.runs,

@@ -387,6 +387,23 @@ def test_a_unit_that_cannot_be_encoded_spoils_no_other() -> None:
         asyncio.run(scenario(Path(folder)))
 
 
+def test_bodies_leave_the_quarantine_one_by_one(store: Store) -> None:
+    async def scenario() -> None:
+        async with store.open() as journal:
+            bodies = tuple(
+                Quarantined(id=journal.new_id(), received_at=NOW, path="inbound", reason="not JSON", body=b"{")
+                for _ in range(3)
+            )
+            await wait(journal.commit, Changes(quarantined=bodies))
+            assert journal.quarantined() == 3
+            await wait(journal.commit, Changes(dequarantined=(bodies[1].id, 999), requarantined=((bodies[0].id, "?"),)))
+            assert journal.quarantined() == 2
+        async with store.open() as journal:
+            assert journal.quarantined() == 2
+
+    asyncio.run(scenario())
+
+
 def test_quarantine_keeps_the_newest_thousand(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with Store("sqlite", tmp_path).open() as journal:

@@ -10,6 +10,7 @@ from sinchflow.errors import JournalError
 from sinchflow.journal.arrivals import Arrivals
 from sinchflow.journal.journal import Changes, Quarantined
 from sinchflow.journal.memory import MemoryJournal
+from sinchflow.model.project import Retention
 from sinchflow.runtime.quarantine import Quarantine
 from tests.runtime.test_accounts import REPLY, two  # noqa: F401  (a fixture)
 
@@ -171,6 +172,14 @@ def test_wrong_requests_change_nothing(house, play, eventually, command, asked, 
     play(scenario)
 
 
+def quarantine_of(daemon, journal):
+    worker = daemon.worker
+    return Quarantine(
+        path=daemon.journal.path, journal=journal, commits=worker._commits, clock=worker._clock, stats=daemon.stats,
+        project=lambda: worker.catalog.project, take=worker.take,
+    )  # fmt: skip
+
+
 class Full(MemoryJournal):
     """Its disk is full."""
 
@@ -183,16 +192,33 @@ def test_nothing_leaves_the_quarantine_while_nothing_can_be_stored(house, play, 
         daemon = house.daemon
         await put_aside(house, eventually, body(1), b"{")
         full = Full(lambda *call: asyncio.get_running_loop().call_soon(*call))
-        commits = daemon.worker._commits
-        quarantine = Quarantine(
-            path=daemon.journal.path, journal=full, commits=commits, clock=daemon.worker._clock, stats=daemon.stats,
-            project=lambda: daemon.worker.catalog.project, take=daemon.worker.take,
-        )  # fmt: skip
+        quarantine = quarantine_of(daemon, full)
         with Arrivals(daemon.journal.path) as arrivals:
             asked = arrivals.aside(50)
         counts, count = await quarantine.reparse(asked, "ann", is_old_wanted=False)
-        await commits.drain()
+        await daemon.worker._commits.drain()
         assert (counts["not_stored"], counts["unreadable"], count) == (1, 1, 2)
         assert len(left(house)) == 2
+
+    play(scenario)
+
+
+def test_health_is_green_again_once_retention_has_deleted_the_last_one(house, play, eventually):
+    async def scenario(house):
+        stats, journal = house.daemon.stats, house.daemon.journal
+        quarantine = quarantine_of(house.daemon, journal)
+        await put_aside(house, eventually, b"{")
+        quarantine.note(journal.quarantined())
+        quarantine.count_again()
+        assert "quarantine" in stats.troubles
+        done: list[object] = []
+        rules = Retention(events=timedelta(days=1))
+        journal.retain(rules, datetime.now(UTC) + timedelta(days=2), timedelta(0), done.append)
+        await eventually(lambda: done)
+        stats.quarantined += 1  # one that is being stored
+        quarantine.count_again()
+        assert "quarantine" in stats.troubles
+        quarantine.count_again()
+        assert "quarantine" not in stats.troubles
 
     play(scenario)

@@ -65,3 +65,14 @@ def test_a_journal_that_cannot_be_made_small_enough_is_a_trouble_until_it_is(at_
     clock.advance(timedelta(minutes=1))
     journal.answer(Retained(size_bytes=400_000_000))
     assert TROUBLE not in stats.troubles
+
+
+def test_others_are_told_after_each_time_that_something_may_be_gone(clock):
+    told = []
+    journal = Asked()
+    keeping = Keeping(journal=journal, clock=clock, stats=Stats(), then=lambda: told.append(clock.now()))
+    keeping.set(Retention(), timedelta(0))
+    clock.advance(timedelta(minutes=1))
+    assert told == []
+    journal.answer(Retained())
+    assert told == [clock.now()]
