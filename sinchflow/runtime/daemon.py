@@ -121,6 +121,11 @@ class Daemon:
         self.port = options.port
         self.admin_port = options.admin_port
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the start is done and the stop has not begun."""
+        return self._is_ready
+
     async def start(self) -> None:
         """Start, or raise CannotStart and leave nothing behind."""
         async with contextlib.AsyncExitStack() as undo:
@@ -332,10 +337,18 @@ def serve(options: Options, settings: logs.LogSettings, check_drift: CheckDrift 
 
 async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
-    await daemon.start()  # until then a signal simply ends the process, as kill -9 would
     stopping = asyncio.Event()
+
+    def stop(number: signal.Signals) -> None:
+        if daemon.is_ready:
+            stopping.set()
+        else:  # it simply ends the process, as kill -9 would
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, stop, number)
+    await daemon.start()
     reloads: set[asyncio.Task[Any]] = set()
     notifier = Notifier(os.environ, loop, lambda: status_of(len(daemon.worker.catalog.flows), daemon.stats.troubles))
 
