@@ -1,6 +1,7 @@
 """Runs the command as users do: as a process, or inside this one where a simulated Sinch is looked at meanwhile."""
 
 import io
+import json
 import os
 import socket
 import subprocess
@@ -19,25 +20,35 @@ from sinchflow.simulate.provider import SimulatedSinch
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[subprocess.Popen[str]]:
+    """A process that forks for each command."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(Path(__file__).with_name("forking.py"))]
+    with subprocess.Popen(command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.stdin.close()
+
+
 @pytest.fixture
-def sinchflow(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def sinchflow(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, loaded: subprocess.Popen[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `sinchflow ARGUMENTS` in an empty folder and gives exit code and output."""
-    script = Path(sys.executable).parent / "sinchflow"
-    command = [str(script)] if script.exists() else [sys.executable, "-m", "sinchflow"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SINCHFLOW_")}
     environ["PYTHONPATH"] = str(ROOT)
+    beside = tmp_path_factory.mktemp("streams")
 
     def run(*arguments: str, stdin: str = "", cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments],
-            input=stdin,
-            cwd=cwd,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        files = {name: beside / name for name in ("stdin", "stdout", "stderr")}
+        for name, file in files.items():
+            file.write_text(stdin if name == "stdin" else "")
+        streams = {name: str(file) for name, file in files.items()}
+        asked = {"argv": arguments, "cwd": str(cwd), "env": environ, **streams}
+        loaded.stdin.write(json.dumps(asked) + "\n")
+        loaded.stdin.flush()
+        code = int(loaded.stdout.readline())
+        return subprocess.CompletedProcess(arguments, code, files["stdout"].read_text(), files["stderr"].read_text())
 
     return run
 
