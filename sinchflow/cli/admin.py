@@ -20,6 +20,8 @@ from sinchflow.errors import CannotStart, SinchflowError, UsageError
 URL_VARIABLE = "SINCHFLOW_ADMIN_URL"
 TOKEN_VARIABLE = "SINCHFLOW_ADMIN_TOKEN"
 
+#: Where a daemon says how it is reached, in its data folder.
+FILE_NAME = "daemon.json"
 #: Seconds to wait for the daemon's answer: it answers from memory or one read of the journal.
 _TIMEOUT_S = 10.0
 #: A daemon that listens everywhere is reached on the loopback.
@@ -69,7 +71,7 @@ def find(data: Path) -> Daemon | None:
     With SINCHFLOW_ADMIN_URL it is the one there. Raises CannotStart when that says nothing of use.
     """
     url = os.environ.get(URL_VARIABLE)
-    found = _written(data / "daemon.json")
+    found = _written(data / FILE_NAME)
     return found if not url else _named(url, os.environ.get(TOKEN_VARIABLE) or (found.token if found else ""))
 
 
@@ -114,11 +116,12 @@ def ask(daemon: Daemon, method: str, path: str, body: Any = None, *, timeout_s: 
 
 def _written(path: Path) -> Daemon | None:
     try:
-        return replace(msgspec.json.decode(path.read_bytes(), type=Daemon), file=path)
+        found = replace(msgspec.json.decode(path.read_bytes(), type=Daemon), file=path)
+        return found if _TOKEN.fullmatch(found.token) else None
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
     except OSError as error:
-        raise CannotStart(f"cannot read {path}: {error.strerror}") from error
+        raise CannotStart(f"cannot read {path}: {error.strerror}; its owner can, or root") from error
 
 
 def _named(url: str, token: str) -> Daemon:

@@ -72,7 +72,7 @@ def look(folder: Path) -> dict[str, Any]:
     except SinchflowError as error:
         if error.exit_code != 3 or os.environ.get(admin.URL_VARIABLE):
             raise  # a journal that lies here says nothing of a daemon elsewhere
-        missing = str(error)
+        missing, is_gone = str(error), isinstance(error, admin.Gone) or not (folder / admin.FILE_NAME).exists()
     from sinchflow.journal.sqlite import FILE_NAME
     from sinchflow.journal.survey import survey
     from sinchflow.runtime.status import status as build
@@ -81,8 +81,8 @@ def look(folder: Path) -> dict[str, Any]:
     try:
         looked = survey(folder / FILE_NAME, now)
     except SinchflowError as error:
-        return build(now=now, looked=str(error), live=None, troubles={}, missing=missing)
-    return build(now=now, looked=looked, live=None, troubles={}, missing=missing)
+        return build(now=now, looked=str(error), live=None, troubles={}, missing=missing, is_gone=is_gone)
+    return build(now=now, looked=looked, live=None, troubles={}, missing=missing, is_gone=is_gone)
 
 
 def lines(found: dict[str, Any], now: datetime) -> Iterator[str]:
@@ -181,7 +181,10 @@ def _sending(found: dict[str, Any], now: datetime) -> str:
 
     if found["paused"] is not None:
         return f"no: {in_words(found['paused'], now)}"
-    return "no: no daemon is there" if found["daemon"] is None else "yes"
+    if found["daemon"] is not None:
+        return "yes"
+    is_silent = any(need["subject"] == "daemon" and need["command"] != "sinchflow run" for need in found["needs"])
+    return "not known: the daemon cannot be asked" if is_silent else "no: no daemon is there"
 
 
 def _account(account: dict[str, Any], now: datetime, *, is_only: bool) -> str:

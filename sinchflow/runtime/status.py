@@ -20,12 +20,14 @@ _LONG_UNROUTED = timedelta(minutes=2)
 #: Room that a busy daemon's journal may fill within a day.
 _LITTLE_ROOM_BYTES = 1_000_000_000
 
+#: What helps when a daemon may be there and does not tell.
+_NOT_ASKED = "ask as the user that it runs as; when it hangs, its log says more: restart it"
 #: What helps, by the subject of a trouble.
 REMEDIES = {
     "provider": "sinchflow doctor; messages wait and leave by themselves once it answers",
     "journal": "sinchflow doctor; free disk space: webhooks are refused, and Sinch repeats them",
     "reload": "sinchflow validate",
-    "quarantine": "sinchflow events reparse, once the webhook's template is mended",
+    "quarantine": "sinchflow events reparse --all, once the webhook's template is mended",
     "webhooks": "sinchflow doctor; sinchflow keys list",
     "drift": "sinchflow drift, then sinchflow apply",
     "catch_up": "sinchflow doctor",
@@ -52,10 +54,11 @@ def status(
     live: Mapping[str, Any] | None,
     troubles: Mapping[str, str],
     missing: str = "",
+    is_gone: bool = True,
 ) -> dict[str, Any]:
     """All of it. looked: at the journal, or why that failed. live: the daemon's own part; None: no daemon runs.
 
-    missing: why there is none, with what helps.
+    missing: why there is none, with what helps. is_gone: false where one may be there that cannot be asked.
     """
     survey = looked if isinstance(looked, Survey) else None
     paused = None if survey is None else survey.settings.get("paused")
@@ -69,7 +72,7 @@ def status(
     for part in ("events", "runs"):  # the journal's counts and those in memory, side by side
         if live is not None and part in live and survey is not None:
             found[part] = {**getattr(survey, part), **live[part]}
-    needs = [*_needs(found, now, missing)]
+    needs = [*_needs(found, now, missing, is_gone=is_gone)]
     found["needs"] = msgspec.to_builtins(needs)
     found["is_red"] = any(need.is_red for need in needs)
     return found
@@ -81,9 +84,9 @@ def _of_survey(survey: Survey) -> dict[str, Any]:
     return plain
 
 
-def _needs(found: Mapping[str, Any], now: datetime, missing: str) -> Iterator[Need]:
+def _needs(found: Mapping[str, Any], now: datetime, missing: str, *, is_gone: bool) -> Iterator[Need]:
     if missing:
-        yield Need(subject="daemon", what=missing, command="sinchflow run")
+        yield Need(subject="daemon", what=missing, command="sinchflow run" if is_gone else _NOT_ASKED)
     if (paused := found["paused"]) is not None:
         yield Need(subject="paused", what=in_words(paused, now), command="sinchflow resume")
     for subject, words in sorted(found["troubles"].items()):
@@ -102,9 +105,12 @@ def _needs(found: Mapping[str, Any], now: datetime, missing: str) -> Iterator[Ne
 def _sends(found: Mapping[str, Any], now: datetime) -> Iterator[Need]:
     sends = found["sends"]
     if count := sends["held"]["count"]:
+        which = _count(
+            count, "message is held: nobody knows whether it", "messages are held: nobody knows whether they"
+        )
         yield Need(
             subject="held",
-            what=f"{_count(count, 'message is', 'messages are')} held: nobody knows whether they went out",
+            what=f"{which} went out",
             command="sinchflow sends list --state held, then sinchflow sends resolve",
         )
     if count := found["held_calls"]:

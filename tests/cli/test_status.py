@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sinchflow.cli.status import lines
+from sinchflow.runtime.status import status
 
 NOW = datetime(2026, 11, 23, 2, 24, tzinfo=UTC)
 
@@ -106,6 +107,13 @@ def test_journal_alone_shows_what_it_knows() -> None:
     shown = [line.split()[0] for line in lines(alone, NOW)]
     assert shown == ["sending", "events", "messages", "runs", "failed", "quarantine", "journal", "done"]
     assert next(lines(alone, NOW)) == "sending     no: no daemon is there"
+
+
+def test_daemon_that_cannot_be_asked_is_not_called_gone() -> None:
+    asked = status(now=NOW, looked="no journal", live=None, troubles={}, missing="it does not answer", is_gone=False)
+    shown = [*lines(asked, NOW)]
+    assert "sinchflow run" not in "\n".join(shown)
+    assert "sending     not known: the daemon cannot be asked" in shown
 
 
 def test_journal_that_cannot_be_read_leaves_the_rest() -> None:
