@@ -55,7 +55,7 @@ def retry(
     if since is not None and flow is None:
         raise UsageError("--failed-since goes with --flow")
     daemon = admin.demand(folder)
-    ids = runs or _ids_of(folder, flow, ["failed"], since)
+    ids = runs or _ids_of(daemon, folder, flow, ["failed"], since)
     _change(daemon, "retry", ids, is_bulk=flow is not None, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -81,7 +81,7 @@ def cancel(
     folder = data_folder_of(context, data)
     _check(runs, flow)
     daemon = admin.demand(folder)
-    ids = runs or _ids_of(folder, flow, ["running"], None)
+    ids = runs or _ids_of(daemon, folder, flow, ["running"], None)
     _change(daemon, "cancel", ids, is_bulk=flow is not None, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -90,9 +90,11 @@ def _check(runs: list[int] | None, flow: str | None) -> None:
         raise UsageError("name runs by their ids, or a flow with --flow" + (", not both" if runs else ""))
 
 
-def _ids_of(folder: Path, flow: str | None, statuses: Sequence[str], since: Any) -> list[int]:
+def _ids_of(daemon: Any, folder: Path, flow: str | None, statuses: Sequence[str], since: Any) -> list[int]:
+    from sinchflow.cli import admin
     from sinchflow.cli.runs import runs_like
 
+    admin.ask(daemon, "GET", "/api/runs?limit=1")  # it may be gone: what its journal lists could not be changed
     found = runs_like(folder, flow=flow, statuses=statuses, since_end=since, limit=_MOST)
     if not found["is_all"] or len(found["runs"]) == _MOST:
         print(f"there are more: these are the newest {len(found['runs'])}", file=sys.stderr)
@@ -106,11 +108,14 @@ def _change(
     done_word = {"retry": "retried", "cancel": "cancelled"}[what]
     ids = list(dict.fromkeys(ids))
     counted = f"{len(ids)} run" + ("" if len(ids) == 1 else "s")
+    if not ids and not as_json:
+        print(f"no run to {what}")
+        return
     if dry_run or not ids:
         if as_json:
             print_json({"count": len(ids), "runs": ids, done_word: [], "refused": []})
         else:
-            print(f"{counted} would be {done_word}{': ' + _some(ids) if ids else ''}")
+            print(f"{counted} would be {done_word}: {_some(ids)}")
         return
     if is_bulk and not yes and not _agrees(what, counted, ids):
         print("nothing is changed", file=sys.stderr)

@@ -73,7 +73,7 @@ def story_lines(run: dict[str, Any], now: datetime) -> Iterator[str]:
     yield from _trace(run["trace"], now)
     if run["sends"]:
         yield ""
-        head = ("send", "state", "to", "tries", "message id", "message", "reason")
+        head = ("send", "state", "to", "tries", "message_id", "message", "reason")
         yield table(
             head,
             (

@@ -228,6 +228,19 @@ WRONG = [
 ]
 
 
+def test_runs_of_a_flow_are_left_alone_once_the_daemon_is_gone(tmp_path: Path) -> None:
+    (tmp_path / ".sinchflow").mkdir()
+    (tmp_path / ".sinchflow/daemon.json").write_text(
+        '{"pid": 1, "port": 1, "admin_port": 1, "token": "of-one-that-was-killed"}'
+    )
+    told = subprocess.run(
+        [sys.executable, "-m", "sinchflow", "runs", "cancel", "--flow", "any", "--yes"], cwd=tmp_path,
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (3, "", 1)
+    assert "(pid 1 left daemon.json behind)" in told.stderr
+
+
 def test_mistakes_get_one_line(shop: Shop) -> None:
     for arguments, code, words in WRONG:
         told = shop.run("runs", *arguments)
