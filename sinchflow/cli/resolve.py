@@ -47,7 +47,7 @@ def resolve_sends(
     message_id: Annotated[
         str | None, typer.Option("--message-id", metavar="ID", help="With `sent`: the provider's id, where known.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask back.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJson = False,
     data: _Data = None,
 ) -> None:
@@ -69,13 +69,13 @@ def resolve_sends(
     from sinchflow.cli import admin
 
     if bool(ids) == all_held:
-        raise UsageError("name the messages by id, or all that are held with --all")
+        raise UsageError("name the messages by id, or all that are held with --all" + (", not both" if ids else ""))
     if message_id is not None and (how is not SendAs.SENT or len(ids or ()) != 1):
         raise UsageError("--message-id goes with one message and `--as sent`")
     daemon = admin.demand(data_folder_of(context, data))
     chosen = list(ids or ()) or _held(daemon)
-    if all_held and chosen and not (yes or as_json):
-        _ask_back(f"resolve {_count(len(chosen), 'held message')} as {how.value}?")
+    if all_held and chosen and not yes:
+        _ask_back(f"resolve {_count(len(chosen), 'held message')} as `{how.value}`")
     asked: dict[str, Any] = {"as": how.value, "by": who()}
     if message_id is not None:
         asked["message_id"] = message_id
@@ -116,10 +116,12 @@ def _held(daemon: "Daemon") -> list[int]:
     return sorted(send["id"] for send in found)
 
 
-def _ask_back(question: str) -> None:
+def _ask_back(what: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} say --yes to do it without being asked")
-    typer.confirm(question, abort=True)
+        raise UsageError(f"this would {what}: say so with --yes")
+    if not typer.confirm(f"{what}?", err=True):
+        print("nothing is changed", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _tell(
