@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import root_of
+from sinchflow.cli.invocation import AsJson, root_of
 from sinchflow.cli.output import print_json
 from sinchflow.cli.sends import Format
 from sinchflow.errors import SinchflowError
@@ -20,6 +20,7 @@ _FILTERS = ("keyword", "exact", "contains", "starts_with", "regex", "from_", "to
 def routes(
     context: typer.Context,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
+    as_json: AsJson = False,
 ) -> None:
     """Show where an inbound message goes: the words that policy takes, waits, and flows in the order of their turn.
 
@@ -35,7 +36,7 @@ def routes(
         errors = [each for each in checked.diagnostics if each.severity == "error"]
         raise SinchflowError(f"the project has errors:\n{present_text(errors, checked.texts)}".rstrip())
     found = {"words": _words(checked.project.policy), **_flows(checked.flows)}
-    if output is Format.JSON:
+    if as_json or output is Format.JSON:
         print_json(found)
     else:
         print("\n".join(_lines(found)))

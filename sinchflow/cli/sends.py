@@ -13,7 +13,7 @@ from sinchflow.cli.output import print_json, table
 from sinchflow.cli.resolve import resolve_sends
 from sinchflow.errors import UsageError
 
-_COLUMNS = ("id", "state", "run", "to", "message", "reason")
+_COLUMNS = ("id", "state", "run", "to", "message", "message_id", "reason")
 
 
 class Format(StrEnum):

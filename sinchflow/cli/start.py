@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sinchflow.cli.invocation import data_folder_of
-from sinchflow.errors import CannotStart, UsageError
+from sinchflow.cli.invocation import AsJson, data_folder_of
+from sinchflow.cli.output import print_json
+from sinchflow.errors import UsageError
 
 
 class Format(StrEnum):
@@ -29,6 +30,7 @@ def start(
         bool, typer.Option("--dry-run", help="Start nothing: count what would be sent to whom.")
     ] = False,
     output: Annotated[Format, typer.Option("--format", help="text for people, json for programs.")] = Format.TEXT,
+    as_json: AsJson = False,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="The daemon's data folder.", show_default=".sinchflow")
     ] = None,
@@ -53,20 +55,11 @@ def start(
 
     from sinchflow.cli import admin
 
-    folder, given = data_folder_of(context, data), _values(inputs or [])
-    missing = CannotStart(
-        f"no daemon is running on {folder}: start one with `sinchflow run`, or name its folder with --data"
-    )
-    daemon = admin.find(folder)
-    if daemon is None:
-        raise missing
-    try:
-        what = "dry-run" if dry_run else "start"
-        answer = admin.ask(daemon, "POST", f"/api/flows/{quote(flow, safe='')}/{what}", {"inputs": given})
-    except ConnectionError as error:
-        raise missing from error
-    if output is Format.JSON:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    given, what = _values(inputs or []), "dry-run" if dry_run else "start"
+    daemon = admin.demand(data_folder_of(context, data))
+    answer = admin.ask(daemon, "POST", f"/api/flows/{quote(flow, safe='')}/{what}", {"inputs": given})
+    if as_json or output is Format.JSON:
+        print_json(answer)
     elif dry_run:
         print("\n".join(_report(answer)))
     else:

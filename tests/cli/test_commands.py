@@ -93,7 +93,7 @@ def test_schema_is_a_json_schema(sinchflow, name):
 def test_start_without_a_daemon_says_how_to_start_one(sinchflow):
     refused = sinchflow("start", "hello")
     assert refused.returncode == 3
-    assert "sinchflow: no daemon is running on .sinchflow: start one with `sinchflow run`" in refused.stderr
+    assert "sinchflow: no daemon works on .sinchflow: start it with `sinchflow run`" in refused.stderr
 
 
 def test_file_of_a_killed_daemon_does_not_mislead(sinchflow, tmp_path):
@@ -102,7 +102,7 @@ def test_file_of_a_killed_daemon_does_not_mislead(sinchflow, tmp_path):
     (tmp_path / ".sinchflow/daemon.json").write_text('{"pid": 1, "port": 1, "admin_port": 1, "token": "t"}')
     refused = sinchflow("start", "hello")
     assert refused.returncode == 3
-    assert "no daemon is running" in refused.stderr
+    assert "(pid 1 left daemon.json behind)" in refused.stderr
 
 
 def test_sends_without_a_journal_is_one_line(sinchflow):
