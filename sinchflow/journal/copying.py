@@ -19,7 +19,7 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError, UsageError
 from sinchflow.journal import restored, rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.sqlite import APPLICATION_ID, SCHEMA_VERSION
+from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION
 
 #: Pages copied at a time, and the rest after that: the disk is the daemon's, too.
 _PAGES = 500

@@ -11,6 +11,7 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
+from sinchflow.journal.identity import refuse_foreign
 from sinchflow.journal.journal import CallAnswer, FlowSource, SendOrigin, Snapshot, Suspended, Tick
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Suppression
@@ -267,4 +268,12 @@ def connect(path: Path) -> apsw.Connection:
         connection.set_busy_timeout(2_000)
     except apsw.Error as error:
         raise CannotStart(str(explain(error, str(path)))) from error
+    try:
+        refuse_foreign(connection, path)
+    except apsw.Error as error:
+        connection.close()
+        raise explain(error, str(path)) from error
+    except CannotStart:
+        connection.close()
+        raise
     return connection

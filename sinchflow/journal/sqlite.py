@@ -23,6 +23,7 @@ from sinchflow.errors import CannotStart, JournalError, Unstorable
 from sinchflow.journal import restored, rows
 from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure, Search
+from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION, refuse_foreign
 from sinchflow.journal.journal import (
     Accepted,
     CallAnswer,
@@ -48,10 +49,6 @@ from sinchflow.model.project import Retention
 from sinchflow.model.run import Run
 from sinchflow.model.send import SendIds, SendSummary
 
-#: "SNCH": written into the file's header, so that another program's database is never mistaken for a journal.
-APPLICATION_ID = 0x534E4348
-#: The schema that this release writes.
-SCHEMA_VERSION = 3
 #: Journals of before 0.2 do not say when they were begun: not later than their first event.
 _NOTE_BIRTH = (
     "INSERT OR IGNORE INTO meta VALUES ('born_at', "
@@ -281,7 +278,7 @@ def _open(path: Path) -> apsw.Connection:
         restored.refuse_log_of_another(path)
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5_000)
-        _refuse_foreign(connection, path)
+        refuse_foreign(connection, path)
         connection.pragma("synchronous", "full")
         connection.pragma("secure_delete", True)  # forgetting somebody: no former version stays in the file
         if restored.is_backup(connection):  # before there is a log: see `refuse_log_of_another`
@@ -305,19 +302,6 @@ def _make_private(path: Path) -> None:
     """A new file is for its owner's eyes only; SQLite gives those beside it the same mode."""
     with suppress(OSError):  # there already, or not to be written, which SQLite says better
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _refuse_foreign(connection: apsw.Connection, path: Path) -> None:
-    application_id = connection.pragma("application_id")
-    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").get == 0
-    if application_id != APPLICATION_ID and not (is_empty and application_id == 0):
-        raise CannotStart(f"{path} belongs to another program: name another folder with --data")
-    version = connection.pragma("user_version")
-    if version > SCHEMA_VERSION:
-        raise CannotStart(
-            f"journal {path} was written by a newer sinchflow (schema {version}, this one knows {SCHEMA_VERSION}): "
-            "upgrade sinchflow, or restore a backup from before the upgrade"
-        )
 
 
 def _upgrade(connection: apsw.Connection) -> None:

@@ -48,3 +48,14 @@ def test_what_it_does_not_have_yet_says_what_to_do(sinchflow, left):
         f"sinchflow: journal {path}: it is of an earlier release: start the daemon once (no such table: contact)\n"
     )
     assert refused.returncode != 0
+
+
+@pytest.mark.parametrize("command", ["sends list", "runs list", "events list", "flows", "why 1"])
+def test_journal_of_a_newer_release_is_not_guessed_at(sinchflow, left, command):
+    path = left(2)
+    connection = apsw.Connection(str(path))
+    connection.pragma("user_version", 99)
+    connection.close()
+    refused = sinchflow(*command.split())
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (3, "", 1)
+    assert f"journal {path} was written by a newer sinchflow (schema 99" in refused.stderr

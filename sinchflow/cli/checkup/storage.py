@@ -161,7 +161,8 @@ def _speed(place: Path) -> Iterator[Finding]:
 
 def journal(data: Path) -> Iterator[Finding]:
     """Whether it opens, is of a schema that this release knows, and looks whole as far as a few seconds show."""
-    from sinchflow.journal.sqlite import APPLICATION_ID, FILE_NAME, SCHEMA_VERSION
+    from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION
+    from sinchflow.journal.sqlite import FILE_NAME
     from sinchflow.journal.survey import sizes
     from sinchflow.runtime.status import size
 
