@@ -161,7 +161,8 @@ class Accounts:
         )  # fmt: skip
         line = Line(
             account=name, trouble=outbox.trouble, client=client, window=window, has_sends=lambda: outbox.has_ready,
-            journal=self._journal, commits=self._commits, clock=self._clock, stats=self._stats, loop=self._loop,
+            answered=outbox.heard, journal=self._journal, commits=self._commits, clock=self._clock, stats=self._stats,
+            loop=self._loop,
         )  # fmt: skip
         peer = None if connection is None else connection.peer
         opened = self._accounts[name] = _Account(peer, client, window, outbox, line)

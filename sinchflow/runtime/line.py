@@ -44,7 +44,10 @@ class _Turn:
 
 
 class Line:
-    """See the module's text. `has_sends`: whether sends would make a call now. `trouble`: see `Outbox`."""
+    """See the module's text. `has_sends`: whether sends would make a call now. `trouble`: see `Outbox`.
+
+    answered: told whenever the provider has answered and the key was right.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Line:
         client: Client | None,
         window: CallWindow,
         has_sends: Callable[[], bool],
+        answered: Callable[[], None],
         journal: Journal,
         commits: Commits,
         clock: Clock,
@@ -65,6 +69,7 @@ class Line:
         self._trouble = trouble
         self._window = window
         self._has_sends = has_sends
+        self._answered = answered
         self._journal = journal
         self._commits = commits
         self._clock = clock
@@ -106,6 +111,8 @@ class Line:
         self._stats.calls[type(result).__name__] += 1
         if isinstance(result, Answer):
             self._note_key(is_refused=result.status == 401)
+            if result.status != 401:
+                self._answered()
         return result
 
     def _note_key(self, *, is_refused: bool) -> None:

@@ -183,6 +183,12 @@ class Outbox:
         """Sends may leave again."""
         self._pump_soon()
 
+    def heard(self) -> None:
+        """The provider has answered a question. When no send is there to try it, its trouble is taken for over."""
+        is_paused = self._paused_until is not None and self._paused_until > self._clock.now()
+        if self._failures and not (self.queued or self._calls_under_way or is_paused):
+            self._stats.troubles.pop(self.trouble, None)
+
     def _enqueue(self, send: Send, *, first: bool = False) -> None:
         recipient = send.command.to
         queue = self._queues.get(recipient)

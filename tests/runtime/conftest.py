@@ -339,12 +339,12 @@ class Desk:
             refusal=lambda send: None, settling=self.settling, switch=self.switch,
         )  # fmt: skip
         self.switch.on_resume.append(self.outbox.look_again)
-        line = Line(
+        self.line = Line(
             account="default", trouble="provider", client=self.clients[0], window=CallWindow(limits),
-            has_sends=lambda: self.outbox.has_ready, journal=self.journal, commits=self.commits, clock=clock,
-            stats=self.stats, loop=loop,
+            has_sends=lambda: self.outbox.has_ready, answered=self.outbox.heard, journal=self.journal,
+            commits=self.commits, clock=clock, stats=self.stats, loop=loop,
         )  # fmt: skip
-        self.settling.connect(lambda account: line.calls(Rank.LOOK_UP), self.outbox.put_back)
+        self.settling.connect(lambda account: self.line.calls(Rank.LOOK_UP), self.outbox.put_back)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
         for send, outcome in settled:

@@ -39,8 +39,8 @@ class Counter:
         )
         self.line = Line(
             account="default", trouble="provider", client=self.client if is_connected else None, window=self.window,
-            has_sends=lambda: self.has_sends, journal=self.journal, commits=self.commits, clock=clock, stats=stats,
-            loop=loop,
+            has_sends=lambda: self.has_sends, answered=lambda: None, journal=self.journal,
+            commits=self.commits, clock=clock, stats=stats, loop=loop,
         )  # fmt: skip
         self.tasks: list[asyncio.Task] = []
 

@@ -8,6 +8,7 @@ import pytest
 
 from sinchflow.model.command import Sent
 from sinchflow.model.project import Limits
+from sinchflow.runtime.line import Rank
 from sinchflow.simulate.faults import Fault
 from sinchflow.simulate.provider import SimulatedSinch
 from sinchflow.sinch.client import BasicKey
@@ -243,6 +244,34 @@ def test_provider_in_trouble_spoils_only_what_is_in_a_call(desk):
             states = here.states()
             assert sorted(states.values()) == [*["held"] * 4, *["sent"] * 4]
             assert here.stats.troubles == {}
+
+    run(scenario)
+
+
+def test_trouble_is_over_when_the_provider_answers_and_no_send_is_left_to_try_it(desk):
+    async def scenario():
+        async with desk() as (here, sim):
+
+            async def poll() -> None:
+                asked = asyncio.create_task(here.line.call(Rank.POLL, "GET", "/v1/replies", b""))
+                await here.settle_down()
+                await asked
+
+            sim.fail_next(Fault(status=503, times=2))
+            here.send(NUMBERS[0])
+            await here.settle_down()
+            here.send(NUMBERS[1])
+            await here.advance(1)
+            assert set(here.states().values()) == {"held"}
+            await poll()
+            assert "503" in here.stats.troubles["provider"]  # a moment ago: nothing would be tried yet either
+            await here.advance(5)
+            await poll()
+            assert here.stats.troubles == {}
+            sim.fail_next(Fault(status=503))
+            here.send(NUMBERS[0])
+            await here.settle_down()
+            assert "503" in here.stats.troubles["provider"]
 
     run(scenario)
 
