@@ -18,6 +18,7 @@ from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Fai
 from sinchflow.model.flow import OnUnknownCall
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.host_slots import HostSlots, host_of
 from sinchflow.runtime.secrets import Secrets, show_references
 from sinchflow.runtime.stats import Stats
 
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from sinchflow.runtime.attempted import Attempted
 
 log = structlog.get_logger("sinchflow")
-
-#: `http` calls under way at once; more wait for a place.
-_CALLS_AT_ONCE = 64
-
 
 #: How a person resolves a call: make it again; go on without its answer; let its step fail.
 CallByHand = Literal["resend", "skip", "fail"]
@@ -81,7 +78,7 @@ class Calls:
         self._ask = ask
         self._holder = holder
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._slots = HostSlots()
         self._is_stopping = False
 
     def call(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
@@ -166,7 +163,11 @@ class Calls:
         if isinstance(command, AskProvider):
             attempted = await self._ask(command)
         else:
-            async with self._slots:
+            host = host_of(command.url)
+            if (later := self._slots.come_again(host)) is not None:
+                self._holder.backs_off(run_id, command, replace(attempt, due=self._clock.now() + later))
+                return
+            async with self._slots.slot(host):
                 if self._is_stopping:
                     self._leave(run_id, command, attempt)
                     return

@@ -19,9 +19,8 @@ from httpx_aiohttp import AiohttpTransport
 from sinchflow import __version__
 from sinchflow.expression.addresses import Reach, literal_address
 
-#: Connections at once, over all hosts and to one host.
-_CONNECTIONS = 100
-_CONNECTIONS_PER_HOST = 20
+#: Connections at once, over all hosts; how many calls one host may have is `host_slots`'s to say.
+_CONNECTIONS = 300
 
 
 class OutboundRefused(OSError):
@@ -104,7 +103,6 @@ class OutboundClient:
         connector = aiohttp.TCPConnector(
             resolver=_Resolver(self),
             limit=_CONNECTIONS,
-            limit_per_host=_CONNECTIONS_PER_HOST,
             use_dns_cache=False,
             keepalive_timeout=4.0,  # below the 5 s that common servers keep an idle connection
         )
