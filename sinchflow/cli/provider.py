@@ -6,7 +6,6 @@ asking the provider; only `sinchflow.yaml` must be sound. Accounts that are not 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from sinchflow.language.check import Checker
 from sinchflow.language.diagnostic import present_text
 from sinchflow.language.settings import PROJECT_FILE
 from sinchflow.model.project import DEFAULT_ACCOUNT, Account, Limits, Project
+from sinchflow.runtime.clock import Steady
 from sinchflow.runtime.connections import Connection, Hooks, Settings, open_client
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.window import CallWindow
@@ -86,11 +86,12 @@ class PacedCalls:
         self._calls = calls
         self._window = CallWindow(limits)
         self._turn = asyncio.Lock()
+        self._clock = Steady()
 
     async def call(self, method: str, target: str, body: bytes = b"") -> Answer | NotSent | Unknown:
         """Make one call when the window has room; see `Client.call`."""
         async with self._turn:
-            now = datetime.now(UTC)
+            now = self._clock.now()
             opens_at = max(now, self._window.opens_at(now, 1))
             await asyncio.sleep((opens_at - now).total_seconds())
             self._window.note(opens_at)

@@ -18,6 +18,11 @@ def is_retried(retry: Retry, kind: str, status: int | None) -> bool:
     return str(status) in retry.when or f"{status // 100}xx" in retry.when
 
 
+def longest_pause(retry: Retry | None) -> timedelta:
+    """No pause between two attempts is longer; one that seems so was planned before the clock was set back."""
+    return _LONGEST_WISH if retry is None else max(retry.max_delay, _LONGEST_WISH)
+
+
 def next_attempt(
     retry: Retry, attempt: int, key: str, now: datetime, retry_after: timedelta | None = None
 ) -> datetime | None:
@@ -34,5 +39,5 @@ def next_attempt(
     draw = int.from_bytes(blake2b(f"{key}#{attempt}".encode(), digest_size=4).digest()) / 2**32
     wait = timedelta(seconds=seconds * (1 - _JITTER * draw))
     if retry_after is not None:
-        wait = max(wait, min(retry_after, max(retry.max_delay, _LONGEST_WISH)))
+        wait = max(wait, min(retry_after, longest_pause(retry)))
     return now + wait

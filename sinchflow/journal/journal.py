@@ -125,6 +125,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[Call, ...]
     run_starts: tuple[tuple[str, str, str, datetime], ...]  #: flow, account, contact, when
     send_times: tuple[tuple[str, str, datetime], ...]  #: recipient, flow, when
+    latest: datetime | None = None  #: of when the last event, run or call is; None: there is none
 
 
 class Suspended(msgspec.Struct, frozen=True, kw_only=True):

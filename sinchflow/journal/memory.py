@@ -134,6 +134,14 @@ class MemoryJournal:
                 for _, send in sorted(self._sends.items())
                 if send.created_at >= since and send.state != "skipped"
             ),
+            latest=max(
+                (
+                    *(self._events[each].received_at for each in sorted(self._events)[-1:]),
+                    *(self._runs[each].started_at for each in sorted(self._runs)[-1:]),
+                    *(call.started_at for call in self._calls[-1:]),
+                ),
+                default=None,
+            ),
         )
 
     def unrouted(self, after: int, limit: int) -> Sequence[Event]:

@@ -54,7 +54,8 @@ class Reader:
             run_starts=tuple(
                 (flow, account, contact, rows.from_ms(started_at))
                 for flow, account, contact, started_at in ask(
-                    "SELECT flow, account, contact, started_at FROM run WHERE id >= ? AND contact IS NOT NULL",
+                    "SELECT flow, account, contact, started_at FROM run WHERE id >= ? AND contact IS NOT NULL "
+                    "ORDER BY id",
                     first_run,
                 )
             ),
@@ -65,6 +66,14 @@ class Reader:
                     "WHERE send.id >= ? AND state <> 'skipped' ORDER BY send.id",
                     first_send,
                 )
+            ),
+            latest=max(
+                (
+                    rows.from_ms(time)
+                    for table, column in (("event", "received_at"), ("run", "started_at"), ("call", "started_at"))
+                    for (time,) in ask(f"SELECT {column} FROM {table} ORDER BY id DESC LIMIT 1")  # noqa: S608
+                ),
+                default=None,
             ),
         )
 

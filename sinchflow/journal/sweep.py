@@ -142,7 +142,7 @@ class Sweep(threading.Thread):
 
     def _sweep(self) -> None:
         rules, now, progress = self._rules, self._now, self._progress
-        is_full_look = progress.full_look_at is None or now - progress.full_look_at >= _FULL_LOOK
+        is_full_look = progress.full_look_at is None or abs(now - progress.full_look_at) >= _FULL_LOOK
         if is_full_look:
             progress.upto.clear()
         if rules.traces is not None:
@@ -268,6 +268,8 @@ class Sweep(threading.Thread):
     ) -> Iterator[list[int]]:  # fmt: skip
         """The ids of rows that are older and fit, in portions. upto: is moved on past what was looked at, as `kind`."""
         high = self._reader.first_since(table, column, before)
+        # Ids do not ascend with time where the clock was set back in between: each row's own time decides.
+        fits, bindings = f"{column} < ? AND {fits}", (rows.to_ms(before), *bindings)
         question = f"SELECT id, {fits} FROM {table} WHERE id > ? AND id < ? ORDER BY id LIMIT ?"  # noqa: S608
         while not self._enough() and (found := self._rows(question, *bindings, upto.get(kind, 0), high, _AT_A_TIME)):
             if ids := [row_id for row_id, is_fit in found if is_fit]:

@@ -98,7 +98,7 @@ def _quiet_hours(policy: Policy, ask: Ask) -> Allowed | Deferred | Refused:
     hours = policy.quiet_hours
     if hours is None or ask.is_urgent or ask.is_staff or not is_quiet(hours, ask.now, ask.timezone):
         return _ALLOWED
-    if ask.last_inbound_at is not None and ask.now - ask.last_inbound_at <= GRACE:
+    if ask.last_inbound_at is not None and abs(ask.now - ask.last_inbound_at) <= GRACE:
         return _ALLOWED
     reason = f"quiet hours {_clock(hours.from_)}-{_clock(hours.to)} in {ask.timezone} (policy.quiet_hours)"
     if hours.action == "drop":

@@ -17,6 +17,7 @@ from sinchflow.model.send import Call, Send
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection, open_client
+from sinchflow.runtime.counts import believed
 from sinchflow.runtime.line import Line, Rank, RankedCalls
 from sinchflow.runtime.outbox import Outbox
 from sinchflow.runtime.settle import Settling
@@ -43,6 +44,10 @@ class _Account:
         self.client = client
         self.outbox = outbox
         self.line = line
+
+    def next_call_at(self, steady: datetime) -> datetime:
+        """When the next call may start, by the steady time; in the past or now: at once."""
+        return max(self.window.opens_at(steady, 1), self.outbox.waits_until or steady)
 
 
 class Accounts:
@@ -76,8 +81,9 @@ class Accounts:
         self._past: dict[str, list[datetime]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._old_clients: set[Client] = set()
-        for call in calls:
-            self._past.setdefault(call.account, []).append(call.started_at)
+        past, now = list(calls), clock.now()
+        for call, when in zip(past, believed((call.started_at for call in past), now), strict=True):
+            self._past.setdefault(call.account, []).append(when + (clock.steady() - now))
         settling.connect(self._look_ups, lambda send: self.outbox(send.command.account).put_back(send))
         switch.on_resume.append(self._resume)
 
@@ -88,16 +94,17 @@ class Accounts:
 
     def overview(self, now: datetime) -> list[dict[str, Any]]:
         """For each account, what an operator wants to know: trouble, throttle, queue; for JSON."""
+        steady = self._clock.steady()
         return [
             {
                 "account": name,
                 "base_url": None if each.peer is None else each.peer[0],
                 "trouble": self._stats.troubles.get(each.outbox.trouble),
                 "queued": each.outbox.queued,
-                "calls": each.window.used(now),
+                "calls": each.window.used(steady),
                 "limit": each.window.limits.calls,
                 "per_s": each.window.limits.per.total_seconds(),
-                "next_call_at": max(each.window.opens_at(now, 1), each.outbox.waits_until or now).isoformat(),
+                "next_call_at": (now + (each.next_call_at(steady) - steady)).isoformat(),
             }
             for name, each in self._accounts.items()
         ]
@@ -189,4 +196,4 @@ class Accounts:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-        self._clock.call_at(self._clock.now() + _LAST_CALLS, close)
+        self._clock.call_after(_LAST_CALLS, close)

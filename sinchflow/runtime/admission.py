@@ -60,7 +60,7 @@ class Admission:
         if verdict == "refuse":
             self._stats.refused += 1
             return f"refused: {flow.concurrency.mode if flow.concurrency else ''} run of the same key is open"
-        if not self._allowances.admit_run(flow, run, now):
+        if not self._allowances.admit_run(flow, run):
             self._stats.throttled += 1
             self._otherwise(flow, transition, event, now)
             return _THROTTLED
@@ -88,7 +88,7 @@ class Admission:
         """What the flow does instead for a match that is throttled, once per contact and time."""
         if flow.throttle is None or not flow.throttle.otherwise:
             return
-        if not self._allowances.admit_otherwise(flow, refused.run, now):
+        if not self._allowances.admit_otherwise(flow, refused.run):
             return
         run = refused.run
         transition = interpreter.start(

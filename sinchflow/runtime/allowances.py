@@ -17,7 +17,7 @@ from sinchflow.model.run import Run, otherwise_of
 from sinchflow.policy.countries import country_of
 from sinchflow.policy.gate import Allowed, Ask, Deferred, Refused, gate
 from sinchflow.policy.quiet_hours import zone_name
-from sinchflow.runtime.counts import RecentCounts
+from sinchflow.runtime.counts import RecentCounts, believed
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policy_flows import is_confirmation
 
@@ -30,21 +30,27 @@ Verdict = Allowed | Deferred | Refused
 class Allowances:
     """Asking is using: what is let through, or put off, is counted."""
 
-    def __init__(self, lists: Callable[[], Mapping[str, Any]], people: People) -> None:
-        """lists: the live ones, as `Facts.lists`; `policy.staff` may name one."""
+    def __init__(self, lists: Callable[[], Mapping[str, Any]], people: People, steady: Callable[[], datetime]) -> None:
+        """lists: the live ones, as `Facts.lists`; `policy.staff` may name one. steady: see `Clock.steady`."""
         self._lists = lists
         self._people = people
+        self._steady = steady
         self._starts: RecentCounts[tuple[str, str, str]] = RecentCounts()
         self._messages: RecentCounts[str] = RecentCounts()
         self._by_flow: RecentCounts[str] = RecentCounts()
         self._of_day: RecentCounts[str] = RecentCounts()
         self._by_run: Counter[int] = Counter()
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Count what a former process let through."""
-        for flow_name, account, contact, when in snapshot.run_starts:
-            self._starts.note((flow_name, account, contact), when)
-        for recipient, flow_name, when in snapshot.send_times:
+    def restore(self, snapshot: Snapshot, now: datetime) -> None:
+        """Count what a former process let through. now: by the wall clock, which its times are by."""
+        ahead = self._steady() - now
+        starts, sends = snapshot.run_starts, snapshot.send_times
+        times = believed((when for *_, when in starts), now)
+        for (flow_name, account, contact, _), when in zip(starts, times, strict=True):
+            self._starts.note((flow_name, account, contact), when + ahead)
+        times = believed((when for *_, when in sends), now)
+        for (recipient, flow_name, _), at in zip(sends, times, strict=True):
+            when = at + ahead
             self._messages.note(recipient, when)
             self._by_flow.note(flow_name.partition("\n")[0], when)
             self._of_day.note("", when)
@@ -55,9 +61,9 @@ class Allowances:
         """The run goes on after it had ended."""
         self._by_run[run.id] = run.let_through
 
-    def admit_run(self, flow: Flow, run: Run, now: datetime) -> bool:
+    def admit_run(self, flow: Flow, run: Run) -> bool:
         """Whether the flow's throttle lets this run start."""
-        throttle = flow.throttle
+        throttle, now = flow.throttle, self._steady()
         if throttle is None or run.contact is None:
             return True
         key = (flow.name, run.account, run.contact)
@@ -66,18 +72,19 @@ class Allowances:
         self._starts.note(key, now)
         return True
 
-    def free_at(self, flow: Flow, run: Run, now: datetime) -> datetime | None:
-        """When the flow's throttle lets the next run of this contact start; None: now."""
+    def free_in(self, flow: Flow, run: Run) -> timedelta | None:
+        """How long until the flow's throttle lets the next run of this contact start; None: it does."""
         throttle = flow.throttle
         if throttle is None or run.contact is None:
             return None
-        return self._starts.free_at((flow.name, run.account, run.contact), throttle.max, throttle.per, now)
+        key = (flow.name, run.account, run.contact)
+        return self._starts.free_in(key, throttle.max, throttle.per, self._steady())
 
-    def admit_otherwise(self, flow: Flow, run: Run, now: datetime) -> bool:
+    def admit_otherwise(self, flow: Flow, run: Run) -> bool:
         """Whether a match that is throttled gets the steps of `otherwise`: once per contact within the time."""
         if flow.throttle is None or run.contact is None:
             return False
-        key = (otherwise_of(flow.name), run.account, run.contact)
+        key, now = (otherwise_of(flow.name), run.account, run.contact), self._steady()
         if self._starts.within(key, flow.throttle.per, now):
             return False
         self._starts.note(key, now)
@@ -85,45 +92,45 @@ class Allowances:
 
     def ask(self, project: Project, run: Run, command: SendMessage, now: datetime) -> Verdict:
         """Whether policy lets this message leave now, later or not at all."""
-        policy = project.policy
+        policy, steady = project.policy, self._steady()
         brake, budget, day = policy.max_sends_per_contact, policy.max_sends_per_flow, policy.max_sends_per_day
         ask = self._ask_about(
             project,
             run.flow,
             command,
             now,
-            sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, now),
+            sent_to_contact=0 if brake is None else self._messages.within(command.to, brake.per, steady),
             sent_by_run=self._by_run[run.id],
-            sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, now),
-            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), now),
+            sent_by_flow=0 if budget is None else self._by_flow.within(run.flow, budget.per, steady),
+            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), steady),
         )
         verdict = gate(policy, ask)
         if not isinstance(verdict, Refused):
             if brake is not None:
-                self._messages.note(command.to, now)
+                self._messages.note(command.to, steady)
             if budget is not None:
-                self._by_flow.note(run.flow, now)
+                self._by_flow.note(run.flow, steady)
             if day is not None:
-                self._of_day.note("", now)
+                self._of_day.note("", steady)
             self._by_run[run.id] += 1
         return verdict
 
     def peek(self, project: Project, number: str, now: datetime) -> Verdict:
         """Whether policy would let a message to this person leave now; nothing is counted."""
-        policy = project.policy
+        policy, steady = project.policy, self._steady()
         brake, day = policy.max_sends_per_contact, policy.max_sends_per_day
         command = SendMessage(id="", account="", to=number, body={})
         ask = self._ask_about(
             project, "", command, now,
-            sent_to_contact=0 if brake is None else self._messages.within(number, brake.per, now),
-            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), now),
+            sent_to_contact=0 if brake is None else self._messages.within(number, brake.per, steady),
+            sent_today=0 if day is None else self._of_day.within("", since_midnight(now, project.timezone), steady),
         )  # fmt: skip
         return gate(policy, ask)
 
-    def brake_ends_at(self, project: Project, number: str, now: datetime) -> datetime | None:
-        """When the brake lets the next message to this person through; None: it does."""
+    def brake_ends_in(self, project: Project, number: str) -> timedelta | None:
+        """How long until the brake lets the next message to this person through; None: it does."""
         brake = project.policy.max_sends_per_contact
-        return None if brake is None else self._messages.free_at(number, brake.max, brake.per, now)
+        return None if brake is None else self._messages.free_in(number, brake.max, brake.per, self._steady())
 
     def ask_again(self, project: Project, flow: str, command: SendMessage, now: datetime) -> Verdict:
         """The same for a message that was put off: it was counted then."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import structlog
 from msgspec.structs import replace
 
-from sinchflow.engine.backoff import is_retried, next_attempt
+from sinchflow.engine.backoff import is_retried, longest_pause, next_attempt
 from sinchflow.engine.repeating import REPEATS, on_crash
 from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Failed, Skipped, Told
 from sinchflow.model.flow import OnUnknownCall
@@ -85,7 +85,8 @@ class Calls:
         """Make this attempt now, or when it is due."""
         if attempt.due is not None:
             begun = replace(attempt, due=None)
-            self._clock.call_at(attempt.due, lambda: self._begin(run_id, command, begun))
+            pause = min(attempt.due - self._clock.now(), longest_pause(command.retry))
+            self._clock.call_after(pause, lambda: self._begin(run_id, command, begun))
         elif self._is_stopping:
             self._leave(run_id, command, attempt)
         else:

@@ -72,7 +72,7 @@ class CatchUp:
             await self.run(max_age)
         while every is not None:
             due = asyncio.Event()
-            self._clock.call_at(self._clock.now() + every, due.set)
+            self._clock.call_after(every, due.set)
             await due.wait()
             await self.run(max_age)
 

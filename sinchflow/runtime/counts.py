@@ -1,9 +1,10 @@
 """How often something happened lately, by key: what throttle, brake and budgets are decided on.
 
-Rebuilt from the journal at start. Times are seconds since 1970 as floats, because there can be very many.
+Rebuilt from the journal at start. Times are by the steady time, and kept as floats, because there can be very many.
 """
 
 from bisect import bisect_right, insort
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -40,14 +41,26 @@ class RecentCounts(Generic[Key]):
             del times[:old]
         return len(times) - bisect_right(times, now_s - per.total_seconds())
 
-    def free_at(self, key: Key, most: int, per: timedelta, now: datetime) -> datetime | None:
-        """When it may happen again where it may `most` times within `per`; None: now."""
+    def free_in(self, key: Key, most: int, per: timedelta, now: datetime) -> timedelta | None:
+        """How long until it may happen again where it may `most` times within `per`; None: it may now."""
         if self.within(key, per, now) < most:
             return None
-        return datetime.fromtimestamp(self._times[key][-most], UTC) + per
+        return datetime.fromtimestamp(self._times[key][-most], UTC) + per - now
 
     def _sweep(self, before: float) -> None:
         """Forget what is older than anybody asks about, so that memory follows recent traffic only."""
         old = [key for key, times in self._times.items() if times[-1] <= before]
         for key in old:
             del self._times[key]
+
+
+def believed(times: Iterable[datetime], now: datetime) -> list[datetime]:
+    """The wall clock's times of things, in the order in which they happened, as far as they can be true.
+
+    Nothing happened after what came after it, nor after now: who says so was written while the clock was ahead.
+    """
+    found, latest = list[datetime](), now
+    for each in reversed(list(times)):
+        latest = min(latest, each)
+        found.append(latest)
+    return found[::-1]

@@ -237,7 +237,9 @@ class Daemon:
         undo.callback(self._schedules.stop)
         clock.on_set_back.append(self._schedules.plan_anew)
         self._schedules.start(catalog)
-        self._keeping = Keeping(journal=journal, clock=clock, stats=stats, then=quarantine.count_again)
+        self._keeping = Keeping(
+            journal=journal, clock=clock, stats=stats, latest=snapshot.latest, then=quarantine.count_again
+        )
         undo.callback(self._keeping.stop)
         self._keeping.set(catalog.project.retention, _longest_memory(catalog))
         self._announce(undo)

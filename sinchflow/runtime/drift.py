@@ -64,5 +64,5 @@ class DriftWatch:
 
     async def _sleep(self, duration: timedelta) -> None:
         due = asyncio.Event()
-        self._clock.call_at(self._clock.now() + duration, due.set)
+        self._clock.call_after(duration, due.set)
         await due.wait()

@@ -93,7 +93,7 @@ class DryRun:
         self._facts = facts
         self._is_suppressed = people.is_suppressed
         self._now = now
-        self._allowances = Allowances(lambda: catalog.facts.lists, people)
+        self._allowances = Allowances(lambda: catalog.facts.lists, people, lambda: now)
         self._event = Event(id=0, kind="manual", key="", received_at=now, account=DEFAULT_ACCOUNT)
         self._ids = itertools.count(1)
         self._runs: dict[int, tuple[Flow, Run]] = {}

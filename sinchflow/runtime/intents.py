@@ -47,9 +47,10 @@ class Intents:
         self._accounts: Accounts | None = None
         self._storing_to: Counter[str] = Counter()  # sends by recipient that go to the outbox once they are on disk
         self._deferred: dict[int, dict[int, Send]] = {}  # by run and id
-        self.allowances = Allowances(lists, people)
+        self.allowances = Allowances(lists, people, clock.steady)
         #: called with each message that policy puts off or refuses
         self.on_held_back: list[Callable[[Send], None]] = []
+        clock.on_set_back.append(self._ask_all_again)
 
     def connect(self, accounts: Accounts) -> None:
         """Where messages go from now on."""
@@ -122,6 +123,12 @@ class Intents:
         reason = "this contact opted out before the message could leave"
         skipped = Skipped(command=send.command.id, to=to, reason=reason)
         return replace(send, state="skipped", due=None, reason=reason), skipped
+
+    def _ask_all_again(self) -> None:
+        """The clock was set back: the times that policy chose may be far off."""
+        for sends in list(self._deferred.values()):
+            for send in list(sends.values()):
+                self._ask_again(send)
 
     def _ask_again(self, send: Send) -> None:
         """The time that policy chose has come."""

@@ -45,7 +45,7 @@ class Lanes:
         if lane.waiting is None:
             lane.waiting = deque()
         if not lane.waiting:
-            lane.blocked_since = self._clock.now()
+            lane.blocked_since = self._clock.steady()
             self._blocked.add(contact)
             self._watch()
         lane.waiting.append(event)
@@ -74,7 +74,7 @@ class Lanes:
             is_overdue = False
             event = lane.waiting.popleft()
             self.waiting -= 1
-            lane.blocked_since = self._clock.now()
+            lane.blocked_since = self._clock.steady()
             self._route(event)
         if not lane.waiting:
             self._blocked.discard(contact)
@@ -84,12 +84,12 @@ class Lanes:
     def _watch(self) -> None:
         if not self._is_watching:
             self._is_watching = True
-            self._clock.call_at(self._clock.now() + timedelta(seconds=1), self._look)
+            self._clock.call_after(timedelta(seconds=1), self._look)
 
     def _look(self) -> None:
         """Let through what has waited for too long."""
         self._is_watching = False
-        overdue_since = self._clock.now() - LONGEST_WAIT
+        overdue_since = self._clock.steady() - LONGEST_WAIT
         for contact in list(self._blocked):
             lane = self._lanes[contact]
             if lane.blocked_since is not None and lane.blocked_since <= overdue_since:

@@ -96,7 +96,7 @@ class Line:
 
     async def call(self, rank: Rank, method: str, target: str, body: bytes) -> Answer | NotSent | Unknown:
         """Make one call when its turn has come; see `Client.call`."""
-        turn = _Turn(rank, self._clock.now(), self._loop.create_future())
+        turn = _Turn(rank, self._clock.steady(), self._loop.create_future())
         if self._is_stopping:
             turn.granted.cancel()
         heapq.heappush(self._waiting, (rank, next(self._order), turn))
@@ -130,7 +130,7 @@ class Line:
             if turn.is_over:
                 heapq.heappop(self._waiting)
                 continue
-            now = self._clock.now()
+            now = self._clock.steady()
             opens_at = self._opens_at(turn, now)
             if opens_at > now:
                 self._wake_at(opens_at)
@@ -151,14 +151,14 @@ class Line:
     def _grant(self, turn: _Turn, now: datetime) -> None:
         self._window.note(now)
         unit = self._commits.unit
-        unit.calls.append(Call(id=self._journal.new_id(), account=self._account, started_at=now))
+        unit.calls.append(Call(id=self._journal.new_id(), account=self._account, started_at=self._clock.now()))
         unit.thens.append(lambda: None if turn.granted.done() else turn.granted.set_result(None))
         self._commits.flush_soon()
 
     def _wake_at(self, when: datetime) -> None:
         if self._wakes_at is None or when < self._wakes_at:
             self._wakes_at = when
-            self._clock.call_at(when, self._wake)
+            self._clock.call_after(when - self._clock.steady(), self._wake)
 
     def _wake(self) -> None:
         self._wakes_at = None

@@ -37,7 +37,7 @@ _BETWEEN_MARKS = timedelta(seconds=5)
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look has shown. asked_at: when it began. asked: the sends that it asked for.
+    """What a look has shown. asked_at: when it began, by the steady time. asked: the sends that it asked for.
 
     found: by send. watermark: after when the latest message was taken that the report shows; None: it shows none.
     """
@@ -113,7 +113,7 @@ class LookUp:
     def _look_at(self, when: datetime) -> None:
         if self._due is None or when < self._due:
             self._due = when
-            self._clock.call_at(when, lambda: self._look(when))
+            self._clock.call_after(when - self._clock.steady(), lambda: self._look(when))
 
     def _look(self, when: datetime) -> None:
         if self._due != when or self._is_stopping:
@@ -139,13 +139,13 @@ class LookUp:
 
     def _next(self, doubts: Sequence["Doubt"]) -> datetime:
         """After the pause, but as soon as a doubt's settling time or its last moment has come."""
-        now = self._clock.now()
+        now = self._clock.steady()
         moments = [when for each in doubts for when in (each.since + self._settling_time(), self._deadline(each))]
         return min([now + self._pause, *(when for when in moments if when > now)])
 
     async def _ask(self) -> None:
         """One round: all doubts, in as many calls as they need."""
-        now, doubts = self._clock.now(), self._wanted()
+        now, doubts = self._clock.steady(), self._wanted()
         evidence: Evidence | None = None
         try:
             evidence = await self._evidence(doubts, now)
@@ -168,13 +168,13 @@ class LookUp:
     async def _evidence(self, doubts: Sequence["Doubt"], now: datetime) -> Evidence:
         marks = dict([*self._marks, *([self._latest] if self._latest else [])])
         ids = [*dict.fromkeys([*_chosen(doubts, now - self._settling_time()), *marks])]
-        since = min(each.send.created_at for each in doubts)
+        since, until = self._span(doubts, now)
         by_value = {self._write(send_id): send_id for send_id in ids}
         values, found = list(by_value), dict[int, Reported]()
         for start in range(0, len(values), detail_reports.MOST):
             portion = frozenset(values[start : start + detail_reports.MOST])
             self._stats.look_ups += 1
-            for each in await detail_reports.find(self._calls, SEND_ID, portion, since, now):
+            for each in await detail_reports.find(self._calls, SEND_ID, portion, since, until):
                 self._note_twice(found.get(by_value[each.value]), each)
                 found[by_value[each.value]] = each
         seen = [when for send_id, when in marks.items() if send_id in found]
@@ -182,6 +182,12 @@ class LookUp:
             asked_at=now, asked=frozenset(ids), found=found,
             watermark=max(seen, default=None),
         )  # fmt: skip
+
+    def _span(self, doubts: Sequence["Doubt"], now: datetime) -> tuple[datetime, datetime]:
+        """When the messages may have been taken, by a clock that may have been wrong when they began, or be it now."""
+        passed, wall = now - min(each.since for each in doubts), self._clock.now()
+        begun = [each.send.created_at for each in doubts]
+        return min(*begun, wall - passed), max(*begun, wall - passed) + passed
 
     def _note_twice(self, one: Reported | None, other: Reported) -> None:
         """The provider has two messages of one send: say so, once for each look that shows it."""

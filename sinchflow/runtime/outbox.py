@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from sinchflow.engine.backoff import is_retried, next_attempt
+from sinchflow.engine.backoff import is_retried, longest_pause, next_attempt
 from sinchflow.journal.journal import Journal
 from sinchflow.model.command import Failed
 from sinchflow.model.project import DEFAULT_ACCOUNT, Limits
@@ -101,13 +101,13 @@ class Outbox:
     @property
     def has_ready(self) -> bool:
         """Whether sends would make a call now, had the throttle room."""
-        is_paused = self._paused_until is not None and self._paused_until > self._clock.now()
+        is_paused = self._paused_until is not None and self._paused_until > self._clock.steady()
         is_paused = is_paused or self._switch.paused is not None
         return bool(self._ready or self._parts) and not is_paused and self._client is not None
 
     @property
     def waits_until(self) -> datetime | None:
-        """Until when no call is tried, because calls have failed or the provider asked for it."""
+        """Until when no call is tried, because calls have failed or the provider asked for it. By the steady time."""
         return self._paused_until
 
     @property
@@ -123,7 +123,8 @@ class Outbox:
         """Take a stored send; it leaves as soon as the throttle, its recipient's earlier messages and `due` allow."""
         if send.due is not None and send.due > self._clock.now():
             ready = replace(send, due=None)
-            self._clock.call_at(send.due, lambda: self.put(ready))
+            pause = min(send.due - self._clock.now(), longest_pause(send.command.retry))
+            self._clock.call_after(pause, lambda: self.put(ready))
             return
         expires_at = leaves_by(send)
         if expires_at is not None and expires_at <= self._clock.now():  # while no daemon ran
@@ -138,7 +139,7 @@ class Outbox:
 
         False when it has to wait: the caller stores it `queued` and then `put`s it.
         """
-        recipient, now = send.command.to, self._clock.now()
+        recipient, now = send.command.to, self._clock.steady()
         has_to_wait = (
             self._is_stopping
             or self._client is None
@@ -220,7 +221,7 @@ class Outbox:
                 return  # `resume` looks again
             if self._calls_under_way >= (1 if self._failures else _CALLS_AT_ONCE):
                 return  # a call that ends pumps again
-            now = self._clock.now()
+            now = self._clock.steady()
             opens_at = self._window.opens_at(now, len(self._ready))
             if self._calls_under_way and len(self._ready) < self._window.limits.batch and not self._parts:
                 opens_at = max(opens_at, self._last_began + _FILL_UP)
@@ -236,7 +237,7 @@ class Outbox:
     def _wake_at(self, when: datetime) -> None:
         if self._wakes_at is None or when < self._wakes_at:
             self._wakes_at = when
-            self._clock.call_at(when, self._wake)
+            self._clock.call_after(when - self._clock.steady(), self._wake)
 
     def _wake(self) -> None:
         self._wakes_at = None
@@ -276,7 +277,7 @@ class Outbox:
         """Store that these sends are in a call from now on; the call is made once that is on disk."""
         self._window.note(now)
         self._last_began = now
-        call = Call(id=self._journal.new_id(), account=self._account, started_at=now)
+        call = Call(id=self._journal.new_id(), account=self._account, started_at=self._clock.now())
         sending = [
             replace(send, state="sending", call=call.id, attempt=send.attempt + 1, reason=None) for send in batch
         ]
@@ -305,7 +306,7 @@ class Outbox:
             self._put_back(batch)
             return
         self._settling.begins(batch)
-        began = self._clock.now()
+        began = self._clock.steady()
         client = self._client  # a reload may take the account away between the storing of a call and the call
         bodies = [self._body(send) for send in batch]
         result = NotSent(reason="the account is gone") if client is None else await messages.send(client, bodies)
@@ -432,7 +433,7 @@ class Outbox:
         self._pause(min(_PAUSE * 2 ** min(self._failures - 1, 10), _LONGEST_PAUSE))
 
     def _pause(self, duration: timedelta) -> None:
-        until = self._clock.now() + duration
+        until = self._clock.steady() + duration
         if self._paused_until is None or until > self._paused_until:
             self._paused_until = until
 

@@ -183,7 +183,7 @@ class People:
 def _is_new(known: OrderedDict[str, datetime], number: str, now: datetime) -> bool:
     """Whether it was not so a moment ago; it counts from now on."""
     before = known.get(number)
-    if before is not None and now - before < _ONE_OPT_OUT:
+    if before is not None and abs(now - before) < _ONE_OPT_OUT:
         return False
     _put(known, number, now)
     return True

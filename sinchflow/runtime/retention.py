@@ -1,7 +1,11 @@
-"""Asks the journal every minute to let go of what is no longer kept, and says when it cannot be made small enough."""
+"""Asks the journal every minute to let go of what is no longer kept, and says when it cannot be made small enough.
+
+A clock that shows far more than has passed may be wrong, and what is deleted is gone. So a leap is believed only when
+the clock has stood by it for a day; until then the age of things is counted without it.
+"""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -21,18 +25,24 @@ _AFTER_START = timedelta(seconds=5)
 TROUBLE = "retention"
 #: What is younger is never deleted, however large the journal is.
 _LEAST = timedelta(hours=1)
+#: More than any correction of a clock that was kept right before, and what a leap has to last to be believed.
+_LEAP = timedelta(days=1)
 
 
 class Keeping:
     """See the module's text. then: called after each time. On the loop's thread only."""
 
     def __init__(
-        self, *, journal: Journal, clock: Clock, stats: Stats, then: Callable[[], None] = lambda: None
-    ) -> None:
+        self, *, journal: Journal, clock: Clock, stats: Stats, latest: datetime | None = None,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        """latest: what the journal has seen last, by the wall clock; None: nothing."""
         self._journal = journal
         self._clock = clock
         self._stats = stats
         self._then = then
+        self._believed = (latest or clock.now(), clock.steady())  # what both clocks showed at one time
+        self._leapt: datetime | None = None  # since when it is not believed, by the steady time
         self._rules: Retention | None = None
         self._least = _LEAST
         self._is_stopped = False
@@ -49,7 +59,7 @@ class Keeping:
         self._is_stopped = True
 
     def _ask_in(self, span: timedelta) -> None:
-        self._clock.call_at(self._clock.now() + span, self._ask)
+        self._clock.call_after(span, self._ask)
 
     def _ask(self) -> None:
         if self._is_stopped or self._rules is None:
@@ -57,7 +67,23 @@ class Keeping:
         rules, least = self._rules, self._least
         if rules.runs is not None and rules.runs < least:
             rules = Retention(events=rules.events, runs=least, max_size_bytes=rules.max_size_bytes, traces=rules.traces)
-        self._journal.retain(rules, self._clock.now(), least, self._done)
+        self._journal.retain(rules, self._now(), least, self._done)
+
+    def _now(self) -> datetime:
+        """The wall clock's time, or what it would be without a leap that is not believed yet."""
+        now, steady = self._clock.now(), self._clock.steady()
+        expected = self._believed[0] + (steady - self._believed[1])
+        if now <= expected + _LEAP or (self._leapt is not None and steady - self._leapt >= _LEAP):
+            self._believed, self._leapt = (now, steady), None
+            return now
+        if self._leapt is None:
+            self._leapt = steady
+            log.warning(
+                "the clock shows much more than has passed since the journal was last used: what is too old only by "
+                "that is deleted when the clock still shows so in a day",
+                clock=now.isoformat(), last=expected.isoformat(),
+            )  # fmt: skip
+        return expected
 
     def _done(self, result: Retained | Exception) -> None:
         if self._is_stopped:

@@ -162,7 +162,7 @@ class Runs:
 
     def resume(self, snapshot: Snapshot) -> None:
         """Open runs and their commands."""
-        self.allowances.restore(snapshot)
+        self.allowances.restore(snapshot, self._clock.now())
         self._resumption.resume(snapshot)
         self.cancel_changed()
 

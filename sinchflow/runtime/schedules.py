@@ -164,7 +164,7 @@ class Schedules:
         def accepted(result: bool | Exception) -> None:
             if isinstance(result, Exception):
                 self._stats.troubles["journal"] = str(result)
-                self._clock.call_at(self._clock.now() + _RETRY_EVERY, lambda: self._see_to(plan, tick, now))
+                self._clock.call_after(_RETRY_EVERY, lambda: self._see_to(plan, tick, now))
                 return
             if result:
                 self._stats.events["schedule"] += 1

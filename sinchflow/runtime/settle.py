@@ -60,7 +60,7 @@ _STOPPED = "the daemon stopped while this message was in a call to the provider"
 
 
 class Doubt(msgspec.Struct):
-    """A message in doubt. since: when the doubt began, later after a restart. reason: why there is one.
+    """A message in doubt. since: when the doubt began, by the steady time; later after a restart. reason: why.
 
     is_proven: another message of its call was found, so it went out; only its message id is still looked for.
     is_held: it waits for a person.
@@ -155,7 +155,7 @@ class Settling:
 
     def doubt(self, batch: Sequence[Send], reason: str) -> list[Settled]:
         """The call's outcome is not known: what becomes of each of its messages for now."""
-        now = self._clock.now()
+        now = self._clock.steady()
         self._in_calls.difference_update(send.id for send in batch)
         heard = {send.id: self._heard.pop(send.id) for send in batch if send.id in self._heard}
         doubts = [Doubt(send=send, since=now, reason=f"outcome unknown: {reason}") for send in batch]
@@ -215,7 +215,7 @@ class Settling:
     def _take_up_all(self) -> None:
         """With what was heard of them before the former process stopped."""
         sends, self._taken_up = self._taken_up, []
-        now = self._clock.now()
+        now = self._clock.steady()
         by_text = {self._journal.send_ids.write(send.id): send.id for send in sends}
         first = min(send.call or send.id for send in sends)
         heard = {by_text[text]: fields for text, fields in self._journal.heard_of(by_text, first).items()}
@@ -257,7 +257,7 @@ class Settling:
         doubt.send = msgspec.structs.replace(doubt.send, state="unknown", reason=doubt.reason + _LOOKED_UP)
         self._keep(doubt)
         send = doubt.send
-        self._clock.call_at(doubt.since + LONGEST_WAIT, lambda: self._rest_if_unknown(send))
+        self._clock.call_after(LONGEST_WAIT, lambda: self._rest_if_unknown(send))
         look_up = self._look_ups.get(send.command.account)
         if look_up is None:
             look_up = self._look_ups[send.command.account] = self._open(send.command.account)
@@ -284,7 +284,7 @@ class Settling:
 
     def _judge(self, account: str, evidence: Evidence | None) -> None:
         """A look-up has come back, or failed (None)."""
-        now, settling_time = self._clock.now(), self.rules.settling_time
+        now, settling_time = self._clock.steady(), self.rules.settling_time
         settled: list[Settled] = []
         for call in {each.send.call for each in self._doubts.values() if each.send.command.account == account}:
             batch = [each for each in self._by_call.get(call or 0, {}).values() if not each.is_held]

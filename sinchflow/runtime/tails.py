@@ -33,7 +33,7 @@ class Tails:
         self._last = 0
         self._kept: deque[tuple[int, Run | None, Run]] = deque(maxlen=_MOST_KEPT)
         self._is_new = asyncio.Event()
-        self._asked_at = clock.now()
+        self._asked_at = clock.steady()
         self._is_gathering = False
         self._is_over = False
 
@@ -62,19 +62,19 @@ class Tails:
                     await self._is_new.wait()
             except TimeoutError:
                 break
-        self._asked_at = self._clock.now()
+        self._asked_at = self._clock.steady()
         is_missed = bool(self._kept) and self._kept[0][0] > after + 1
         changes = [self._plain(*each) for each in found]
         return {"last": self._last, "missed": is_missed, "is_over": self._is_over, "changes": changes}
 
     def _gather(self) -> None:
-        self._asked_at = self._clock.now()
+        self._asked_at = self._clock.steady()
         if not self._is_gathering:
             self._is_gathering = True
             self._hooks.append(self._advanced)
 
     def _advanced(self, before: Run | None, after: Run) -> None:
-        if self._clock.now() - self._asked_at > _PATIENCE:
+        if self._clock.steady() - self._asked_at > _PATIENCE:
             self._is_gathering = False
             self._kept.clear()
             self._hooks[:] = [hook for hook in self._hooks if hook != self._advanced]

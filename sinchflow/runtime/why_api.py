@@ -1,6 +1,7 @@
 """The admin API's part for questions: `/api/why?about=ID-or-number`."""
 
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,5 +56,9 @@ class WhyApi:
         verdict = allowances.peek(project, contact, now)
         if isinstance(verdict, Allowed):
             return None
-        until = verdict.until if isinstance(verdict, Deferred) else allowances.brake_ends_at(project, contact, now)
+        if isinstance(verdict, Deferred):
+            until: datetime | None = verdict.until
+        else:
+            ends_in = allowances.brake_ends_in(project, contact)
+            until = None if ends_in is None else now + ends_in
         return verdict.reason if until is None else f"{verdict.reason}, until {until:%Y-%m-%d %H:%M:%S} UTC"

@@ -350,7 +350,8 @@ class Worker:
                 started[transition.run.id] = match.flow.name
             else:
                 refusals.append(refusal)
-                until = self._runs.allowances.free_at(match.flow, transition.run, now) if is_throttle(refusal) else None
+                free_in = self._runs.allowances.free_in(match.flow, transition.run) if is_throttle(refusal) else None
+                until = None if free_in is None else now + free_in
                 self._notes.refused(event.id, match.flow.name, refusal, until)
         self._notes.routed(event.id, has_begun=bool(started))
         self._commits.flush_soon()

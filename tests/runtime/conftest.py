@@ -49,28 +49,48 @@ PATIENCE_S = 15.0
 
 
 class VirtualClock:
-    """A `Clock` that stands still until `advance`."""
+    """A `Clock` that stands still until `advance`; `set` is what an operator, or NTP, does to the wall clock."""
 
     def __init__(self, now: datetime = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)) -> None:
-        self._now = now
-        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._steady = now
+        self._ahead = timedelta()
+        self._by_wall: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._by_steady: list[tuple[datetime, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self.on_set_back: list[Callable[[], None]] = []
 
     def now(self) -> datetime:
-        return self._now
+        return self._steady + self._ahead
+
+    def steady(self) -> datetime:
+        return self._steady
 
     def call_at(self, when: datetime, call: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (when, next(self._order), call))
+        heapq.heappush(self._by_wall, (when, next(self._order), call))
+
+    def call_after(self, span: timedelta, call: Callable[[], None]) -> None:
+        heapq.heappush(self._by_steady, (self._steady + span, next(self._order), call))
+
+    def next_due(self) -> datetime | None:
+        """When the next call is due, by the steady time; None: nothing is."""
+        walls = [self._by_wall[0][0] - self._ahead] if self._by_wall else []
+        return min([*walls, *(due for due, _, _ in self._by_steady[:1])], default=None)
 
     def advance(self, duration: timedelta) -> None:
         """Let time pass; what is due on the way is called at its time."""
-        end = self._now + duration
-        while self._due and self._due[0][0] <= end:
-            when, _, call = heapq.heappop(self._due)
-            self._now = max(self._now, when)
-            call()
-        self._now = end
+        end = self._steady + duration
+        while (when := self.next_due()) is not None and when <= end:
+            is_wall = bool(self._by_wall) and self._by_wall[0][0] - self._ahead == when
+            self._steady = max(self._steady, when)
+            heapq.heappop(self._by_wall if is_wall else self._by_steady)[2]()
+        self._steady = end
+
+    def set(self, to: datetime) -> None:
+        """Set the wall clock; what it passes over is called with the next `advance`."""
+        is_back = to < self.now()
+        self._ahead = to - self._steady
+        for tell in self.on_set_back if is_back else ():
+            tell()
 
 
 async def _eventually(holds: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
