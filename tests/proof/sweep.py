@@ -1,0 +1,144 @@
+"""A crash sweep: the daemon stops at the nth write, fsync, commit, request and response, for every n.
+
+A small load that has some of everything (`_people`) is played once to count the points (`_points`), then once for each
+n with a daemon that dies there, and another one that goes on. Under `hold` an operator resolves what is held by what
+has arrived; under `check` the provider's report does, which lags less than the settling time.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import uvloop
+
+from tests.proof._ground import Ground
+from tests.proof._people import FLOWS, SETTINGS, Faults, People
+from tests.proof._points import KINDS
+from tests.proof.dose import Dose, Figure, exactly
+
+MODES = {
+    "hold": "sends: {on_unknown: hold}\nlimits: {calls: off}\n",
+    "check": "sends: {on_unknown: check, settling_time: 400ms}\nlimits: {calls: off}\n",
+}
+REPORT_LAG_S = 0.2
+#: A trial takes about one second.
+_PATIENCE_S = 25.0
+
+
+def prove(dose: Dose) -> Iterable[Figure]:
+    """Every n at scale 1; below, each so manyth, beginning with one that the seed chooses."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        yield from runner.run(play(dose, list(MODES)))
+
+
+async def play(dose: Dose, modes: Sequence[str]) -> list[Figure]:
+    """The figures."""
+    faults, stopped, points, step = Faults(), Counter[str](), 0, max(1, round(1 / dose.scale))
+    async with Ground(dose.folder / "ground").at_work() as ground:
+        for mode in modes:
+            ground.sim.report_lag_s = REPORT_LAG_S
+            ground.project(SETTINGS + MODES[mode], FLOWS.replace("DELAY", "150ms"))
+            kinds, found = await trial(ground, None, mode)
+            faults.add(found)
+            # In another order of events there are a few more or less; a trial that meets no nth point goes on to the end.
+            last = points = len(kinds)
+            for number in range(1 + dose.seed % step, last + 1, step):
+                kinds, found = await trial(ground, number, mode)
+                stopped[KINDS[kinds[-1]] if len(kinds) == number else "none: over before"] += 1
+                faults.add(found)
+                dose.say(f"{mode}: {number} of {last}{'; ' + str(found) if found else ''}")
+    return [
+        Figure(name="points in the load", value=points),
+        Figure(name="crashes", value=sum(stopped.values()) - stopped["none: over before"]),
+        Figure(name="crashes by point", value=dict(sorted(stopped.items()))),
+        *figures(faults),
+    ]
+
+
+def figures(faults: Faults) -> list[Figure]:
+    """What must be 0, each with the first cases where it is not."""
+    names = {
+        "lost": "acknowledged events lost", "stuck": "runs stuck", "corrupt": "corrupt journals",
+        "doubled": "doubled sends", "blind": "calls repeated blindly", "unheeded": "opt-outs not heeded",
+    }  # fmt: skip
+    found: list[Figure] = []
+    for field, name in names.items():
+        cases = getattr(faults, field)
+        found.append(exactly(name, len(cases)))
+        if cases:
+            found.append(Figure(name=f"{name}, for instance", value=cases[:5]))
+    return found
+
+
+async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Faults]:
+    """The load on a new journal, with a crash at this point (None: without). The points that were met, and faults."""
+    ground.renew(f"{mode}-{number or 0}")
+    ground.url.answer = lambda path, body: (503 if _is_first(ground, path, body) else 200, 0.0)
+    people, faults, points = People(ground, number or 0), Faults(), ground.root / "points"
+    daemon = await ground.fork(points=points, stop_at=number)
+    doings = [
+        people.hours(copies=2), people.table(), people.failed(), people.later(), people.order(), people.leave(),
+        people.book(),
+    ]  # fmt: skip
+    load = asyncio.gather(*map(people.watch, doings))
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            crash = asyncio.create_task(daemon.is_over.wait())
+            await asyncio.wait([crash, load], return_when=asyncio.FIRST_COMPLETED)
+            while any(ground.waiting()) and not crash.done():
+                await asyncio.sleep(0.01)
+            await asyncio.wait([crash], timeout=0.02 if number else 0.2)  # the last points come after the last effect
+            crash.cancel()
+            if number is not None:
+                await daemon.kill()
+                await _recover(ground, people, load, mode, faults)
+            faults.add(await people.repeat_all())
+    except TimeoutError:
+        load.cancel()
+        faults.stuck.append(f"{mode}, point {number}: not over in time; {ground.log()[-300:]}")
+    faults.add(people.faults())
+    assert ground.daemon is not None
+    await ground.daemon.kill()
+    for name in faults.__struct_fields__:
+        setattr(faults, name, [f"{mode}, point {number}: {words}" for words in getattr(faults, name)])
+    return points.read_text(), faults
+
+
+async def _recover(ground: Ground, people: People, load: "asyncio.Future[Any]", mode: str, faults: Faults) -> None:
+    """After the crash: another daemon, and everybody who helps it."""
+    if (damage := ground.damage()) is not None:
+        faults.corrupt.append(damage)
+    await ground.fork()
+    is_over = asyncio.Event()
+    helping = [asyncio.create_task(people.operate(is_over))]
+    if mode == "check":
+        helping.append(asyncio.create_task(traffic(people, is_over)))
+    try:
+        await load
+        await quiet(ground)
+        is_over.set()
+        await asyncio.gather(*helping)
+        await quiet(ground)
+    finally:
+        for each in helping:
+            each.cancel()
+
+
+async def traffic(people: People, is_over: asyncio.Event) -> None:
+    """Later messages: what shows that the provider's report has got so far."""
+    while not is_over.is_set():
+        await people.hours()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_over.wait(), 0.3)
+
+
+async def quiet(ground: Ground) -> None:
+    """Until nothing waits, and nothing is under way."""
+    while any(ground.waiting()):
+        await asyncio.sleep(0.01)
+
+
+def _is_first(ground: Ground, path: str, body: Any) -> bool:
+    return path == "/orders" and ground.url.counts[path, body["id"]] == 1
