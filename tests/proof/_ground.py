@@ -57,7 +57,9 @@ class Wire:
         """Status and body of the answer. Raises Lost."""
         content = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(content)}"]
-        lines += [f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | dict(headers or {})).items()]
+        lines += [
+            f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | dict(headers or {})).items()
+        ]
         request = "\r\n".join([*lines, "", ""]).encode() + content
         try:
             async with self._turn, asyncio.timeout(PATIENCE_S):
@@ -164,7 +166,7 @@ class Ground:
     # --- the journal ------------------------------------------------------------------------------------------------
 
     def ask(self, question: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of the journal; none while there is no journal yet."""
+        """Rows of the journal; none while it cannot be read: it is being made, or its maker has died."""
         try:
             connection = apsw.Connection(str(self.data / "journal.sqlite3"), flags=apsw.SQLITE_OPEN_READONLY)
         except apsw.CantOpenError:
@@ -172,22 +174,22 @@ class Ground:
         try:
             connection.set_busy_timeout(2000)
             return list(connection.execute(question, values))
-        except apsw.SQLError:  # its tables are being made
+        except (apsw.SQLError, apsw.ReadOnlyError):
             return []
         finally:
             connection.close()
 
     def waiting(self) -> tuple[int, int, int]:
-        """Events not routed, runs that are open, sends that are open."""
+        """Events not routed, runs that are open, sends that are open. While nobody can tell, there is an event."""
         rows = self.ask(_WAITING)
-        return rows[0] if rows else (0, 0, 0)  # type: ignore[return-value]
+        return rows[0] if rows else (1, 0, 0)  # type: ignore[return-value]
 
     def damage(self) -> str | None:
         """What SQLite finds wrong with the journal as a crash left it. On a copy: to open it would mend it."""
         copy = self.root / "copy"
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir()
-        for suffix in ("", "-wal"):
+        for suffix in ("", "-wal", "-journal"):
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(self.data / f"journal.sqlite3{suffix}", copy)
         if not (copy / "journal.sqlite3").exists():
@@ -214,7 +216,9 @@ class Ground:
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator["Ground"]:
         """With provider, URL and zygote."""
-        self.sim.subscribe(lambda message: self.texts.setdefault(message.destination_number, []).append(message.content))
+        self.sim.subscribe(
+            lambda message: self.texts.setdefault(message.destination_number, []).append(message.content)
+        )
         listener = socket.create_server(("127.0.0.1", 0))
         self.base = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(

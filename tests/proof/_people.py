@@ -6,7 +6,6 @@ resolves what is held, by looking at what arrived.
 
 import asyncio
 import contextlib
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from tests.proof._ground import HOOK_TOKEN, OUR_NUMBER, SHOP_TOKEN, Ground, Lost, Wire
+from tests.proof.dose import Figure, exactly
 
 FLOWS = """\
 name: hours
@@ -64,6 +64,12 @@ contact: "{{ inputs.number }}"
 steps:
   - reply: Your table is booked.
 """
+#: What becomes of messages in doubt; the report lags less than `check` waits.
+MODES = {
+    "hold": "sends: {on_unknown: hold}\n",
+    "check": "sends: {on_unknown: check, settling_time: 400ms}\n",
+}
+REPORT_LAG_S = 0.2
 SETTINGS = "policy: {max_sends_per_contact: off, opt_out: {reply: You are out.}}\n"
 _OUT = "You are out."
 
@@ -90,18 +96,51 @@ class Faults(msgspec.Struct):
         for name in self.__struct_fields__:
             getattr(self, name).extend(getattr(other, name))
 
+    def mark(self, where: str) -> None:
+        """Say of each where it was."""
+        for name in self.__struct_fields__:
+            setattr(self, name, [f"{where}: {words}" for words in getattr(self, name)])
+
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__struct_fields__)
+
+
+async def traffic(people: "People", is_over: asyncio.Event) -> None:
+    """Later messages: what shows that the provider's report has got so far."""
+    while not is_over.is_set():
+        await people.hours()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_over.wait(), 0.3)
+
+
+async def quiet(ground: Ground) -> None:
+    """Until nothing waits, and nothing is under way."""
+    while any(ground.waiting()):
+        await asyncio.sleep(0.01)
+
+
+def figures(faults: Faults) -> list[Figure]:
+    """What must be 0, each with the first cases where it is not."""
+    names = {
+        "lost": "acknowledged events lost", "stuck": "runs stuck", "corrupt": "corrupt journals",
+        "doubled": "doubled sends", "blind": "calls repeated blindly", "unheeded": "opt-outs not heeded",
+    }  # fmt: skip
+    found: list[Figure] = []
+    for field, name in names.items():
+        cases = getattr(faults, field)
+        found.append(exactly(name, len(cases)))
+        if cases:
+            found.append(Figure(name=f"{name}, for instance", value=cases[:5]))
+    return found
 
 
 class People:
     """Everybody on one journal. `done`: how many have seen all they had to see."""
 
-    def __init__(self, ground: Ground, seed: int, prefix: str = "+6149157") -> None:
+    def __init__(self, ground: Ground, prefix: str = "+6149157") -> None:
         self.ground = ground
         self.delivered: list[Delivered] = []
         self.done = 0
-        self.random = random.Random(seed)
         self._prefix = prefix
         self._count = 0
         self._texts: dict[str, list[str]] = {}  # expected
@@ -197,19 +236,27 @@ class People:
         while not is_over.is_set():
             with contextlib.suppress(Lost):
                 await self._resolve()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
     async def _resolve(self) -> None:
         ground = self.ground
         held = ground.ask("SELECT id FROM send WHERE state = 'held'")
-        taken = {int((each.metadata or {"sinchflow_id": "0"})["sinchflow_id"][8:], 16) for each in ground.sim.messages}
+        taken = (
+            {int((each.metadata or {"sinchflow_id": ""})["sinchflow_id"][8:], 16) for each in ground.sim.messages}
+            if held
+            else set()
+        )
         for (send_id,) in held:
             how = "sent" if send_id in taken else "resend"
             await ground.admin("POST", f"/api/sends/{send_id}/resolve", {"as": how})
         _, found = await ground.admin("GET", "/api/runs?status=held&limit=1000")
-        calls = {run["id"] for run in found["runs"]} - {run for (run,) in ground.ask("SELECT run FROM send WHERE is_open")}
+        calls = {run["id"] for run in found["runs"]} - {
+            run for (run,) in ground.ask("SELECT run FROM send WHERE is_open")
+        }
         for run_id in calls:
-            rows = ground.ask("SELECT event.data FROM run JOIN event ON event.id = run.data ->> 'event_id' WHERE run.id = ?", run_id)
+            rows = ground.ask(
+                "SELECT event.data FROM run JOIN event ON event.id = run.data ->> 'event_id' WHERE run.id = ?", run_id
+            )
             report = msgspec.json.decode(rows[0][0])["fields"].get("delivery_report_id")
             how = "skip" if ground.url.counts["/failed", report] else "resend"
             await ground.admin("POST", f"/api/runs/{run_id}/resolve", {"as": how})
@@ -245,17 +292,25 @@ class People:
         faults.doubled += [f"message {name} {count} times" for name, count in ground.sent_ids().items() if count > 1]
         faults.doubled += [f"a message to {number}" for number in ground.texts.keys() - self._texts.keys()]
         found = Counter[tuple[str, str]]()
-        for flow, contact, status, count in ground.ask("SELECT flow, contact, status, count(*) FROM run GROUP BY 1, 2, 3"):
+        for flow, contact, status, count in ground.ask(
+            "SELECT flow, contact, status, count(*) FROM run GROUP BY 1, 2, 3"
+        ):
             found[flow, contact] += count
             if status != "completed":
                 faults.stuck.append(f"run of {flow} for {contact}: {status}")
         faults.lost += [f"no run of {flow} for {number}" for flow, number in (self._runs - found).elements()]
         faults.doubled += [f"one run more of {flow} for {number}" for flow, number in (found - self._runs).elements()]
-        faults.stuck += [f"{what}: {count}" for what, count in zip(("events", "runs", "sends"), ground.waiting(), strict=True) if count]
+        faults.stuck += [
+            f"{what}: {count}"
+            for what, count in zip(("events", "runs", "sends"), ground.waiting(), strict=True)
+            if count
+        ]
         calls = ground.url.counts
         for name in self._failures:
             if calls["/failed", name] != 1:
-                (faults.blind if calls["/failed", name] else faults.lost).append(f"{calls['/failed', name]} calls for {name}")
+                (faults.blind if calls["/failed", name] else faults.lost).append(
+                    f"{calls['/failed', name]} calls for {name}"
+                )
         faults.lost += [f"no call for {name}" for name in self._orders if not calls["/orders", name]]
         for path, headers, body in ground.url.requests:
             if path == "/orders" and headers.get("idempotency-key") != body["id"]:
@@ -298,7 +353,7 @@ class People:
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
 
 def _path(path: str) -> str:

@@ -59,7 +59,9 @@ def _play(asked: dict[str, Any]) -> None:
         serve(options, LogSettings(level=asked.get("level", "warning"), format="json"), check_drift=drifted)
         code = 0
     except BaseException as error:
-        import traceback; traceback.print_exc()
+        import traceback
+
+        traceback.print_exc()
     finally:
         os._exit(code)
 

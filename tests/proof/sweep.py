@@ -14,15 +14,11 @@ from typing import Any
 import uvloop
 
 from tests.proof._ground import Ground
-from tests.proof._people import FLOWS, SETTINGS, Faults, People
+from tests.proof._people import FLOWS, MODES, REPORT_LAG_S, SETTINGS, Faults, People, figures, quiet, traffic
 from tests.proof._points import KINDS
-from tests.proof.dose import Dose, Figure, exactly
+from tests.proof.dose import Dose, Figure
 
-MODES = {
-    "hold": "sends: {on_unknown: hold}\nlimits: {calls: off}\n",
-    "check": "sends: {on_unknown: check, settling_time: 400ms}\nlimits: {calls: off}\n",
-}
-REPORT_LAG_S = 0.2
+UNLIMITED = "limits: {calls: off}\n"
 #: A trial takes about one second.
 _PATIENCE_S = 25.0
 
@@ -39,7 +35,7 @@ async def play(dose: Dose, modes: Sequence[str]) -> list[Figure]:
     async with Ground(dose.folder / "ground").at_work() as ground:
         for mode in modes:
             ground.sim.report_lag_s = REPORT_LAG_S
-            ground.project(SETTINGS + MODES[mode], FLOWS.replace("DELAY", "150ms"))
+            ground.project(SETTINGS + MODES[mode] + UNLIMITED, FLOWS.replace("DELAY", "150ms"))
             kinds, found = await trial(ground, None, mode)
             faults.add(found)
             # In another order of events there are a few more or less; a trial that meets no nth point goes on to the end.
@@ -57,26 +53,11 @@ async def play(dose: Dose, modes: Sequence[str]) -> list[Figure]:
     ]
 
 
-def figures(faults: Faults) -> list[Figure]:
-    """What must be 0, each with the first cases where it is not."""
-    names = {
-        "lost": "acknowledged events lost", "stuck": "runs stuck", "corrupt": "corrupt journals",
-        "doubled": "doubled sends", "blind": "calls repeated blindly", "unheeded": "opt-outs not heeded",
-    }  # fmt: skip
-    found: list[Figure] = []
-    for field, name in names.items():
-        cases = getattr(faults, field)
-        found.append(exactly(name, len(cases)))
-        if cases:
-            found.append(Figure(name=f"{name}, for instance", value=cases[:5]))
-    return found
-
-
 async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Faults]:
     """The load on a new journal, with a crash at this point (None: without). The points that were met, and faults."""
     ground.renew(f"{mode}-{number or 0}")
     ground.url.answer = lambda path, body: (503 if _is_first(ground, path, body) else 200, 0.0)
-    people, faults, points = People(ground, number or 0), Faults(), ground.root / "points"
+    people, faults, points = People(ground), Faults(), ground.root / "points"
     daemon = await ground.fork(points=points, stop_at=number)
     doings = [
         people.hours(copies=2), people.table(), people.failed(), people.later(), people.order(), people.leave(),
@@ -97,12 +78,11 @@ async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Fau
             faults.add(await people.repeat_all())
     except TimeoutError:
         load.cancel()
-        faults.stuck.append(f"{mode}, point {number}: not over in time; {ground.log()[-300:]}")
+        faults.stuck.append(f"not over in time; {ground.log()[-300:]}")
     faults.add(people.faults())
     assert ground.daemon is not None
     await ground.daemon.kill()
-    for name in faults.__struct_fields__:
-        setattr(faults, name, [f"{mode}, point {number}: {words}" for words in getattr(faults, name)])
+    faults.mark(f"{mode}, point {number}")
     return points.read_text(), faults
 
 
@@ -124,20 +104,6 @@ async def _recover(ground: Ground, people: People, load: "asyncio.Future[Any]", 
     finally:
         for each in helping:
             each.cancel()
-
-
-async def traffic(people: People, is_over: asyncio.Event) -> None:
-    """Later messages: what shows that the provider's report has got so far."""
-    while not is_over.is_set():
-        await people.hours()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(is_over.wait(), 0.3)
-
-
-async def quiet(ground: Ground) -> None:
-    """Until nothing waits, and nothing is under way."""
-    while any(ground.waiting()):
-        await asyncio.sleep(0.01)
 
 
 def _is_first(ground: Ground, path: str, body: Any) -> bool:
