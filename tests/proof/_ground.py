@@ -18,7 +18,7 @@ import uvicorn
 
 from sinchflow.simulate.fate import Timeline
 from sinchflow.simulate.provider import SimulatedSinch
-from tests.proof._zygote import ADMIN_TOKEN, Daemon, Zygote
+from tests.proof._zygote import ADMIN_TOKEN, Daemon, zygote
 
 HOOK_TOKEN = "hook-token-of-the-proof"
 SHOP_TOKEN = "shop-token-of-the-proof"
@@ -128,7 +128,6 @@ class Ground:
         self.daemon: Daemon | None = None
         self.texts: dict[str, list[str]] = {}  #: what each number was sent, in order
         self.port, self.admin_port = _free_ports(2)
-        self._zygote = Zygote()
         self._admin = Wire(self.admin_port)
 
     def wire(self) -> Wire:
@@ -150,13 +149,22 @@ class Ground:
         self.url.requests.clear()
         self.url.counts.clear()
 
-    async def fork(self, **more: Any) -> Daemon:
+    def fork(self, **more: Any) -> Daemon:
         """Begin a daemon; it is not ready yet."""
-        self.daemon = await self._zygote.fork(
+        self.daemon = zygote().fork(
             root=self.root, data=self.data, port=self.port, admin_port=self.admin_port,
             log=self.root / "daemon.log", **more,
         )  # fmt: skip
         return self.daemon
+
+    async def ready(self) -> None:
+        """Until the daemon is ready, or over."""
+        assert self.daemon is not None
+        while not self.daemon.is_over.is_set():
+            with contextlib.suppress(Lost):
+                if (await self._admin.exchange("GET", "/ready"))[0] == 200:
+                    return
+            await asyncio.sleep(0.01)
 
     async def admin(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Ask the daemon as an operator would. Raises Lost."""
@@ -230,13 +238,12 @@ class Ground:
         self.url.url = f"http://127.0.0.1:{url.sockets[0].getsockname()[1]}"
         self.root.mkdir(parents=True, exist_ok=True)
         try:
-            await self._zygote.begin()
+            zygote()
             yield self
         finally:
             if self.daemon is not None:
                 await self.daemon.kill()
             self._admin.close()
-            await self._zygote.end()
             url.close()
             server.should_exit = True
             await serving

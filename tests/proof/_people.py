@@ -115,8 +115,13 @@ async def traffic(people: "People", is_over: asyncio.Event) -> None:
 
 async def quiet(ground: Ground) -> None:
     """Until nothing waits, and nothing is under way."""
-    while any(ground.waiting()):
-        await asyncio.sleep(0.01)
+    await until(lambda: not any(ground.waiting()))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Until it is so."""
+    while not holds():  # noqa: ASYNC110  # what other processes do tells no event
+        await asyncio.sleep(0.02)
 
 
 def figures(faults: Faults) -> list[Figure]:
@@ -198,7 +203,7 @@ class People:
         self._failures.add(receipt["delivery_report_id"])
         self._runs["failed", number] += 1
         await self._deliver("/receipts", receipt)
-        await self._until(lambda: self.ground.url.counts["/failed", f"report-{name}"] > 0)
+        await until(lambda: self.ground.url.counts["/failed", f"report-{name}"] > 0)
 
     async def leave(self) -> None:
         """An opt-out, and a question after it, which gets no answer."""
@@ -210,7 +215,7 @@ class People:
         await self._deliver("/inbound", self._inbound(number, "Stop."))
         await self._deliver("/inbound", self._inbound(number, f"HOURS {name}"))
         await self._has(number, 1)
-        await self._until(lambda: number in self.ground.sim.account().opted_out)
+        await until(lambda: number in self.ground.sim.account().opted_out)
 
     async def book(self) -> None:
         """A program calls a flow."""
@@ -218,6 +223,10 @@ class People:
         self._expect(number, [("booked", "Your table is booked.")])
         await self._deliver("/flows/booked", {"id": name, "number": number})
         await self._has(number, 1)
+
+    async def say(self, number: str, content: str) -> None:
+        """Somebody in particular says something."""
+        await self._deliver("/inbound", self._inbound(number, content))
 
     @property
     def kinds(self) -> list[Callable[[], Awaitable[None]]]:
@@ -326,7 +335,7 @@ class People:
         return f"{self._prefix}{self._count:04}", f"p{self._count}"
 
     def _inbound(self, number: str, content: str) -> dict[str, Any]:
-        reply_id = f"{number}-{content.split()[0]}"
+        reply_id = f"{number}-{content.partition(' ')[0]}"
         return {"reply_id": reply_id, "source_address": number, "destination_address": OUR_NUMBER, "content": content}
 
     def _expect(self, number: str, steps: list[tuple[str | None, str]]) -> None:
@@ -349,11 +358,7 @@ class People:
             await asyncio.sleep(0.02)
 
     async def _has(self, number: str, count: int) -> None:
-        await self._until(lambda: len(self.ground.texts.get(number, ())) >= count)
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        while not holds():
-            await asyncio.sleep(0.02)
+        await until(lambda: len(self.ground.texts.get(number, ())) >= count)
 
 
 def _path(path: str) -> str:

@@ -5,13 +5,16 @@ Reads JSON lines: `root` and `data` (folders), `port`, `admin_port`, `log` (a fi
 """
 
 import asyncio
+import atexit
 import ctypes
+import functools
 import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +61,7 @@ def _play(asked: dict[str, Any]) -> None:
     try:
         serve(options, LogSettings(level=asked.get("level", "warning"), format="json"), check_drift=drifted)
         code = 0
-    except BaseException as error:
-        import traceback
-
+    except BaseException:
         traceback.print_exc()
     finally:
         os._exit(code)
@@ -118,40 +119,40 @@ class Zygote:
     """The process, from outside."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.proof._zygote"], env=ENVIRON, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._line()
+        atexit.register(self.end)
 
-    async def begin(self) -> None:
-        """Start it; it is ready when this returns."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.proof._zygote", env=ENVIRON,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        await self._line()
-
-    async def fork(self, **asked: Any) -> Daemon:
-        """A daemon; see the module's text."""
-        assert self._process is not None
+    def fork(self, **asked: Any) -> Daemon:
+        """A daemon, within milliseconds; see the module's text."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(asked, default=str).encode() + b"\n")
-        return Daemon(int(await self._line()))
+        self._process.stdin.flush()
+        return Daemon(int(self._line()))
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """End it and its daemons."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            await self._process.wait()
-
-    async def _line(self) -> bytes:
-        assert self._process is not None
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _line(self) -> bytes:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the process that forks daemons has ended")
         return line
 
 
-#: For whoever wants to do something at each point.
-At = Callable[[str], None]
+@functools.cache
+def zygote() -> Zygote:
+    """The one of this process: loading takes a second."""
+    return Zygote()
+
 
 if __name__ == "__main__":
     main()

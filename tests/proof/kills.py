@@ -14,13 +14,12 @@ import uvloop
 
 from sinchflow.simulate.faults import Fault
 from tests.proof._ground import Ground
-from tests.proof._people import FLOWS, MODES, REPORT_LAG_S, SETTINGS, Faults, People, figures, quiet, traffic
+from tests.proof._people import FLOWS, MODES, REPORT_LAG_S, SETTINGS, Faults, People, figures, quiet, traffic, until
 from tests.proof.dose import Dose, Figure, at_least
 
 #: Kills at scale 1, and of one journal at most.
 KILLS = 2_000
 _OF_A_ROUND = 50
-#: People who let a question wait while the kills last, and people who keep coming.
 _ASLEEP, _AWAKE = 110, 40
 #: A daemon lives so long, its start included (0.15 s); under `check` every fourth one long enough to look something up.
 _SHORT_S, _LONG_S = (0.0, 0.6), (0.8, 1.5)
@@ -44,8 +43,10 @@ def prove(dose: Dose) -> Iterable[Figure]:
         yield from runner.run(play(dose, list(MODES), dose.times(KILLS, 2)))
 
 
-async def play(dose: Dose, modes: Sequence[str], kills: int) -> list[Figure]:
-    """The figures."""
+async def play(
+    dose: Dose, modes: Sequence[str], kills: int, *, asleep: int = _ASLEEP, awake: int = _AWAKE
+) -> list[Figure]:
+    """The figures. asleep, awake: people who let a question wait while the kills last, and who keep coming."""
     tally = Tally()
     async with Ground(dose.folder / "ground").at_work() as ground:
         for mode in modes:
@@ -54,10 +55,10 @@ async def play(dose: Dose, modes: Sequence[str], kills: int) -> list[Figure]:
             while left:
                 count = min(left, _OF_A_ROUND)
                 left -= count
-                await _round(dose, ground, mode, f"{mode}-{left}", count, tally)
+                await _Round(dose, ground, mode, f"{mode}-{left}").play(count, asleep, awake, tally)
     return [
         Figure(name="kills", value=len(tally.in_flight)),
-        at_least("fewest runs in flight at a kill", min(tally.in_flight), 100),
+        at_least("fewest runs in flight at a kill", min(tally.in_flight), min(asleep, 100)),
         Figure(name="runs in flight, median", value=sorted(tally.in_flight)[len(tally.in_flight) // 2]),
         Figure(name="events acknowledged", value=tally.events),
         Figure(name="messages that the provider took", value=tally.messages),
@@ -66,70 +67,98 @@ async def play(dose: Dose, modes: Sequence[str], kills: int) -> list[Figure]:
     ]
 
 
-async def _round(dose: Dose, ground: Ground, mode: str, name: str, kills: int, tally: Tally) -> None:
-    ground.renew(name)
-    ground.sim.report_lag_s = REPORT_LAG_S
-    ground.sim.fail_next(Fault(kind="delay", delay_s=0.03, times=1_000_000))
-    ground.url.answer = lambda path, body: (
-        503 if path == "/orders" and dose.random.random() < 0.3 else 200, dose.random.uniform(0, 0.3)
-    )  # fmt: skip
-    people, morning, evening, is_over = People(ground), asyncio.Event(), asyncio.Event(), asyncio.Event()
-    faults = Faults()
+class _Round:
+    """One journal."""
 
-    async def sleep() -> None:
-        await morning.wait()
+    def __init__(self, dose: Dose, ground: Ground, mode: str, name: str) -> None:
+        self._dose = dose
+        self._ground = ground
+        self._mode = mode
+        self._name = name
+        self._people = People(ground)
+        self._faults = Faults()
+        self._morning, self._evening, self._is_over = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def keep_coming() -> None:
-        while not evening.is_set():
-            await people.watch(dose.random.choice(people.kinds)())
+    async def play(self, kills: int, asleep: int, awake: int, tally: Tally) -> None:
+        ground, people, random = self._ground, self._people, self._dose.random
+        ground.renew(self._name)
+        ground.sim.report_lag_s = REPORT_LAG_S
+        ground.sim.fail_next(Fault(kind="delay", delay_s=0.03, times=1_000_000))
+        ground.url.answer = lambda path, body: (
+            503 if path == "/orders" and random.random() < 0.3 else 200, random.uniform(0, 0.3)
+        )  # fmt: skip
+        ground.fork()
+        tasks = [asyncio.create_task(people.table(self._sleep)) for _ in range(asleep)]
+        operator = asyncio.create_task(people.operate(self._is_over))
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await until(lambda: ground.waiting()[1] >= asleep and len(ground.texts) >= asleep)
+            tasks += [asyncio.create_task(self._keep_coming()) for _ in range(awake)]
+            await self._kill(kills, tally)
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._end(tasks)
+        except TimeoutError:
+            self._faults.stuck.append(f"not over in time: {ground.waiting()}")
+        finally:
+            self._is_over.set()
+            for each in tasks:
+                each.cancel()
+            await operator
+        await self._look(tally)
 
-    await ground.fork()
-    asleep = [asyncio.create_task(people.table(sleep)) for _ in range(_ASLEEP)]
-    helping = [asyncio.create_task(people.operate(is_over))]
-    awake: list[asyncio.Task[None]] = []
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            while ground.waiting()[1] < _ASLEEP or len(ground.texts) < _ASLEEP:
-                await asyncio.sleep(0.02)
-        awake = [asyncio.create_task(keep_coming()) for _ in range(_AWAKE)]
+    async def _sleep(self) -> None:
+        await self._morning.wait()
+
+    async def _keep_coming(self) -> None:
+        while not self._evening.is_set():
+            await self._people.watch(self._dose.random.choice(self._people.kinds)())
+
+    async def _kill(self, kills: int, tally: Tally) -> None:
+        ground, random = self._ground, self._dose.random
         for number in range(kills):
-            is_long = number == 0 or (mode == "check" and dose.random.random() < 0.25)
-            await asyncio.sleep(dose.random.uniform(*(_LONG_S if is_long else _SHORT_S)))
+            is_long = number == 0 or (self._mode == "check" and random.random() < 0.25)
+            await asyncio.sleep(random.uniform(*(_LONG_S if is_long else _SHORT_S)))
             assert ground.daemon is not None
-            is_dead = ground.daemon.is_over.is_set()
+            if ground.daemon.is_over.is_set():
+                self._faults.stuck.append(f"a daemon ended by itself: {ground.log()[-500:]}")
             await ground.daemon.kill()
-            if is_dead:
-                faults.stuck.append(f"a daemon ended by itself: {ground.log()[-500:]}")
             tally.in_flight.append(ground.waiting()[1])
-            if (damage := await asyncio.to_thread(ground.damage)) is not None:
-                faults.corrupt.append(damage)
-            dose.say(f"{name}: {number + 1} of {kills}, {people.done} people done, {tally.in_flight[-1]} in flight")
-            await ground.fork()
-        evening.set()
-        morning.set()
-        if mode == "check":
-            helping.append(asyncio.create_task(traffic(people, is_over)))
-        async with asyncio.timeout(_PATIENCE_S):
-            await asyncio.gather(*asleep, *awake)
-            await quiet(ground)
-            is_over.set()
-            await asyncio.gather(*helping)
-            await quiet(ground)
-            faults.add(await people.repeat_all())
-    except TimeoutError:
-        faults.stuck.append(f"not over in time: {ground.waiting()}")
-    finally:
-        for each in (*asleep, *awake, *helping):
-            each.cancel()
-    faults.add(people.faults())
-    assert ground.daemon is not None
-    await ground.daemon.kill()
-    if (damage := ground.damage()) is not None:
-        faults.corrupt.append(damage)
-    tally.events += len(people.delivered)
-    tally.messages += len(ground.sim.messages)
-    tally.calls += len(ground.url.requests)
-    faults.mark(name)
-    if faults:
-        dose.say(f"{name}: {faults}")
-    tally.faults.add(faults)
+            await self._check_journal()
+            done = f"{number + 1} of {kills}, {self._people.done} people done, {tally.in_flight[-1]} in flight"
+            self._dose.say(f"{self._name}: {done}")
+            ground.fork()
+
+    async def _end(self, tasks: list["asyncio.Task[None]"]) -> None:
+        """Everybody sees all there is to see, and nothing is left."""
+        self._evening.set()
+        self._morning.set()
+        later = asyncio.create_task(traffic(self._people, self._is_over)) if self._mode == "check" else None
+        try:
+            await asyncio.gather(*tasks)
+            await quiet(self._ground)
+            self._is_over.set()
+            if later is not None:
+                await later
+            await quiet(self._ground)
+            self._faults.add(await self._people.repeat_all())
+        finally:
+            if later is not None:
+                later.cancel()
+
+    async def _check_journal(self) -> None:
+        if (damage := await asyncio.to_thread(self._ground.damage)) is not None:
+            self._faults.corrupt.append(damage)
+
+    async def _look(self, tally: Tally) -> None:
+        ground = self._ground
+        self._faults.add(self._people.faults())
+        assert ground.daemon is not None
+        await ground.daemon.kill()
+        await self._check_journal()
+        tally.events += len(self._people.delivered)
+        tally.messages += len(ground.sim.messages)
+        tally.calls += len(ground.url.requests)
+        self._faults.mark(self._name)
+        if self._faults:
+            self._dose.say(f"{self._name}: {self._faults}")
+        tally.faults.add(self._faults)

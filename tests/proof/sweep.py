@@ -6,15 +6,14 @@ has arrived; under `check` the provider's report does, which lags less than the 
 """
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import uvloop
 
 from tests.proof._ground import Ground
-from tests.proof._people import FLOWS, MODES, REPORT_LAG_S, SETTINGS, Faults, People, figures, quiet, traffic
+from tests.proof._people import FLOWS, MODES, REPORT_LAG_S, SETTINGS, Faults, People, figures, quiet, traffic, until
 from tests.proof._points import KINDS
 from tests.proof.dose import Dose, Figure
 
@@ -25,29 +24,32 @@ _PATIENCE_S = 25.0
 
 def prove(dose: Dose) -> Iterable[Figure]:
     """Every n at scale 1; below, each so manyth, beginning with one that the seed chooses."""
+    step = max(1, round(1 / dose.scale))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        yield from runner.run(play(dose, list(MODES)))
+        yield from runner.run(play(dose, dict.fromkeys(MODES), step))
 
 
-async def play(dose: Dose, modes: Sequence[str]) -> list[Figure]:
-    """The figures."""
-    faults, stopped, points, step = Faults(), Counter[str](), 0, max(1, round(1 / dose.scale))
+async def play(dose: Dose, chosen: Mapping[str, Sequence[int] | None], step: int = 1) -> list[Figure]:
+    """The figures. chosen: the points for each mode; None: each `step`th of all that the load meets."""
+    faults, stopped, points = Faults(), Counter[str](), dict[str, int]()
     async with Ground(dose.folder / "ground").at_work() as ground:
-        for mode in modes:
+        for mode, numbers in chosen.items():
             ground.sim.report_lag_s = REPORT_LAG_S
             ground.project(SETTINGS + MODES[mode] + UNLIMITED, FLOWS.replace("DELAY", "150ms"))
-            kinds, found = await trial(ground, None, mode)
-            faults.add(found)
-            # In another order of events there are a few more or less; a trial that meets no nth point goes on to the end.
-            last = points = len(kinds)
-            for number in range(1 + dose.seed % step, last + 1, step):
-                kinds, found = await trial(ground, number, mode)
-                stopped[KINDS[kinds[-1]] if len(kinds) == number else "none: over before"] += 1
+            if numbers is None:
+                kinds, found = await trial(ground, None, mode)
                 faults.add(found)
-                dose.say(f"{mode}: {number} of {last}{'; ' + str(found) if found else ''}")
+                points[mode] = len(kinds)
+                # Another order of events has a few more or less; a trial that meets no nth point is killed at its end.
+                numbers = range(1 + dose.seed % step, points[mode] + 1, step)
+            for number in numbers:
+                kinds, found = await trial(ground, number, mode)
+                stopped[KINDS[kinds[-1]] if len(kinds) == number else "killed at the end"] += 1
+                faults.add(found)
+                dose.say(f"{mode}: {number} of {points.get(mode)}{'; ' + str(found) if found else ''}")
     return [
         Figure(name="points in the load", value=points),
-        Figure(name="crashes", value=sum(stopped.values()) - stopped["none: over before"]),
+        Figure(name="crashes", value=sum(stopped.values())),
         Figure(name="crashes by point", value=dict(sorted(stopped.items()))),
         *figures(faults),
     ]
@@ -58,7 +60,7 @@ async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Fau
     ground.renew(f"{mode}-{number or 0}")
     ground.url.answer = lambda path, body: (503 if _is_first(ground, path, body) else 200, 0.0)
     people, faults, points = People(ground), Faults(), ground.root / "points"
-    daemon = await ground.fork(points=points, stop_at=number)
+    daemon = ground.fork(points=points, stop_at=number)
     doings = [
         people.hours(copies=2), people.table(), people.failed(), people.later(), people.order(), people.leave(),
         people.book(),
@@ -68,8 +70,7 @@ async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Fau
         async with asyncio.timeout(_PATIENCE_S):
             crash = asyncio.create_task(daemon.is_over.wait())
             await asyncio.wait([crash, load], return_when=asyncio.FIRST_COMPLETED)
-            while any(ground.waiting()) and not crash.done():
-                await asyncio.sleep(0.01)
+            await until(lambda: crash.done() or not any(ground.waiting()))
             await asyncio.wait([crash], timeout=0.02 if number else 0.2)  # the last points come after the last effect
             crash.cancel()
             if number is not None:
@@ -90,7 +91,7 @@ async def _recover(ground: Ground, people: People, load: "asyncio.Future[Any]", 
     """After the crash: another daemon, and everybody who helps it."""
     if (damage := ground.damage()) is not None:
         faults.corrupt.append(damage)
-    await ground.fork()
+    ground.fork()
     is_over = asyncio.Event()
     helping = [asyncio.create_task(people.operate(is_over))]
     if mode == "check":
