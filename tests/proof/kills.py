@@ -7,7 +7,7 @@ of its own, so that it can be checked after each kill; at its end everybody must
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 import uvloop
@@ -21,6 +21,8 @@ from tests.proof.dose import Dose, Figure, at_least
 KILLS = 2_000
 _OF_A_ROUND = 50
 _ASLEEP, _AWAKE = 110, 40
+#: Rounds at once, each on a ground of its own.
+_AT_ONCE = 2
 #: A daemon lives so long, its start included (0.15 s); under `check` every fourth one long enough to look something up.
 _SHORT_S, _LONG_S = (0.0, 0.6), (0.8, 1.5)
 _LIMITS = "limits: {calls: 60, per: 1s, batch: 10}\n"
@@ -48,14 +50,17 @@ async def play(
 ) -> list[Figure]:
     """The figures. asleep, awake: people who let a question wait while the kills last, and who keep coming."""
     tally = Tally()
-    async with Ground(dose.folder / "ground").at_work() as ground:
-        for mode in modes:
-            ground.project(SETTINGS + MODES[mode] + _LIMITS, FLOWS.replace("DELAY", "1s"))
-            left = kills // len(modes)
-            while left:
-                count = min(left, _OF_A_ROUND)
-                left -= count
-                await _Round(dose, ground, mode, f"{mode}-{left}").play(count, asleep, awake, tally)
+    for mode in modes:
+        sizes = _rounds(kills // len(modes))
+        left = iter(enumerate(sizes))
+
+        async def some(name: str, mode: str = mode, left: Iterator[tuple[int, int]] = left) -> None:
+            async with Ground(dose.folder / name).at_work() as ground:
+                ground.project(SETTINGS + MODES[mode] + _LIMITS, FLOWS.replace("DELAY", "1s"))
+                for number, size in left:
+                    await _Round(dose, ground, mode, f"{mode}-{number}").play(size, asleep, awake, tally)
+
+        await asyncio.gather(*(some(f"{mode}-{index}") for index in range(min(_AT_ONCE, len(sizes)))))
     return [
         Figure(name="kills", value=len(tally.in_flight)),
         at_least("fewest runs in flight at a kill", min(tally.in_flight), min(asleep, 100)),
@@ -65,6 +70,11 @@ async def play(
         Figure(name="calls that the URL got", value=tally.calls),
         *figures(tally.faults),
     ]
+
+
+def _rounds(kills: int) -> list[int]:
+    """How many kills each journal gets."""
+    return [min(_OF_A_ROUND, kills - begun) for begun in range(0, kills, _OF_A_ROUND)]
 
 
 class _Round:

@@ -6,8 +6,9 @@ has arrived; under `check` the provider's report does, which lags less than the 
 """
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import uvloop
@@ -18,6 +19,8 @@ from tests.proof._points import KINDS
 from tests.proof.dose import Dose, Figure
 
 UNLIMITED = "limits: {calls: off}\n"
+#: Trials at once, each on a ground of its own: most of a trial is waiting.
+_AT_ONCE = 3
 #: A trial takes about one second.
 _PATIENCE_S = 25.0
 
@@ -32,27 +35,39 @@ def prove(dose: Dose) -> Iterable[Figure]:
 async def play(dose: Dose, chosen: Mapping[str, Sequence[int] | None], step: int = 1) -> list[Figure]:
     """The figures. chosen: the points for each mode; None: each `step`th of all that the load meets."""
     faults, stopped, points = Faults(), Counter[str](), dict[str, int]()
-    async with Ground(dose.folder / "ground").at_work() as ground:
-        for mode, numbers in chosen.items():
-            ground.sim.report_lag_s = REPORT_LAG_S
-            ground.project(SETTINGS + MODES[mode] + UNLIMITED, FLOWS.replace("DELAY", "150ms"))
-            if numbers is None:
+    for mode, numbers in chosen.items():
+        if numbers is None:
+            async with _at_work(dose, mode, "count") as ground:
                 kinds, found = await trial(ground, None, mode)
-                faults.add(found)
-                points[mode] = len(kinds)
-                # Another order of events has a few more or less; a trial that meets no nth point is killed at its end.
-                numbers = range(1 + dose.seed % step, points[mode] + 1, step)
-            for number in numbers:
-                kinds, found = await trial(ground, number, mode)
-                stopped[KINDS[kinds[-1]] if len(kinds) == number else "killed at the end"] += 1
-                faults.add(found)
-                dose.say(f"{mode}: {number} of {points.get(mode)}{'; ' + str(found) if found else ''}")
+            faults.add(found)
+            points[mode] = len(kinds)
+            # Another order of events has a few more or less; a trial that meets no nth point is killed at its end.
+            numbers = range(1 + dose.seed % step, points[mode] + 1, step)
+        left = iter(numbers)
+
+        async def some(name: str, mode: str = mode, left: Iterator[int] = left) -> None:
+            async with _at_work(dose, mode, name) as ground:
+                for number in left:
+                    kinds, found = await trial(ground, number, mode)
+                    stopped[KINDS[kinds[-1]] if len(kinds) == number else "killed at the end"] += 1
+                    faults.add(found)
+                    dose.say(f"{mode}: {number} of {points.get(mode)}{'; ' + str(found) if found else ''}")
+
+        await asyncio.gather(*(some(f"{mode}-{index}") for index in range(min(_AT_ONCE, len(numbers)))))
     return [
         Figure(name="points in the load", value=points),
         Figure(name="crashes", value=sum(stopped.values())),
         Figure(name="crashes by point", value=dict(sorted(stopped.items()))),
         *figures(faults),
     ]
+
+
+@contextlib.asynccontextmanager
+async def _at_work(dose: Dose, mode: str, name: str) -> AsyncIterator[Ground]:
+    async with Ground(dose.folder / name).at_work() as ground:
+        ground.sim.report_lag_s = REPORT_LAG_S
+        ground.project(SETTINGS + MODES[mode] + UNLIMITED, FLOWS.replace("DELAY", "150ms"))
+        yield ground
 
 
 async def trial(ground: Ground, number: int | None, mode: str) -> tuple[str, Faults]:
