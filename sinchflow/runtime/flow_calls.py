@@ -28,7 +28,7 @@ from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.flow_hooks import PREFIX
 from sinchflow.runtime.guard import Refusal
-from sinchflow.runtime.starts import Started, Starts, call_key
+from sinchflow.runtime.starts import NotYet, Started, Starts, call_key
 from sinchflow.runtime.stats import Stats
 
 #: Callers give up sooner or later than this; a journal that has not stored a run by now is in trouble.
@@ -95,6 +95,9 @@ class FlowCalls:
         except TimeoutError:
             reason = "this is not stored yet: try again, which is without harm where the webhook has `dedupe`"
             raise Refusal(503, reason, headers=((b"retry-after", b"30"),)) from None
+        if isinstance(result, NotYet):
+            words = "this call came before, and its run has not begun yet: try again"
+            raise Refusal(503, words, headers=((b"retry-after", b"5"),))
         if isinstance(result, Unstorable):
             raise Refusal(400, f"this call {result}")
         if isinstance(result, Exception):

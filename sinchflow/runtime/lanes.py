@@ -35,8 +35,8 @@ class Lanes:
         self._is_watching = False
         self.waiting = 0  #: events that wait for their turn
 
-    def enter(self, event: Event) -> None:
-        """Route the event when its contact is at rest; at once where it has none."""
+    def enter(self, event: Event, *, first: bool = False) -> None:
+        """Route the event when its contact is at rest; at once where it has none. first: before those that wait."""
         contact = event.contact
         lane = None if contact is None else self._lanes.get(contact)
         if contact is None or lane is None or not lane.active:
@@ -48,7 +48,10 @@ class Lanes:
             lane.blocked_since = self._clock.steady()
             self._blocked.add(contact)
             self._watch()
-        lane.waiting.append(event)
+        if first:
+            lane.waiting.appendleft(event)
+        else:
+            lane.waiting.append(event)
         self.waiting += 1
 
     def waiting_of(self, contact: str) -> int:

@@ -114,7 +114,8 @@ class Runs:
         self.on_held_back = self._intents.on_held_back
         self.settling = Settling(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop,
-            rules=lambda: catalog().project.sends, settle=self.settle, rest=self._rest, wanted_by=self.wanted_by,
+            rules=lambda: catalog().project.sends, settle=self.settle, work=self._work, rest=self._rest,
+            wanted_by=self.wanted_by,
         )  # fmt: skip
         self.waits = Waits()
         self._commands = Commands(clock=clock, calls=self._calls, waits=self.waits, tell=self.called)
@@ -177,6 +178,13 @@ class Runs:
             if send.state != "held" and send.run in self._active:
                 self._active[send.run].moving.add(send.command.id)
             self.settling.take_up(send)
+
+    def _work(self, send: Send) -> None:
+        """The message is in a call; its run may have been at rest, because it was put off, held, or long unknown."""
+        active = self._active.get(send.run)
+        if active is not None and send.command.id not in active.moving:
+            active.moving.add(send.command.id)
+            self._pace.update(active)
 
     def _rest(self, send: Send) -> None:
         """Nothing is heard of this message soon: its contact's next event need not wait for it."""

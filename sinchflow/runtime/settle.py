@@ -76,8 +76,9 @@ class Doubt(msgspec.Struct):
 class Settling:
     """See the module's text. On the loop's thread only.
 
-    settle: told what became of messages. requeue: takes one that is to be sent again. rest: told of a run's message
-    that nothing is heard of soon. wanted_by: the flow whose run still waits for a message, None when none does.
+    settle: told what became of messages. requeue: takes one that is to be sent again. work: told of a run's message
+    whose call begins. rest: told of one that nothing is heard of soon. wanted_by: the flow whose run still waits for a
+    message, None when none does.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Settling:
         loop: asyncio.AbstractEventLoop,
         rules: Callable[[], Sends],
         settle: Callable[[Sequence[Settled]], None],
+        work: Callable[[Send], None],
         rest: Callable[[Send], None],
         wanted_by: Callable[[Send], str | None],
     ) -> None:
@@ -100,6 +102,7 @@ class Settling:
         self._loop = loop
         self._rules = rules
         self._settle = settle
+        self._work = work
         self._rest = rest
         self._wanted_by = wanted_by
         self._requeue: Callable[[Send], None] = lambda _send: None
@@ -142,7 +145,9 @@ class Settling:
 
     def begins(self, batch: Iterable[Send]) -> None:
         """A call with these begins: what is heard of them from now on counts."""
-        self._in_calls.update(send.id for send in batch)
+        for send in batch:
+            self._in_calls.add(send.id)
+            self._work(send)
 
     def ended(self, account: str, batch: Iterable[Send], taken_after: datetime | None) -> None:
         """The call's outcome is known. taken_after: when it began, where the provider has taken its messages."""
@@ -169,13 +174,13 @@ class Settling:
             self._loop.call_soon(self._take_up_all)
         self._taken_up.append(send)
 
-    def hear(self, fields: Mapping[str, Any]) -> None:
-        """A receipt or a reply: it proves that the message it is about was taken."""
+    def hear(self, fields: Mapping[str, Any]) -> bool:
+        """A receipt or a reply: it proves that the message it is about was taken. Whether a run goes on with that."""
         if not self._doubts and not self._in_calls:
-            return
+            return False
         send_id = self._journal.send_ids.read((fields.get("metadata") or {}).get(SEND_ID))
         if send_id is None:
-            return
+            return False
         if send_id in self._in_calls:
             self._heard[send_id] = fields
         elif (doubt := self._doubts.get(send_id)) is not None:
@@ -184,6 +189,8 @@ class Settling:
             for each in batch:
                 self._forget(each)
             self._settle(self._proven_by(batch, {send_id: fields}))
+            return True
+        return False
 
     def by_hand(self, send_id: int, how: ByHand, by: str, message_id: str | None = None) -> str | None:
         """A person's word. Why it cannot be done, or None once it is decided and about to be stored."""

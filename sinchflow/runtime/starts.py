@@ -5,7 +5,7 @@ sender is told once the event and its run are on disk. A call that says who it i
 answered is kept with its run, so that a repeat gets the same answer, be it years and restarts later.
 
 What each possible crash leaves: before the event is on disk nothing, and nobody was told; after it the next start
-routes the event as any other, and a repeat of the call is told of the run that this begins.
+routes the event as any other, and a repeat of the call is told of the run that this begins, once it has.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ from sinchflow.runtime.stats import Stats
 
 log = structlog.get_logger("sinchflow")
 
-_NOT_YET = "this call came before, and its run has not begun yet"
+
+class NotYet(SinchflowError):
+    """A call has come before, and its run has not begun yet: whoever asks again is told."""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,4 +112,4 @@ class Starts:
             answer = self._journal.answer(event)
         except SinchflowError as error:
             return error
-        return Started(reason=_NOT_YET) if answer is None else Started(run=answer.run, reason=answer.reason)
+        return NotYet() if answer is None else Started(run=answer.run, reason=answer.reason)

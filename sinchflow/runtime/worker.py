@@ -240,15 +240,19 @@ class Worker:
     def _route(self, event: Event) -> None:
         """Policy's words, waits that want it, else flows; a receipt goes to waits and flows."""
         self._notes.anew(event.id)
-        if event.kind in ("delivery_receipt", "inbound_sms"):
-            self.settling.hear(event.fields)  # before a wait that a resolved message leads to
-        if event.kind == "inbound_sms" and (taken := self._policing.take(event)) is not None:
-            self._start_matches(event, taken.answers, taken.opt_outs)
-            return
+        if event.kind == "inbound_sms":
+            if (taken := self._policing.take(event)) is not None:
+                self._start_matches(event, taken.answers, taken.opt_outs)
+                self.settling.hear(event.fields)  # after an opt-out, which holds for what the run sends then
+                return
+            if self.settling.hear(event.fields):  # its run is on the way to the wait that this is the answer for
+                self._lanes.enter(event, first=True)
+                return
         if event.kind == "opt_out":  # never too late for that; one to be ignored starts no flow
             self._start_matches(event, self._policing.opted_out(event))
             return
         if event.kind == "delivery_receipt":
+            self.settling.hear(event.fields)
             self._report(event)
             return
         if event.kind == "inbound_sms" and event.ignored is None and (waits := self._runs.waits.for_reply(event)):

@@ -350,7 +350,7 @@ class Desk:
         self.clients = [Client(base_url, key, timeouts=SOON)]
         self.settling = Settling(
             journal=self.journal, commits=self.commits, clock=clock, stats=self.stats, loop=loop, rules=lambda: rules,
-            settle=self._settle, rest=lambda send: None, wanted_by=lambda send: "flow",
+            settle=self._settle, work=lambda send: None, rest=lambda send: None, wanted_by=lambda send: "flow",
         )  # fmt: skip
         self.switch = Switch(journal=self.journal, commits=self.commits, stats=self.stats)
         self.outbox = Outbox(

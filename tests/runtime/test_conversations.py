@@ -2,6 +2,8 @@
 
 import pytest
 
+from sinchflow.simulate.faults import Fault
+
 CONTACT = "+61491570156"
 OTHER = "+61491570157"
 ASK = """\
@@ -67,6 +69,64 @@ def test_answer_may_name_the_message_it_answers(play, house, eventually):
         await eventually(lambda: len(house.got()) == 3)
         await eventually(lambda: house.daemon.worker.is_idle)
         assert list(house.daemon.worker._runs._active) == before[1:]
+
+    play(scenario)
+
+
+ASK_AND_HOLD = ASK.replace('  - reply: "Y or N?"', '  - reply: {message: "Y or N?", on_unknown: hold}')
+
+
+def test_answer_that_proves_its_question_is_heard(play, house, eventually):
+    """Nobody knew whether the question had gone out, so its run did not wait for an answer yet."""
+    house.flow(ASK_AND_HOLD, "ask.yaml")
+    house.flow(ANY, "any.yaml")
+
+    async def scenario(house):
+        house.sim.fail_next(Fault(kind="reset", takes=True))
+        await house.text_in("BOOK")
+        await eventually(lambda: house.daemon.worker.is_idle and house.sim.messages)
+        await house.text_in("Y", metadata=house.sim.messages[0].metadata)
+        await eventually(lambda: len(house.got()) == 2)
+        assert house.got()[1] == (CONTACT, "got confirmed")
+
+    play(scenario)
+
+
+def test_opt_out_that_proves_a_message_holds_for_what_follows_it(play, house, eventually):
+    steps = "[{reply: {message: One., on_unknown: hold}}, {reply: Two.}]"
+    house.flow(f"name: two\non: {{inbound_sms: {{keyword: BOOK}}}}\nsteps: {steps}\n")
+
+    async def scenario(house):
+        house.sim.fail_next(Fault(kind="reset", takes=True))
+        await house.text_in("BOOK")
+        await eventually(lambda: house.daemon.worker.is_idle and house.sim.messages)
+        await house.text_in("STOP", metadata=house.sim.messages[0].metadata)
+        await eventually(lambda: not house.daemon.worker.open_runs)
+        assert house.got() == [(CONTACT, "One.")]
+
+    play(scenario)
+
+
+def test_answer_does_not_overtake_a_question_that_is_sent_again(play, house, eventually):
+    """It comes while the second call is under way: its run was at rest while the question was held."""
+    house.flow(ASK_AND_HOLD, "ask.yaml")
+    house.flow(ANY, "any.yaml")
+
+    async def scenario(house):
+        house.sim.fail_next(Fault(kind="reset"))
+        await house.text_in("BOOK")
+
+        async def is_held():
+            return (await house.states()) == {CONTACT: "held"}
+
+        await eventually(is_held)
+        house.sim.fail_next(Fault(kind="delay", delay_s=0.2))
+        [send] = await house.sends()
+        assert (await house.admin(f"/api/sends/{send['id']}/resolve", "POST", json={"as": "resend"})).status_code == 200
+        await eventually(lambda: house.sim.messages)
+        await house.text_in("Y")
+        await eventually(lambda: len(house.got()) == 2)
+        assert house.got()[1] == (CONTACT, "got confirmed")
 
     play(scenario)
 

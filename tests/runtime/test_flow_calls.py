@@ -279,6 +279,11 @@ def test_a_call_accepted_before_a_crash_is_routed_by_the_next_start(calls, house
         starts._begin = lambda event: (_ for _ in ()).throw(RuntimeError("the power is gone"))
         assert (await call(house, "/bookings", BOOKING, headers=TOKEN)).status_code == 503
         assert house.daemon.stats.runs_started == 0
+        again = await call(house, "/bookings", BOOKING, headers=TOKEN)  # 202 would say that there is no run for it
+        assert (again.status_code, again.json()) == (
+            503, {"error": "this call came before, and its run has not begun yet: try again"}
+        )  # fmt: skip
+        assert (await house.health())["troubles"].keys() <= {"journal"}
 
     async def next_start(house):
         await eventually(house.got)
