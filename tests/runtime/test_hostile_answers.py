@@ -160,3 +160,36 @@ def test_login_that_the_server_sends_back_as_it_came_is_hidden(call, respond):
 
     outcome, _ = call(replace(GET, basic_auth=("me", TOKEN)), echo)
     assert outcome.message.endswith("answered 401: authorization: Basic ***")
+
+
+@pytest.mark.parametrize(
+    "flood", [b"HTTP/1.1 200 X\r\n" + b"A: b\r\n" * 5_000, b"HTTP/1.1 200 X\r\nA: " + b"b" * 30_000, b"\0" * 30_000]
+)
+def test_flood_of_headers_is_cut_off(call, flood):
+    outcome, _ = call(GET, flood)
+    assert (outcome.kind, outcome.is_unknown) == ("connection", True)
+
+
+@pytest.mark.parametrize("start", [b"HTTP/1.1 200 X\r\n", b"HTTP/1.1 200 X\r\nContent-Length: 99\r\n\r\n"])
+def test_answer_that_drips_is_waited_for_no_longer_than_the_step_says(start, answering):
+    async def scenario():
+        async def drip(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(start)
+            for _ in range(100):
+                writer.write(b"X")
+                await asyncio.sleep(0.02)
+
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        client = OutboundClient(Outbound(["127.0.0.1"]))
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        try:
+            return (await call_url(client, replace(GET, url=url, timeout=timedelta(seconds=0.3)), SECRETS)).outcome
+        finally:
+            await client.close()
+            server.close()
+
+    began = time.monotonic()
+    outcome = asyncio.run(scenario())
+    assert (outcome.kind, outcome.is_unknown) == ("timeout", True)
+    assert time.monotonic() - began < 1.5
