@@ -3,19 +3,18 @@
 The full check of one trigger. Which triggers are worth asking is `routing`'s business.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from sinchflow.expression.pattern import (
+    Glob,
     NumberPattern,
     bare_number,
     compile_regex,
     contains,
     first_word,
     fold,
-    glob,
     is_glob,
     whole,
     words,
@@ -273,12 +272,12 @@ def is_listed(number: str, name: str, lists: Lists) -> bool:
 
 
 #: A literal, a glob, or a list of numbers.
-_Value = str | re.Pattern[str] | ListName
+_Value = str | Glob | ListName
 
 
 def _metadata(sources: Mapping[str, Sequence[NumberFilter]]) -> tuple[tuple[str, tuple[_Value, ...]], ...]:
     return tuple(
-        (key, tuple(glob(value) if isinstance(value, str) and is_glob(value) else value for value in values))
+        (key, tuple(Glob(value) if isinstance(value, str) and is_glob(value) else value for value in values))
         for key, values in sources.items()
     )
 
@@ -301,4 +300,4 @@ def _is_meant(text: str, pattern: _Value, lists: Lists) -> bool:
         case ListName():
             return is_listed(text, pattern.name, lists)
         case _:
-            return pattern.fullmatch(text) is not None
+            return pattern.matches(text)

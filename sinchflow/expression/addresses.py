@@ -13,8 +13,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _HOLDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 #: Unspecified and loopback, which lie in the second of them.
 _OWN_IPV6 = frozenset({ipaddress.IPv6Address("::"), ipaddress.IPv6Address("::1")})
-#: RFC 8215: a network's own translation to IPv4; Python 3.11 takes it for global.
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+#: All that IANA has given out for the public (RFC 4291 section 2.4). Python takes for global what nobody owns, and
+#: what some routers still translate: `::ffff:0:a.b.c.d` (RFC 2765), `fec0::/10`, `64:ff9b:1::/48` (RFC 8215).
+_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+#: Not public although Python says so: protocol assignments with Oracle's metadata service in them, relays for 6to4
+#: (RFC 7526), what Azure serves its machines with, documentation (RFC 9637).
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
 #: A part of an IPv4 address as inet_aton(3) reads it: hexadecimal, octal or decimal.
 _PART = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 _LONGEST_PART = 20
@@ -44,7 +48,7 @@ class Reach:
         candidate = _inner(ipaddress.ip_address(address.partition("%")[0]))
         if any(candidate.version == network.version and candidate in network for network in self._networks):
             return True
-        return candidate.is_global and not candidate.is_multicast and candidate not in _LOCAL_NAT64
+        return _is_public(candidate)
 
     def names(self, host: str) -> bool:
         """Whether the host is named itself."""
@@ -63,6 +67,15 @@ def literal_address(host: str) -> str | None:
     return host
 
 
+def is_misspelt(host: str) -> bool:
+    """Whether the host is meant as an IPv4 address and is none: what ends in a number is no name (RFC 3696 section 2).
+
+    Clients and systems differ in what they dial for it.
+    """
+    last = host.rstrip(".").rpartition(".")[2]
+    return literal_address(host) is None and re.fullmatch(r"\d+|0[xX][0-9a-fA-F]*", last) is not None
+
+
 def to_allow(address: str) -> str:
     """What `outbound.allow` must say for an address: the IPv4 address that an IPv6 form stands for."""
     return str(_inner(ipaddress.ip_address(address.partition("%")[0])))
@@ -79,6 +92,14 @@ def _short_ipv4(host: str) -> str | None:
     for place, number in enumerate(first):
         value |= number << (8 * (3 - place))
     return str(ipaddress.IPv4Address(value))
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _PUBLIC_IPV6:
+        return False
+    if any(address.version == network.version and address in network for network in _NOT_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _inner(address: Address) -> Address:

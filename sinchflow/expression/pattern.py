@@ -104,16 +104,16 @@ class NumberPattern:
 
     def __init__(self, source: str) -> None:
         self.literal: str | None = None
-        self._glob: re.Pattern[str] | None = None
+        self._glob: Glob | None = None
         if is_glob(source):
-            self._glob = glob(bare_number(source))
+            self._glob = Glob(bare_number(source))
         else:
             self.literal = bare_number(source)
 
     def matches(self, number: str) -> bool:
         """Whether `number` is meant."""
         bare = bare_number(number)
-        return bare == self.literal if self._glob is None else self._glob.fullmatch(bare) is not None
+        return bare == self.literal if self._glob is None else self._glob.matches(bare)
 
 
 def bare_number(number: str) -> str:
@@ -129,7 +129,30 @@ def is_glob(source: str) -> bool:
     return "*" in source or "?" in source
 
 
-def glob(source: str) -> re.Pattern[str]:
-    """A pattern in which `*` stands for any characters and `?` for one."""
-    parts = re.split(r"([*?])", source)
-    return re.compile("".join({"*": ".*", "?": "."}.get(part) or re.escape(part) for part in parts), re.DOTALL)
+class Glob:
+    """A filter's value in which `*` stands for any characters and `?` for one.
+
+    What stands between two `*` is looked for from left to right and never looked for again, so that a pattern of many
+    `*` takes time in proportion to the text; one regular expression for all would try every way to divide it.
+    """
+
+    __slots__ = ("_first", "_last", "_last_size", "_middle")
+
+    def __init__(self, source: str) -> None:
+        parts = [re.escape(part).replace(r"\?", ".") for part in source.split("*")]
+        self._first, *middle = (re.compile(part, re.DOTALL) for part in parts)
+        self._last = re.compile(f"(?:{parts[-1]})\\Z", re.DOTALL) if middle else None
+        self._middle = [pattern for pattern in middle[:-1] if pattern.pattern]
+        self._last_size = len(source.rpartition("*")[2])
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text is meant."""
+        if self._last is None:
+            return self._first.fullmatch(text) is not None
+        found = self._first.match(text)
+        for pattern in self._middle:
+            if found is None:
+                return False
+            found = pattern.search(text, found.end())
+        rest = len(text) - self._last_size
+        return found is not None and found.end() <= rest and self._last.match(text, rest) is not None

@@ -21,7 +21,7 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
-from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply, whole_number
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
 
@@ -84,8 +84,11 @@ class Admin:
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode("latin-1"), self._token):
                 return error_reply(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
-            if (found := request.path_params.get("id")) is not None and found > LARGEST_ID:
-                return error_reply(404, f"nothing has the id {found}")
+            if (written := request.path_params.get("id")) is not None:
+                found = whole_number(written, LARGEST_ID)
+                if found is None:
+                    return error_reply(404, f"nothing has the id {written[:50]}")
+                request.path_params["id"] = found
             return await endpoint(request)
 
         return guarded
@@ -148,7 +151,7 @@ class Admin:
         if unknown := sorted(set(states) - _STATES):
             return error_reply(400, f'unknown state "{unknown[0]}"; states: {", ".join(sorted(_STATES))}')
         limit = request.query_params.get("limit", "100")
-        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_SENDS:
+        if not whole_number(limit, _MOST_SENDS):
             return error_reply(400, f"limit is a number from 1 to {_MOST_SENDS}")
         return json_reply(200, {"sends": list(self._journal.sends(states, int(limit)))})
 

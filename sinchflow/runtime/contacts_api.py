@@ -13,7 +13,7 @@ from sinchflow.model.contact import Contact, Suppression
 from sinchflow.model.run import Run
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.replies import error_reply, json_reply
+from sinchflow.runtime.replies import error_reply, json_reply, whole_number
 from sinchflow.runtime.worker import Worker
 
 _MOST_LISTED = 10_000
@@ -46,7 +46,7 @@ class ContactsApi:
 
     async def _list(self, request: Request) -> Response:
         limit = request.query_params.get("limit", "100")
-        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
+        if not whole_number(limit, _MOST_LISTED):
             return error_reply(400, f"limit is a number from 1 to {_MOST_LISTED}")
         people = self._journal.contacts(int(limit), request.query_params.get("after", ""))
         return json_reply(200, {"contacts": [as_plain(each) for each in people]})

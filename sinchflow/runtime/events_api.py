@@ -15,7 +15,7 @@ from sinchflow.journal.arrivals import Arrivals, Aside, Wanted
 from sinchflow.model.event import EventKind
 from sinchflow.runtime.event_stories import list_events, list_quarantined, story
 from sinchflow.runtime.quarantine import NOT_STORED, OUTCOMES, Quarantine
-from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply, whole_number
 from sinchflow.runtime.worker import Worker
 
 _MOST_LISTED = 10_000
@@ -50,7 +50,7 @@ class EventsApi:
             Route("/api/events/quarantined", guard(self._quarantined)),
             Route("/api/events/reparse", guard(self._reparse), methods=["POST"]),
             Route("/api/events/discard", guard(self._discard), methods=["POST"]),
-            Route("/api/events/{id:int}", guard(self._show)),
+            Route("/api/events/{id}", guard(self._show)),
         ]
 
     async def _list(self, request: Request) -> Response:
@@ -65,7 +65,7 @@ class EventsApi:
         if unknown := given.keys() - {"kind", "contact", "since", "unmatched", "limit"}:
             return f"unknown parameter: {min(unknown)}"
         limit = given.get("limit", "50")
-        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
+        if not whole_number(limit, _MOST_LISTED):
             return f"limit is a number from 1 to {_MOST_LISTED}"
         kind, contact = given.get("kind"), given.get("contact")
         if kind is not None and kind not in get_args(EventKind):
@@ -83,7 +83,7 @@ class EventsApi:
 
     async def _quarantined(self, request: Request) -> Response:
         limit = request.query_params.get("limit", "50")
-        if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_KEPT:
+        if not whole_number(limit, _MOST_KEPT):
             return error_reply(400, f"limit is a number from 1 to {_MOST_KEPT}")
         return json_reply(200, await asyncio.to_thread(list_quarantined, self._path, int(limit)))
 

@@ -36,15 +36,13 @@ def read_keys(root: Path) -> list[SignatureKey]:
     except OSError as error:
         raise CannotStart(f"{path} cannot be read: {error.strerror or error}") from error
     try:
-        json.loads(data)
-    except ValueError as error:  # also text that is not UTF-8
+        json.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
         line = getattr(error, "lineno", 1)
-        raise CannotStart(
-            f"{KEYS_FILE}:{line}: is no JSON ({getattr(error, 'msg', 'not UTF-8')}): restore it from Git"
-        ) from error
+        raise CannotStart(f"{KEYS_FILE}:{line}: is no JSON ({_reason(error)}): restore it from Git") from error
     try:
         return _checked(msgspec.json.decode(data, type=_Keys).keys, data)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         found = re.search(r"\$\.keys\[(\d+)\]", str(error))
         line = _line(data, int(found[1])) if found else 1
         raise CannotStart(f"{KEYS_FILE}:{line}: {error}; restore the file from Git") from error
@@ -68,6 +66,12 @@ def write_keys(root: Path, keys: Sequence[SignatureKey]) -> None:
             raise
     except OSError as error:
         raise CannotStart(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return "not UTF-8" if isinstance(error, UnicodeError) else "too long a number, or nested too deep"
 
 
 def _checked(keys: list[SignatureKey], data: bytes) -> list[SignatureKey]:

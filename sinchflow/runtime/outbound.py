@@ -17,7 +17,8 @@ from aiohttp.resolver import ThreadedResolver
 from httpx_aiohttp import AiohttpTransport
 
 from sinchflow import __version__
-from sinchflow.expression.addresses import Reach, literal_address
+from sinchflow.expression.addresses import Reach, is_misspelt, literal_address
+from sinchflow.sinch.unpacking import ACCEPTED
 
 #: Connections at once, over all hosts; how many calls one host may have is `host_slots`'s to say.
 _CONNECTIONS = 300
@@ -31,7 +32,9 @@ class Outbound(Reach):
     """The addresses, networks and host names that may be reached although they are private."""
 
     def check_literal(self, host: str) -> None:
-        """Raises OutboundRefused when `host` is an address that must not be reached."""
+        """Raises OutboundRefused when `host` is an address that must not be reached, ValueError when it is none."""
+        if is_misspelt(host):
+            raise ValueError(f'"{host}" ends in a number and is no IPv4 address')
         address = literal_address(host)
         if address is not None and not self.permits(host, address):
             raise refusal(host, [host])
@@ -96,7 +99,7 @@ class OutboundClient:
             transport=checked if wrap is None else wrap(checked),
             trust_env=False,
             timeout=httpx.Timeout(None),  # `call_url` bounds the whole attempt
-            headers={"User-Agent": f"sinchflow/{__version__}"},
+            headers={"User-Agent": f"sinchflow/{__version__}", "Accept-Encoding": ACCEPTED},
         )
 
     def _session(self) -> aiohttp.ClientSession:

@@ -4,6 +4,7 @@ It makes one attempt. Whether there is another, and when, is decided by `engine.
 """
 
 import asyncio
+import codecs
 import re
 import time
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ import msgspec
 from msgspec.structs import replace
 
 from sinchflow.model.command import Answered, CallUrl, Failed, Told
-from sinchflow.model.event import clean_data, clean_text
+from sinchflow.model.event import SECRET_BEGIN, clean_data, clean_text
 from sinchflow.runtime.attempted import Attempted
+from sinchflow.runtime.concealing import Veil
 from sinchflow.runtime.csv_rows import read_rows
 from sinchflow.runtime.outbound import OutboundClient, OutboundRefused
-from sinchflow.runtime.secrets import Secrets, show_references
+from sinchflow.runtime.secrets import Secrets, names_secret, show_references
+from sinchflow.sinch.unpacking import TooLarge, Unreadable, read_body
 
 #: Of an unexpected answer's body, quoted in the error.
 _QUOTED_CHARACTERS = 200
@@ -30,10 +33,10 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 #: A server's wish for a pause is heeded up to this.
 _LONGEST_WISH = timedelta(days=1)
-
-
-class _TooLarge(Exception):
-    """The body is over the step's `max_bytes`."""
+#: As many as curl and httpx follow, and more than anybody needs.
+_MOST_REDIRECTS = 20
+#: Ways to write a text that take for ever, or run escapes of Python's: no server means them.
+_NO_CHARSETS = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape", "undefined"})
 
 
 async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -> Attempted:
@@ -41,14 +44,30 @@ async def call_url(client: OutboundClient, command: CallUrl, secrets: Secrets) -
 
     No value of a secret that the command refers to is in what it gives, whoever quoted it.
     """
+    target = f"{command.method} {show_references(command.url)}"
     names = secrets.names_in("\0".join(_texts(command)))
-    attempted = await _attempt(client, command, secrets, names)
+    veil = secrets.veil(names)
+    try:
+        request = _request(client, command, secrets)
+    except KeyError as error:
+        return _failed(
+            command, "secret", f"{target}: secret {error.args[0]} is not set (SINCHFLOW_SECRET_{error.args[0]})"
+        )
+    except (httpx.InvalidURL, ValueError) as error:
+        return _hidden(_impossible(command, target, error), veil)
+    if names and (login := request.headers.get("authorization", "").partition(" ")[2]):
+        veil = secrets.veil(names, [login])
+    attempted = await _attempt(client, command, request, veil)
+    return _hidden(attempted, veil) if names else attempted
+
+
+def _hidden(attempted: Attempted, veil: Veil) -> Attempted:
     outcome = attempted.outcome
-    if not names or isinstance(outcome, Told):
-        return attempted
     if isinstance(outcome, Failed):
-        return replace(attempted, outcome=replace(outcome, message=secrets.hide(outcome.message, names)))
-    headers = {name: secrets.hide(value, names) for name, value in outcome.headers.items()}
+        return replace(attempted, outcome=replace(outcome, message=veil.hide(outcome.message)))
+    if isinstance(outcome, Told):
+        return attempted
+    headers = {veil.hide(name): veil.hide(value) for name, value in outcome.headers.items()}
     return replace(attempted, outcome=replace(outcome, headers=headers))
 
 
@@ -60,40 +79,75 @@ def _texts(command: CallUrl) -> Iterator[str]:
     yield from command.basic_auth or ()
 
 
-async def _attempt(client: OutboundClient, command: CallUrl, secrets: Secrets, names: set[str]) -> Attempted:
+async def _attempt(client: OutboundClient, command: CallUrl, request: httpx.Request, veil: Veil) -> Attempted:
     target = f"{command.method} {show_references(command.url)}"
-    try:
-        request = _request(client, command, secrets)
-    except KeyError as error:
-        return _failed(
-            command, "secret", f"{target}: secret {error.args[0]} is not set (SINCHFLOW_SECRET_{error.args[0]})"
-        )
-    except (httpx.InvalidURL, ValueError) as error:
-        return _impossible(command, target, error)
     began = time.monotonic()
     try:
         async with asyncio.timeout(command.timeout.total_seconds()):
-            response = await client.http.send(request, stream=True, follow_redirects=command.follow_redirects)
+            response = await _send(client, command, request)
             try:
-                body = await _read(response, command.max_bytes)
+                body = await read_body(response, command.max_bytes)
             finally:
                 await response.aclose()
     except TimeoutError:
         words = f"{target}: no complete answer within {command.timeout.total_seconds():g} s"
         return _failed(command, "timeout", words, is_unknown=True)
-    except _TooLarge:
+    except TooLarge:
         return _failed(
             command, "too_large", f"{target}: the answer is larger than {command.max_bytes} bytes (max_bytes)"
         )
+    except Unreadable as error:
+        return _failed(command, "connection", f"{target}: the answer cannot be read: {error}", is_unknown=True)
     except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
         kind, words, is_unknown = _explain(target, error)
         return _failed(command, kind, words, is_unknown=is_unknown)
     except (httpx.InvalidURL, ValueError) as error:  # what aiohttp, or a redirect, finds wrong only on the way
         return _impossible(command, target, error)
-    text = clean_text(secrets.hide(_text(response, body), names))
+    text = clean_text(veil.hide(_text(response, body)))
     if not is_expected(response.status_code, command.expect):
         return _unexpected(command, target, response, text)
     return _answered(command, target, response, text, time.monotonic() - began)
+
+
+async def _send(client: OutboundClient, command: CallUrl, request: httpx.Request) -> httpx.Response:
+    """The answer's head. Redirects are followed here, because httpx would read what comes with them without limit."""
+    for _ in range(_MOST_REDIRECTS + 1):
+        response = await client.http.send(request, stream=True)
+        if not command.follow_redirects or response.next_request is None:
+            return response
+        await response.aclose()
+        request = _onward(command, request, response.next_request)
+    raise httpx.TooManyRedirects(f"more than {_MOST_REDIRECTS} redirects")
+
+
+def _onward(command: CallUrl, before: httpx.Request, request: httpx.Request) -> httpx.Request:
+    """The request that a redirect asks for. What is secret stays with the host that the flow names.
+
+    httpx takes `Authorization` out for another host; a token may be in any header, or in the body.
+    """
+    if request.url.scheme not in {"http", "https"} or not request.url.host:
+        raise ValueError(f"a redirect to {str(request.url)[:100]}: a URL begins with http:// or https:// and a host")
+    if _is_same_host(before.url, request.url):
+        return request
+    for name in (
+        "authorization",
+        "cookie",
+        *(name for name, value in command.headers.items() if SECRET_BEGIN in value),
+    ):
+        request.headers.pop(name, None)
+    if request.headers.get("content-length", "0") != "0" and names_secret(command.content or ""):
+        raise OutboundRefused(f"a redirect to another host ({request.url.host}), and the body holds a secret")
+    return request
+
+
+def _is_same_host(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether they are served by the same; https may take the place of http, never the other way about."""
+    if one.host != other.host:
+        return False
+    ports = [url.port or {"http": 80, "https": 443}[url.scheme] for url in (one, other)]
+    if one.scheme == other.scheme:
+        return ports[0] == ports[1]
+    return one.scheme == "http" and ports == [80, 443]
 
 
 def is_expected(status: int, expect: tuple[str, ...]) -> bool:
@@ -142,22 +196,11 @@ def _check_header(name: str, value: str) -> None:
         raise ValueError(f"header {name} holds a line break or another control character")
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    """The decoded body. Raises _TooLarge as soon as it is over the limit, so a compressed bomb is cut early."""
-    parts: list[bytes] = []
-    size_bytes = 0
-    async for part in response.aiter_bytes():
-        size_bytes += len(part)
-        if size_bytes > max_bytes:
-            raise _TooLarge
-        parts.append(part)
-    return b"".join(parts)
-
-
 def _text(response: httpx.Response, body: bytes) -> str:
     encoding = response.charset_encoding or "utf-8"
     try:
-        return body.decode(encoding, "replace")
+        found = codecs.lookup(encoding).name.replace("_", "-")
+        return body.decode("utf-8" if found in _NO_CHARSETS else found, "replace")
     except (LookupError, UnicodeError):  # no encoding, or one that is not of texts
         return body.decode("utf-8", "replace")
 
@@ -206,7 +249,7 @@ def retry_after(value: str | None, now: datetime | None = None) -> timedelta | N
         return min(timedelta(seconds=int(value[:12])), _LONGEST_WISH)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:  # "-0000": UTC, of an unknown place
         until = until.replace(tzinfo=UTC)

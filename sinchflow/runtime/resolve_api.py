@@ -53,8 +53,8 @@ class ResolveApi:
     def routes(self, guard: Any) -> list[Route]:
         """The routes of the admin app."""
         return [
-            Route("/api/sends/{id:int}/resolve", guard(self._send), methods=["POST"]),
-            Route("/api/runs/{id:int}/resolve", guard(self._run), methods=["POST"]),
+            Route("/api/sends/{id}/resolve", guard(self._send), methods=["POST"]),
+            Route("/api/runs/{id}/resolve", guard(self._run), methods=["POST"]),
         ]
 
     async def _send(self, request: Request) -> Response:

@@ -19,7 +19,7 @@ from sinchflow.journal.journal import Act, Journal
 from sinchflow.model.run import Run
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.commits import Commits
-from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply
+from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply, whole_number
 from sinchflow.runtime.retries import look
 from sinchflow.runtime.run_stories import DOINGS, STATUSES, Question, list_runs, story
 from sinchflow.runtime.tails import Tails
@@ -48,7 +48,7 @@ class RunsApi:
 
     def routes(self, guard: Any) -> list[Route]:
         """The routes of the admin app."""
-        one = "/api/runs/{id:int}"
+        one = "/api/runs/{id}"
         return [
             Route("/api/runs", guard(self._list)),
             Route("/api/runs/changes", guard(self._changes)),
@@ -75,11 +75,10 @@ class RunsApi:
     async def _changes(self, request: Request) -> Response:
         given = request.query_params
         numbers = [given.get(name, "") for name in ("after", "run")]
-        if any(each and not each.isdecimal() for each in numbers):
+        after, run_id = (whole_number(each, LARGEST_ID) for each in numbers)
+        if (numbers[0] and after is None) or (numbers[1] and run_id is None):
             return error_reply(400, "after and run are numbers")
-        after, run_id = (int(each) if each else None for each in numbers)
-        wait = given.get("wait", "0")
-        wait_s = min(float(wait), _LONGEST_WAIT_S) if wait.isdecimal() else 0.0
+        wait_s = float(min(whole_number(given.get("wait", "0"), 1_000_000) or 0, _LONGEST_WAIT_S))
         return json_reply(200, await self._tails.changes(after, run_id, wait_s))
 
     # --- retry ------------------------------------------------------------------------------------------------------
@@ -249,7 +248,7 @@ def question_of(given: Sequence[tuple[str, str]]) -> Question | str:
     if unknown := statuses - {*STATUSES, *DOINGS}:
         return f'unknown status "{min(unknown)}"; there are {", ".join((*STATUSES, *DOINGS))}'
     limit = values.get("limit", "50")
-    if not limit.isdecimal() or not 1 <= int(limit) <= _MOST_LISTED:
+    if not whole_number(limit, _MOST_LISTED):
         return f"limit is a number from 1 to {_MOST_LISTED}"
     since = None
     if (written := values.get("since") or values.get("since_end")) is not None:

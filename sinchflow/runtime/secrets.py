@@ -18,6 +18,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
+from sinchflow.runtime.concealing import Veil
 
 PREFIX = "SINCHFLOW_SECRET_"
 
@@ -101,13 +102,9 @@ class Secrets:
         """The names that a rendered text refers to, however it is encoded."""
         return {*_REFERENCE.findall(text), *_QUOTED_REFERENCE.findall(text)}
 
-    def hide(self, text: str, names: Iterable[str]) -> str:
-        """The text with the values of these secrets replaced by `***`, in case somebody echoes them in any encoding."""
-        for name in names:
-            if value := self._values.get(name):
-                for written in _ways_to_write(value):
-                    text = text.replace(written, "***")
-        return text
+    def veil(self, names: Iterable[str], more: Iterable[str] = ()) -> Veil:
+        """Hides the values of these secrets, and `more`, in case somebody quotes them."""
+        return Veil([*(self._values[name] for name in names if name in self._values), *more])
 
 
 def _files_in(folder: Path) -> dict[str, str]:
@@ -127,13 +124,9 @@ def _files_in(folder: Path) -> dict[str, str]:
     return values
 
 
-def _ways_to_write(value: str) -> Iterator[str]:
-    """A value as it is, inside a JSON string, and percent-encoded."""
-    yield value
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="")
-    yield quote_plus(value)
+def names_secret(text: str) -> bool:
+    """Whether a rendered text refers to any secret, however it is encoded."""
+    return bool(_REFERENCE.search(text) or _QUOTED_REFERENCE.search(text))
 
 
 def show_references(text: str) -> str:

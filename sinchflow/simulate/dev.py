@@ -215,4 +215,4 @@ class Dev:
         catalog = self.daemon.worker.catalog
         used = {each.name for each in Secrets({}).missing(catalog.flows.values())}
         stand_ins = {each.name for each in Secrets.from_environment().missing(catalog.flows.values())}
-        return catalog.secrets.hide(text, used - stand_ins)
+        return catalog.secrets.veil(used - stand_ins).hide(text)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from sinchflow import __version__
+from sinchflow.sinch.unpacking import ACCEPTED, TooLarge, Unreadable, read_body
 from sinchflow.sinch.words import shown
 
 if TYPE_CHECKING:  # httpx takes 0.1 s to import: only a program that calls the provider pays for it
@@ -168,6 +169,7 @@ class Client:
 
         headers = {
             "Accept": "application/json",
+            "Accept-Encoding": ACCEPTED,
             "Content-Type": "application/json",
             "User-Agent": f"sinchflow/{__version__}",
             **self._account,
@@ -194,14 +196,14 @@ class Client:
     async def _exchange(self, http: "httpx.AsyncClient", request: "httpx.Request") -> Answer | Unknown:
         response = await http.send(request, stream=True)
         try:
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > MAX_ANSWER_BYTES:
-                    return Unknown(reason=f"the answer of {self._base_url} is larger than {MAX_ANSWER_BYTES} bytes")
+            body = await read_body(response, MAX_ANSWER_BYTES)
+        except TooLarge:
+            return Unknown(reason=f"the answer of {self._base_url} is larger than {MAX_ANSWER_BYTES} bytes")
+        except Unreadable as error:
+            return Unknown(reason=f"the answer of {self._base_url} cannot be read: {error}")
         finally:
             await response.aclose()
-        return Answer(status=response.status_code, headers=response.headers, body=bytes(body))
+        return Answer(status=response.status_code, headers=response.headers, body=body)
 
     def _open(self) -> "httpx.AsyncClient":
         import ssl

@@ -14,6 +14,7 @@ import msgspec
 
 from sinchflow.sinch.client import Answer, Calls, NotSent
 from sinchflow.sinch.errors import read_error
+from sinchflow.sinch.words import shown
 
 FailureKind = Literal[
     "unauthorised",  #: key or secret is wrong
@@ -89,7 +90,7 @@ def refusal(answer: Answer) -> CallFailed:
     """An answer that was not hoped for, as the exception to raise."""
     status = answer.status
     if 300 <= status < 400:
-        place = answer.headers.get("location", "nowhere")
+        place = shown(answer.headers.get("location", "nowhere"), 200)
         return CallFailed(
             f"HTTP {status}, a redirect to {place}, which is not followed: check base_url", "refused", status
         )

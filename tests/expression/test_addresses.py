@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from sinchflow.expression.addresses import Reach, literal_address, to_allow
+from sinchflow.expression.addresses import Reach, is_misspelt, literal_address, to_allow
 
 FORMS = [
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f.1", "0x7F000001", "017700000001", "0177.0.0.1", "1.2.3.4.5",
@@ -42,3 +42,31 @@ def test_private_addresses_are_permitted_only_where_they_are_named(host, address
 def test_what_is_said_to_be_allowed_allows_the_address(address):
     assert not Reach().permits(address, address)
     assert Reach([to_allow(address)]).permits(address, address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::ffff:0:127.0.0.1", "fec0::1", "4000::1", "1::1", "2001:0:7f00:1::", "3fff::1", "64:ff9b:1::a00:1", "ff0e::1",
+        "192.0.0.192", "192.88.99.1", "168.63.129.16", "100.64.0.1", "240.0.0.1", "198.18.0.1",
+    ],
+)  # fmt: skip
+def test_what_nobody_serves_the_public_from_is_not_public(address):
+    assert not Reach().permits("any.example", address)
+    assert Reach([address]).permits("any.example", address)
+
+
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "2001:4860:4860::8888", "64:ff9b::808:808"])
+def test_public_addresses_need_no_leave(address):
+    assert Reach().permits("any.example", address)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_one"),
+    [
+        ("1.2.3.4.5", True), ("256.1.1.1", True), ("08.1", True), ("0x.", True), ("9" * 30, True), ("a.1", True),
+        ("127.1", False), ("1.2.3.4", False), ("::1", False), ("a.example", False), ("1a", False), ("", False),
+    ],
+)  # fmt: skip
+def test_host_that_ends_in_a_number_is_an_address_or_nothing(host, is_one):
+    assert is_misspelt(host) is is_one

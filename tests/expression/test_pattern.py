@@ -1,16 +1,19 @@
 """How texts and numbers are compared with filters."""
 
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sinchflow.expression.pattern import (
+    Glob,
     NumberPattern,
     compile_regex,
     contains,
     first_word,
     fold,
-    glob,
     regex_fault,
     whole,
     words,
@@ -103,8 +106,8 @@ def test_number_is_meant_by_pattern(pattern, number, expected):
 
 
 def test_glob_takes_everything_else_literally():
-    assert glob("a.*[b]?").fullmatch("a.xx\n[b]c")
-    assert not glob("a.").fullmatch("ab")
+    assert Glob("a.*[b]?").matches("a.xx\n[b]c")
+    assert not Glob("a.").matches("ab")
 
 
 @pytest.mark.parametrize(
@@ -126,3 +129,19 @@ def test_regex_is_refused_with_the_reason(source, expected, capfd):
 def test_regex_is_searched_without_regard_to_case():
     found = compile_regex("order #?(?P<id>[0-9]+)").search("My ORDER #12 ünd")
     assert found.groupdict() == {"id": "12"}
+
+
+GLOBS = st.text("ab*?", max_size=8)
+
+
+@given(GLOBS, st.text("ab\n", max_size=10))
+def test_glob_means_what_a_regular_expression_would(source, text):
+    expected = "".join({"*": ".*", "?": "."}.get(character) or re.escape(character) for character in source)
+    assert Glob(source).matches(text) is (re.fullmatch(expected, text, re.DOTALL) is not None)
+
+
+def test_glob_of_many_stars_takes_no_longer_than_its_text():
+    began = time.monotonic()
+    assert not Glob("*1" * 30 + "*2").matches("1" * 5_000)
+    assert Glob("*1" * 30 + "*").matches("1" * 5_000)
+    assert time.monotonic() - began < 1

@@ -87,7 +87,7 @@ def test_names_are_found_in_every_encoding():
     ],
 )
 def test_echo_of_a_secret_is_hidden_however_it_is_written(echo):
-    hidden = Secrets(VALUES).hide(f"you said: {echo}!", {"ODD", "UNKNOWN"})
+    hidden = Secrets(VALUES).veil({"ODD", "UNKNOWN"}).hide(f"you said: {echo}!")
     assert "***" in hidden
     assert "b" not in hidden.replace("you said", "")
 

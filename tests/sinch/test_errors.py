@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sinchflow.sinch.client import Answer
 from sinchflow.sinch.errors import faults_by_message, read_error
+from sinchflow.sinch.failure import refusal
 from sinchflow.sinch.words import LIMIT, shown
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "errors.json").read_text(encoding="utf-8"))
@@ -51,3 +53,10 @@ def test_any_body_gives_printable_words(body: bytes) -> None:
     assert words.message.isprintable()
     assert all(detail.isprintable() for detail in words.details)
     faults_by_message(words.details, 100)
+
+
+def test_redirects_target_is_quoted_on_one_line_and_cut():
+    place = "https://elsewhere.example/\n\x1b[31m" + "x" * 9_000
+    failure = refusal(Answer(status=302, headers={"location": place}, body=b""))
+    assert failure.message.isprintable()
+    assert len(failure.message) < 400

@@ -174,7 +174,7 @@ def test_answer_means(scripted: Callable[..., Any], answer: bytes, expected: Sen
         pytest.param(
             raw(202, b"not gzip, but long enough to find out", Content_Encoding="gzip"),
             {},
-            "the connection to URL broke: ",
+            "the answer of URL cannot be read: it cannot be unpacked: ",
             id="claims to be compressed",
         ),
         pytest.param(
