@@ -49,7 +49,7 @@ from sinchflow.runtime.restored_api import RestoredApi
 from sinchflow.runtime.retention import Keeping
 from sinchflow.runtime.runs_api import RunsApi
 from sinchflow.runtime.schedules import Schedules
-from sinchflow.runtime.servers import listen, open_server
+from sinchflow.runtime.servers import allow_many_files, listen, open_server
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.status_api import StatusApi
 from sinchflow.runtime.switch import Switch
@@ -222,8 +222,8 @@ class Daemon:
             ),
         )  # fmt: skip
         self._take_up(snapshot)
-        await open_server(undo, ingress, listener)
-        await open_server(undo, admin.app, admin_listener)
+        await open_server(undo, ingress, listener, refused=self._refused, share=0.9)
+        await open_server(undo, admin.app, admin_listener, refused=self._refused, share=0.1)
         undo.callback(runs_api.stop)
         watching = asyncio.create_task(self._reloader.watch())
         undo.callback(watching.cancel)
@@ -287,6 +287,9 @@ class Daemon:
             "loaded_timestamp_seconds": ("When the flows that are live were loaded.", self._loaded_at),
         }
 
+    def _refused(self, status: int) -> None:
+        self.stats.refused_requests[status] += 1
+
     def _loaded_at(self) -> float:
         return (self.stats.last_reload_at or self._started_at).timestamp()
 
@@ -332,6 +335,7 @@ async def _within(work: Callable[[], Any], patience: timedelta) -> None:
 def serve(options: Options, settings: logs.LogSettings, check_drift: CheckDrift | None = None) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises CannotStart. check_drift: see `Daemon`."""
     logs.configure(settings)
+    allow_many_files()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(Daemon(options, check_drift=check_drift, is_detailed=settings.is_detailed)))

@@ -17,22 +17,18 @@ from sinchflow import __version__
 from sinchflow.journal.journal import Changes, Journal, Quarantined
 from sinchflow.model.event import Event
 from sinchflow.model.project import DEFAULT_ACCOUNT
+from sinchflow.runtime.acknowledging import LATER, Acknowledging
+from sinchflow.runtime.bodies import Bodies, Disconnected, Receive, Scope
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.flow_calls import FlowCalls, is_flow_call
 from sinchflow.runtime.guard import Door, Guard, Refusal
 from sinchflow.runtime.stats import Stats
+from sinchflow.runtime.visitors import WELCOME
 from sinchflow.sinch.payload import PayloadError, parse
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger("sinchflow")
-
-#: An MMS's attachments come inside the body, in base64.
-MAX_BODY_BYTES = 8 * 1024 * 1024
-#: A body over that is read on, up to this, and thrown away: who is still sending would not see the refusal.
-_MOST_DISCARDED = 64 * 1024 * 1024
 
 _JSON = (b"content-type", b"application/json")
 _ACCEPTED = b'{"status":"accepted"}'
@@ -44,7 +40,7 @@ class Ingress:
 
     guard: who may push, as a function because a reload may change it.
     take: told about each new event once it is stored. flow_calls: answers calls of flows' own webhooks.
-    deadline_s: for the whole of a request's body to arrive.
+    That a request arrives in time is the `visitors`' to see to.
     """
 
     def __init__(
@@ -57,7 +53,6 @@ class Ingress:
         guard: Callable[[], Guard],
         take: Callable[[Event], None],
         flow_calls: FlowCalls | None = None,
-        deadline_s: float = 30.0,
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -66,7 +61,8 @@ class Ingress:
         self._guard = guard
         self._take = take
         self._flow_calls = flow_calls
-        self._deadline_s = deadline_s
+        self._bodies = Bodies()
+        self._acknowledging = Acknowledging(loop)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,15 +80,18 @@ class Ingress:
             problems = {"problems": refusal.problems} if refusal.problems else {}
             content = msgspec.json.encode({"error": refusal.reason, **problems})
             await _answer(send, refusal.status, content, refusal.headers)
-        except _Disconnected:
+        except Disconnected:
             return
+        finally:
+            self._bodies.release(scope)
 
     async def _respond(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
         """Status and body of the answer. Raises Refusal."""
         if self._flow_calls is not None and is_flow_call(scope["path"]):
-            return await self._flow_calls.answer(scope, lambda: self._read(scope, receive))
+            return await self._flow_calls.answer(scope, lambda: self._read_call(scope, receive))
         guard = self._guard()
         door = guard.door(scope["path"])
+        _welcome(scope)
         if scope["method"] == "GET":
             return 200, self._self_test(guard, door, scope)
         if scope["method"] != "POST":
@@ -102,7 +101,8 @@ class Ingress:
                 headers=((b"allow", b"GET, POST"),),
             )
         guard.check_secret(door, scope["headers"])
-        body = await self._read(scope, receive)
+        self._acknowledging.check()
+        body = await self._bodies.read(scope, receive)
         guard.check_signature(door, scope, body, self._clock.now)
         answer = await self._accept(body, door)
         return 202 if answer is _ACCEPTED else 200, answer
@@ -140,11 +140,18 @@ class Ingress:
                 self._take(event)
             elif result is False:
                 self._stats.repeats += 1
-            if not answer.cancelled():
+            if not answer.done():
                 answer.set_result(result)
 
-        self._journal.accept(event, accepted)
-        stored = await answer
+        self._acknowledging.begin(answer)
+        try:
+            self._journal.accept(event, accepted)
+            stored = await answer
+        except TimeoutError:
+            reason = "this is not stored yet: try again; if it is by then, that is known as a repeat"
+            raise Refusal(503, reason, headers=LATER) from None
+        finally:
+            self._acknowledging.end(answer)
         if isinstance(stored, Exception):
             raise self._not_stored(stored)
         if self._stats.troubles:
@@ -176,53 +183,20 @@ class Ingress:
 
     def _not_stored(self, error: Exception) -> Refusal:
         self._stats.troubles["journal"] = str(error)
-        return Refusal(503, "this cannot be stored right now: try again", headers=((b"retry-after", b"5"),))
+        return Refusal(503, "this cannot be stored right now: try again", headers=LATER)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body. Raises Refusal when it is too large or takes too long."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await _read(scope, receive)
-        except TimeoutError:
-            raise Refusal(408, f"the body did not arrive within {self._deadline_s:g} s") from None
+    async def _read_call(self, scope: Scope, receive: Receive) -> bytes:
+        """The body of a call of a flow's webhook, whose caller has shown the token."""
+        _welcome(scope)
+        self._acknowledging.check()
+        return await self._bodies.read(scope, receive)
 
 
-class _Disconnected(Exception):
-    """The client went away before its request was complete."""
-
-
-async def _read(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises Refusal when it is too large."""
-    for name, value in scope["headers"]:
-        if name == b"content-length" and int(value) > _MOST_DISCARDED:
-            raise _too_large()
-    message = await _receive(receive)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body
-    parts, size_bytes = [body], len(body)
-    while message.get("more_body"):
-        message = await _receive(receive)
-        part = message.get("body", b"")
-        size_bytes += len(part)
-        if size_bytes <= MAX_BODY_BYTES:
-            parts.append(part)
-        elif size_bytes > _MOST_DISCARDED:
-            raise _too_large()
-    if size_bytes > MAX_BODY_BYTES:
-        raise _too_large()
-    return b"".join(parts)
-
-
-async def _receive(receive: Receive) -> MutableMapping[str, Any]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise _Disconnected
-    return message
-
-
-def _too_large() -> Refusal:
-    return Refusal(413, f"the body is larger than {MAX_BODY_BYTES} bytes", headers=((b"connection", b"close"),))
+def _welcome(scope: Scope) -> None:
+    """The connection is none of a stranger's."""
+    state = scope.get("state")
+    if state and WELCOME in state:
+        state[WELCOME]()
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from sinchflow.errors import JournalError
 from sinchflow.journal.memory import MemoryJournal
+from sinchflow.runtime.bodies import MAX_BODY_BYTES
 from sinchflow.runtime.connections import Hooks
 from sinchflow.runtime.guard import Guard
-from sinchflow.runtime.ingress import MAX_BODY_BYTES, Ingress
+from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.stats import Stats
 
 TOKEN = "hook-token-of-the-test"
@@ -54,7 +55,7 @@ class Door:
         self.app = Ingress(
             journal=self.journal, clock=clock, stats=self.stats, loop=loop,
             guard=lambda: Guard(Hooks(token=TOKEN), ["default"], {}),
-            take=lambda event: self.taken.append(event.key), deadline_s=0.05,
+            take=lambda event: self.taken.append(event.key),
         )  # fmt: skip
 
     async def post(self, content: bytes, path: str = f"/hooks/{TOKEN}/inbound", method: str = "POST") -> httpx.Response:
@@ -147,26 +148,6 @@ def test_event_that_cannot_be_stored_is_answered_503_and_taken_when_it_comes_aga
         assert door.stats.repeats == 1
 
     asyncio.run(scenario())
-
-
-def test_body_that_stops_half_way_is_given_up(clock):
-    async def ask(*messages):
-        door, parts, answers = Door(clock), list(messages), []
-
-        async def receive():
-            return parts.pop(0) if parts else await asyncio.Event().wait()
-
-        async def send(message):
-            answers.append(message)
-
-        scope = {"type": "http", "method": "POST", "path": f"/hooks/{TOKEN}/inbound", "headers": []}
-        await asyncio.wait_for(door.app(scope, receive, send), 5)
-        return [message["status"] for message in answers if "status" in message]
-
-    part = {"type": "http.request", "body": b"{", "more_body": True}
-    assert asyncio.run(ask(part)) == [408]
-    assert asyncio.run(ask()) == [408]
-    assert asyncio.run(ask(part, {"type": "http.disconnect"})) == []
 
 
 JSON = st.recursive(
