@@ -95,7 +95,10 @@ class PacedCalls:
             opens_at = max(now, self._window.opens_at(now, 1))
             await asyncio.sleep((opens_at - now).total_seconds())
             self._window.note(opens_at)
-        return await self._calls.call(method, target, body)
+        try:
+            return await self._calls.call(method, target, body)
+        finally:
+            self._window.end(self._clock.now())
 
 
 def _project(root: Path) -> Project:

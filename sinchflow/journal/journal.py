@@ -127,6 +127,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     send_times: tuple[tuple[str, str, datetime], ...]  #: recipient, flow, when
     latest: datetime | None = None  #: of when the last event, run or call is; None: there is none
 
+    @property
+    def unanswered_calls(self) -> frozenset[int]:
+        """Calls whose sends have no outcome yet."""
+        return frozenset(send.call for send in self.sends if send.call is not None)
+
 
 class Suspended(msgspec.Struct, frozen=True, kw_only=True):
     """What a journal that was restored from a backup does not go on with by itself. All in order of id.

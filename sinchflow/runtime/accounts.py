@@ -5,7 +5,7 @@ account is back.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +31,8 @@ log = structlog.get_logger("sinchflow")
 
 #: A client that is no longer used is closed after this: longer than any call takes.
 _LAST_CALLS = timedelta(minutes=2)
+#: Of calls of a former process that were answered it is not known when: not much later than this after their start.
+_ANSWERED_WITHIN = timedelta(seconds=1)
 
 
 class _Account:
@@ -66,8 +68,9 @@ class Accounts:
         settling: Settling,
         switch: Switch,
         calls: Iterable[Call],
+        unanswered: Collection[int],
     ) -> None:
-        """calls: those that the throttles still count, of all accounts."""
+        """calls: those that the throttles still count, of all accounts. unanswered: which of them had no answer yet."""
         self._journal = journal
         self._commits = commits
         self._clock = clock
@@ -83,7 +86,8 @@ class Accounts:
         self._old_clients: set[Client] = set()
         past, now = list(calls), clock.now()
         for call, when in zip(past, believed((call.started_at for call in past), now), strict=True):
-            self._past.setdefault(call.account, []).append(when + (clock.steady() - now))
+            ended = now if call.id in unanswered else min(when + _ANSWERED_WITHIN, now)
+            self._past.setdefault(call.account, []).append(ended + (clock.steady() - now))
         settling.connect(self._look_ups, lambda send: self.outbox(send.command.account).put_back(send))
         switch.on_resume.append(self._resume)
 

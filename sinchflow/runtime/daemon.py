@@ -171,7 +171,7 @@ class Daemon:
         self._accounts = Accounts(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
             refusal=worker.refusal, settling=worker.settling, switch=self.switch,
-            calls=snapshot.calls,
+            calls=snapshot.calls, unanswered=snapshot.unanswered_calls,
         )  # fmt: skip
         self._accounts.connect(catalog.connections)
         worker.connect(self._accounts)

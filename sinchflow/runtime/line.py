@@ -34,13 +34,14 @@ class Rank(IntEnum):
 class _Turn:
     """One call that waits."""
 
-    __slots__ = ("granted", "is_over", "rank", "since")
+    __slots__ = ("granted", "is_counted", "is_over", "rank", "since")
 
     def __init__(self, rank: Rank, since: datetime, granted: asyncio.Future[None]) -> None:
         self.rank = rank
         self.since = since
         self.granted = granted
         self.is_over = False
+        self.is_counted = False  # by the throttle
 
 
 class Line:
@@ -103,8 +104,13 @@ class Line:
         self._pump()
         try:
             await turn.granted
+            return await self._call(method, target, body)
         finally:
             turn.is_over = True
+            if turn.is_counted:
+                self._window.end(self._clock.steady())
+
+    async def _call(self, method: str, target: str, body: bytes) -> Answer | NotSent | Unknown:
         if self.client is None:
             return NotSent(reason=f'account "{self._account}" is not in sinchflow.yaml')
         result = await self.client.call(method, target, body)
@@ -150,6 +156,7 @@ class Line:
 
     def _grant(self, turn: _Turn, now: datetime) -> None:
         self._window.note(now)
+        turn.is_counted = True
         unit = self._commits.unit
         unit.calls.append(Call(id=self._journal.new_id(), account=self._account, started_at=self._clock.now()))
         unit.thens.append(lambda: None if turn.granted.done() else turn.granted.set_result(None))

@@ -296,6 +296,7 @@ class Outbox:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._calls.discard(task)
+        self._window.end(self._clock.steady())
         if not task.cancelled() and (error := task.exception()) is not None:
             # Our bug. The sends stay `sending`: the next start holds them, and none of them is repeated.
             self._stats.internal_errors += 1

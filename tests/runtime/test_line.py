@@ -130,6 +130,7 @@ def test_questions_go_before_polls(counting):
         async with counting(Limits(calls=4, per=timedelta(seconds=8))) as here:
             for _ in range(4):
                 here.window.note(here.clock.now())
+                here.window.end(here.clock.now())
             here.ask("/poll", Rank.POLL)
             here.ask("/question")
             await here.pass_(30)
@@ -143,6 +144,7 @@ def test_poll_leaves_half_of_the_window_to_others(counting):
         async with counting() as here:
             for _ in range(3):
                 here.window.note(here.clock.now())
+                here.window.end(here.clock.now())
             here.ask("/poll", Rank.POLL)
             await here.pass_(58)
             assert here.calls == []
@@ -169,6 +171,7 @@ def test_call_that_is_given_up_while_it_waits_takes_no_place(counting):
         async with counting() as here:
             for _ in range(4):
                 here.window.note(here.clock.now())
+                here.window.end(here.clock.now())
             given_up = here.ask("/given-up")
             here.ask("/next")
             await here.pass_(1)

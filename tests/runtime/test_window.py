@@ -1,5 +1,6 @@
 """The throttle's sliding window: when the next call may start."""
 
+import heapq
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,25 +48,54 @@ def test_switching_the_limit_on_counts_the_calls_made_without_it():
     window = CallWindow(Limits(calls=None))
     for second in range(5):
         window.note(at(second))
+        window.end(at(second))
     window.limits = Limits(calls=2)
     assert window.opens_at(at(5), 100) == at(63.001)
+
+
+@pytest.mark.parametrize(
+    ("ended", "now", "opens"),
+    [
+        ([], 30, 90.001),  # nobody knows yet: look again
+        ([20], 30, 80.001),
+        ([20, 25], 30, 80.001),
+        ([20, 25], 81, 81),
+    ],
+)
+def test_call_counts_until_a_window_after_its_answer(ended, now, opens):
+    window = CallWindow(Limits(calls=2, per=timedelta(seconds=60)))
+    window.note(at(0))
+    window.note(at(1))
+    for second in ended:
+        window.end(at(second))
+    assert (window.opens_at(at(now), 100) - START).total_seconds() == opens
 
 
 @settings(max_examples=200, deadline=None)
 @given(
     calls=st.integers(1, 12),
     batch=st.integers(1, 4),
-    gaps=st.lists(st.tuples(st.floats(0, 30), st.integers(1, 6)), min_size=1, max_size=60),
+    gaps=st.lists(
+        st.tuples(st.floats(0, 30), st.integers(1, 6), st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=60
+    ),
 )
-def test_never_more_calls_than_allowed_in_any_window(calls, batch, gaps):
+def test_provider_never_gets_more_calls_than_allowed_in_any_window(calls, batch, gaps):
+    """Wherever between a call's start and its answer it arrives."""
     per = timedelta(seconds=60)
     window = CallWindow(Limits(calls=calls, per=per, batch=batch))
-    now, made = START, []
-    for gap_s, waiting in gaps:
+    now, arrived, ends = START, [], []
+    for gap_s, waiting, there_s, back_s in gaps:
         now += timedelta(seconds=gap_s)
-        while (opens := window.opens_at(now, waiting)) > now:
-            now = opens
+        while True:
+            while ends and ends[0] <= now:
+                window.end(heapq.heappop(ends))
+            opens = window.opens_at(now, waiting)
+            if opens <= now:
+                break
+            now = min([opens, *ends[:1]])
         window.note(now)
-        made.append(now)
-    for first, over in zip(made, made[calls:], strict=False):
+        arrived.append(now + timedelta(seconds=there_s))
+        heapq.heappush(ends, now + timedelta(seconds=there_s + back_s))
+    arrived.sort()
+    for first, over in zip(arrived, arrived[calls:], strict=False):
         assert over - first >= per
