@@ -27,6 +27,7 @@ TOP_LEVEL = {
     "CHANGELOG.md",
     "LICENSE",
     "README.md",
+    "SECURITY.md",
     "docs",
     "flows",
     "pyproject.toml",
