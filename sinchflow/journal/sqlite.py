@@ -279,13 +279,15 @@ def _open(path: Path) -> apsw.Connection:
         connection = apsw.Connection(str(path))
         connection.set_busy_timeout(5_000)
         refuse_foreign(connection, path)
-        connection.pragma("synchronous", "full")
+        # Until there is a log: a rollback journal that is deleted must not come back after a loss of power.
+        connection.pragma("synchronous", "extra")
         connection.pragma("secure_delete", True)  # forgetting somebody: no former version stays in the file
         if restored.is_backup(connection):  # before there is a log: see `refuse_log_of_another`
             _upgrade(connection)
             restored.take_over(connection, datetime.now(UTC), secrets.token_hex(4))
         # Without auto_vacuum, which cost 5 % of all commits when measured: room that became free is used again.
         connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
         connection.pragma("cache_size", -16_384)  # KiB; the indexes' hot pages
         connection.pragma("journal_size_limit", 128 * 1024 * 1024)
         _upgrade(connection)
