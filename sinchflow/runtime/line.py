@@ -145,8 +145,13 @@ class Line:
         self._window.note(now)
         unit = self._commits.unit
         unit.calls.append(Call(id=self._journal.new_id(), account=self._account, started_at=self._clock.now()))
-        unit.thens.append(lambda: None if turn.granted.done() else turn.granted.set_result(None))
+        unit.thens.append(lambda: self._go(turn, now))
         self._commits.flush_soon()
+
+    def _go(self, turn: _Turn, noted: datetime) -> None:
+        if not turn.granted.done():
+            self._window.leaves(noted, self._clock.steady())
+            turn.granted.set_result(None)
 
     def _wake_at(self, when: datetime) -> None:
         if self._wakes_at is None or when < self._wakes_at:

@@ -278,12 +278,13 @@ class Outbox:
         unit = self._commits.unit
         unit.calls.append(call)
         (unit.new_sends if is_new else unit.sends).extend(sending)
-        unit.thens.append(lambda: self._call(sending))
+        unit.thens.append(lambda: self._call(sending, now))
         self._starting += 1
         self._commits.flush_soon()
 
-    def _call(self, batch: list[Send]) -> None:
+    def _call(self, batch: list[Send], noted: datetime) -> None:
         self._starting -= 1
+        self._window.leaves(noted, self._clock.steady())
         task = self._loop.create_task(self._exchange(batch))
         self._calls.add(task)
         task.add_done_callback(self._ended)

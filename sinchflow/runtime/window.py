@@ -6,6 +6,7 @@ are spaced evenly, so that sends gather into fuller batches; a full batch goes a
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sinchflow.model.project import Limits
@@ -23,6 +24,13 @@ class CallWindow:
         self._calls.append(now)
         if self.limits.calls is None:
             self.used(now)
+
+    def leaves(self, noted: datetime, now: datetime) -> None:
+        """The call that was noted then leaves only now, because the journal took its time: it counts from now."""
+        if now > noted and self.limits.calls is not None:
+            with suppress(ValueError):  # the window counts it no more
+                self._calls.remove(noted)
+            self._calls.append(now)
 
     def used(self, now: datetime) -> int:
         """Calls that the window still counts."""

@@ -51,6 +51,16 @@ def test_switching_the_limit_on_counts_the_calls_made_without_it():
     assert window.opens_at(at(5), 100) == at(63.001)
 
 
+def test_a_call_that_the_journal_kept_back_counts_from_when_it_leaves():
+    window = CallWindow(Limits(calls=2))
+    window.note(at(0))
+    window.note(at(1))
+    window.leaves(at(0), at(5))
+    assert window.opens_at(at(6), 100) == at(61.001)
+    window.leaves(at(1), at(70))
+    assert window.opens_at(at(70), 100) == at(70)
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     calls=st.integers(1, 12),
