@@ -1,4 +1,6 @@
-"""The clock is set forward and back, by seconds and by years, and zones change theirs: nothing early, missed or doubled.
+"""The clock is set forward and back, by seconds and by years, and zones change theirs.
+
+Nothing is early, missed or doubled.
 
 In memory, thousands of seeds: schedules across the changes of a dozen zones (`_ticking`), and an account's throttle,
 pauses and queue (`_paced`), each with leaps and restarts in between.
