@@ -150,7 +150,7 @@ class _Customers:
             lengths = [line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:")]
             await reader.readexactly(int(lengths[0].split(b":")[1]) if lengths else 0)
             self.sent += 1
-            self.refused += not answer.startswith(b"HTTP/1.1 202")
+            self.refused += not answer.startswith(b"HTTP/1.1 2")
             if every_s is not None:
                 due += every_s
                 await asyncio.sleep(max(due - time.monotonic(), 0))
@@ -195,7 +195,7 @@ async def _url() -> AsyncIterator[str]:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 status = b"200 OK" if b" /good " in head else b"500 No"
                 writer.write(b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" % status)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()
