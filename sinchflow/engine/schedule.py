@@ -8,8 +8,10 @@ the time that passes instead: `*/30 * * * *` comes every half hour whatever the 
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from datetime import timezone as FixedZone  # noqa: N812 (a class, and `timezone` is an argument here)
 from zoneinfo import ZoneInfo
 
+from sinchflow.expression.clock_change import clock_change
 from sinchflow.expression.cron import simulated
 from sinchflow.model.flow import Schedule
 
@@ -50,12 +52,33 @@ def _ticks(trigger: Schedule, after: datetime, timezone: str) -> Iterator[dateti
         while True:
             yield tick
             tick += trigger.every
-    last = after.astimezone(UTC)
-    for local in simulated(trigger.cron or "", last.astimezone(ZoneInfo(trigger.timezone or timezone))):
-        tick = local.astimezone(UTC)
+    zone, last = ZoneInfo(trigger.timezone or timezone), after.astimezone(UTC)
+    for tick in _cron_ticks(trigger.cron or "", last, zone):
         if tick > last:  # cronsim goes by the wall clock alone, and so says 02:30 again in the hour that comes twice
             yield tick
             last = tick
+
+
+def _cron_ticks(cron: str, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """What cronsim says. A text that goes by the time that passes is read anew after each change of the clock: cronsim
+    steps over it by whole hours, and would lose a tick where the clock is changed by half an hour (Lord Howe)."""
+    if not any(field.startswith("*") for field in cron.split()[:2]):
+        yield from (local.astimezone(UTC) for local in simulated(cron, after.astimezone(zone)))
+        return
+    ticks, looked = simulated(cron, after.astimezone(_unchanging(zone, after))), after
+    while True:
+        tick = next(ticks).astimezone(UTC)
+        change = clock_change(looked, tick, zone)
+        if change is None:
+            yield tick
+            looked = tick
+        else:
+            begin = (change - timedelta(seconds=1)).astimezone(_unchanging(zone, change))
+            ticks, looked = simulated(cron, begin), change
+
+
+def _unchanging(zone: ZoneInfo, when: datetime) -> FixedZone:
+    return FixedZone(when.astimezone(zone).utcoffset() or timedelta())
 
 
 def _last_tick(trigger: Schedule, after: datetime, until: datetime, timezone: str) -> datetime | None:

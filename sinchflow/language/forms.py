@@ -38,7 +38,7 @@ class Forms:
         if not isinstance(steps, list) or not steps:
             return [self._form(instance)]
         around = {key: value for key, value in instance.items() if key != "steps"}
-        return [self._form(around), *(f"step {self._form(step)}" for step in steps)]
+        return [f"around {self._form(around)}", *(f"step {self._form(step)}" for step in steps)]
 
     def are_sound(self, parts: Sequence[str]) -> bool:
         """Whether the schema is known to find nothing wrong with any of the parts."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from sinchflow.expression.clock_change import clock_change
 from sinchflow.model.project import QuietHours
 
 _DAY = 1440
@@ -47,20 +48,5 @@ def quiet_until(hours: QuietHours, when: datetime, timezone: str) -> datetime:
         local = when.astimezone(zone)
         passed = (local.hour * 60 + local.minute) * _MINUTE_US + local.second * 1_000_000 + local.microsecond
         left = timedelta(microseconds=(hours.to * _MINUTE_US - passed) % (_DAY * _MINUTE_US))
-        when = _clock_change(when, when + left, zone) or when + left
+        when = clock_change(when, when + left, zone) or when + left
     return when
-
-
-def _clock_change(begin: datetime, end: datetime, zone: ZoneInfo) -> datetime | None:
-    """When the zone's clock changes after `begin`, at the latest at `end`; None when it does not. To the second."""
-    offset = begin.astimezone(zone).utcoffset()
-    if end.astimezone(zone).utcoffset() == offset:
-        return None
-    before, after = int(begin.timestamp()), int(end.timestamp()) + 1
-    while after - before > 1:
-        middle = (before + after) // 2
-        if datetime.fromtimestamp(middle, zone).utcoffset() == offset:
-            before = middle
-        else:
-            after = middle
-    return datetime.fromtimestamp(after, UTC)

@@ -88,15 +88,16 @@ class SystemClock:
 
     def call_at(self, when: datetime, call: Callable[[], None]) -> None:
         """See `Clock.call_at`."""
-        heapq.heappush(self._by_wall, (when, next(self._order), call))
-        if self._by_wall[0][0] == when:
-            self._set_timer()
+        self._keep(self._by_wall, when, call)
 
     def call_after(self, span: timedelta, call: Callable[[], None]) -> None:
         """See `Clock.call_after`."""
-        when = self.steady() + span
-        heapq.heappush(self._by_steady, (when, next(self._order), call))
-        if self._by_steady[0][0] == when:
+        self._keep(self._by_steady, self.steady() + span, call)
+
+    def _keep(self, due: _Due, when: datetime, call: Callable[[], None]) -> None:
+        entry = (when, next(self._order), call)
+        heapq.heappush(due, entry)
+        if due[0] is entry:  # of thousands that are due at one time, the first sets the timer
             self._set_timer()
 
     def _set_timer(self) -> None:

@@ -354,6 +354,7 @@ async def _serve(daemon: Daemon) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    gc.set_threshold(*_GC_THRESHOLDS)
     await daemon.start()
     reloads: set[asyncio.Task[Any]] = set()
     notifier = Notifier(os.environ, loop, lambda: status_of(len(daemon.worker.catalog.flows), daemon.stats.troubles))
@@ -366,7 +367,6 @@ async def _serve(daemon: Daemon) -> None:
         task.add_done_callback(lambda _: notifier.reloaded())
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    gc.set_threshold(*_GC_THRESHOLDS)
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again and again
     notifier.start()

@@ -112,7 +112,8 @@ class Schedules:
         now = self._clock.now()
         log.warning("the clock was set back: schedules are planned anew", now=now.isoformat())
         for key, old in list(self._plans.items()):
-            plan = _Plan(old.flow, old.account, old.index, old.trigger, old.timing, now)
+            seen = min(old.seen, now)  # set forward first, it may still show more than was seen to
+            plan = _Plan(old.flow, old.account, old.index, old.trigger, old.timing, seen)
             self._plans[key] = plan
             self._set_timer(plan)
 

@@ -243,3 +243,13 @@ def test_lists_are_read_where_the_root_is_a_relative_path(tmp_path, monkeypatch)
     assert [row["name"] for row in checked.lists["vip"]] == ["Joe"]
     assert len(checked.closed["desk"]) == 1
     assert found(checked) == [("days.csv", "date"), ("vip.csv", "list-row")]
+
+
+def test_a_flow_that_lost_its_steps_is_wrong_also_where_the_whole_one_was_checked_before(tmp_path):
+    whole = "name: greet\non: {inbound_sms: {keyword: HI}}\nsteps: [{reply: Hello}]\n"
+    (tmp_path / "flows").mkdir()
+    checker, file = Checker(), tmp_path / "flows" / "greet.yaml"
+    file.write_text(whole)
+    assert not checker.check(tmp_path).has_errors
+    file.write_text(whole.partition("steps")[0])
+    assert 'the flow needs the key "steps"' in [each.message for each in checker.check(tmp_path).diagnostics]
