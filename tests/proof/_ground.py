@@ -6,6 +6,7 @@ Provider and URL outlive the daemons, so they remember what has arrived, and how
 import asyncio
 import contextlib
 import json
+import random
 import shutil
 import socket
 from collections import Counter
@@ -70,7 +71,7 @@ class Wire:
                 head = await self._reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
                 return int(head.split(b" ", 2)[1]), await self._reader.readexactly(length)
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, RuntimeError) as error:  # uvloop's word for a closed transport
             self.close()
             raise Lost from error
 
@@ -250,8 +251,10 @@ class Ground:
 
 
 def _free_ports(count: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
+    """Below those that the kernel gives to outgoing connections: nobody takes them between two daemons."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randint(15_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+    return found

@@ -79,19 +79,21 @@ async def play(dose: Dose) -> list[Figure]:
         left = iter(deliveries)
         daemon = ground.fork()
         kills = 0
-        async with asyncio.timeout(_PATIENCE_S):
-            senders = asyncio.gather(*(_deliver(ground, left) for _ in range(_WIRES)))
-            while not senders.done():
-                await asyncio.wait([senders], timeout=dose.random.uniform(*_LIFE_S))
-                if not senders.done():
-                    await daemon.kill()
-                    kills += 1
-                    daemon = ground.fork()
-                    dose.say(
-                        f"{sum(each.acknowledged for each in events)} of {len(deliveries)} deliveries, {kills} kills"
-                    )
-            await senders
-            await quiet(ground)
+        senders = asyncio.gather(*(_deliver(ground, left) for _ in range(_WIRES)))
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                while not senders.done():
+                    await asyncio.wait([senders], timeout=dose.random.uniform(*_LIFE_S))
+                    if not senders.done():
+                        await daemon.kill()
+                        kills += 1
+                        daemon = ground.fork()
+                        taken = sum(each.acknowledged for each in events)
+                        dose.say(f"{taken} of {len(deliveries)} deliveries, {kills} kills")
+                await senders
+                await quiet(ground)
+        except TimeoutError:
+            senders.cancel()
         runs = Counter[tuple[str, str]]()
         for flow, contact, number in ground.ask("SELECT flow, contact, count(*) FROM run GROUP BY 1, 2"):
             runs[flow, contact] = number
@@ -100,6 +102,7 @@ async def play(dose: Dose) -> list[Figure]:
         Figure(name="events", value=len(events)),
         Figure(name="deliveries", value=len(deliveries)),
         Figure(name="kills", value=kills),
+        exactly("deliveries that nobody took", len(deliveries) - sum(each.acknowledged for each in events)),
         exactly("events without a run", sum(not runs[each.flow, each.number] for each in events)),
         exactly("events with more than one run", sum(runs[each.flow, each.number] > 1 for each in events)),
         exactly("runs of no event", len(runs) - len(events)),
