@@ -18,7 +18,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
-from sinchflow.runtime.concealing import Veil
+from sinchflow.sinch.concealing import Veil
 
 PREFIX = "SINCHFLOW_SECRET_"
 
