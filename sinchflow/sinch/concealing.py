@@ -70,11 +70,10 @@ def _ways(value: str) -> Iterator[tuple[str, str]]:
         return
     yield data.hex(), f"(?i:{data.hex()})"
     longest = max(runs, key=len, default="").encode()  # as it stands in an address, too
-    for each in {data, longest} if len(longest) >= _LEAST_PART else {data}:
-        for encoded in {
-            way for encode in (base64.b64encode, base64.urlsafe_b64encode) for way in _in_base64(each, encode)
-        }:
-            yield max(_PLAIN.findall(encoded), key=len).lower(), re.escape(encoded)
+    wholes = {data, longest} if len(longest) >= _LEAST_PART else {data}
+    alphabets = (base64.b64encode, base64.urlsafe_b64encode)
+    for encoded in {way for each in wholes for encode in alphabets for way in _in_base64(each, encode)}:
+        yield max(_PLAIN.findall(encoded), key=len).lower(), re.escape(encoded)
 
 
 def _in_base64(data: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
