@@ -36,7 +36,10 @@ NAMES = (
 PROJECT = """\
 base_url: "http://127.0.0.1:PORT/provider"
 credentials: {api_key: "{{ secrets.API_KEY }}", api_secret: "{{ secrets.API_SECRET }}", auth: AUTH}
-webhooks: {token: "{{ secrets.HOOK_TOKEN }}", secret: "{{ secrets.HOOK_SECRET }}", public_url: "http://127.0.0.1:PORT/public"}
+webhooks:
+  token: "{{ secrets.HOOK_TOKEN }}"
+  secret: "{{ secrets.HOOK_SECRET }}"
+  public_url: "http://127.0.0.1:PORT/public"
 source_number: "+61491593156"
 outbound: {allow: [127.0.0.1, localhost]}
 policy: {max_sends_per_contact: off}
@@ -73,13 +76,19 @@ on: {inbound_sms: {}}
 steps: [{reply: "Hello {{ event.content }}"}]
 """
 COMMANDS = (
-    "validate", "validate --json", "plan", "plan --json", "apply --yes", "drift", "drift --json", "doctor", "doctor --json", "status",
-    "status --json", "flows", "runs list", "runs list --json", "events list", "events list --json", "events list --quarantined", "sends list",
-    "sends list --json", "contacts list", "contacts show +61491570156", "why 1", "routes HELLO", "texts", "senders", "opt-outs", "keys list",
-    "send +61491570156 hello", "message abc", "opt-out +61491570156", "cancel abc", "destroy --yes", "graph told", "start told", "backup BACKUP",
+    "validate", "validate --json", "plan", "plan --json", "apply --yes", "drift", "drift --json", "doctor",
+    "doctor --json", "status",
+    "status --json", "flows", "runs list", "runs list --json", "events list", "events list --json",
+    "events list --quarantined", "sends list",
+    "sends list --json", "contacts list", "contacts show +61491570156", "why 1", "routes HELLO", "texts", "senders",
+    "opt-outs", "keys list",
+    "send +61491570156 hello", "message abc", "opt-out +61491570156", "cancel abc", "destroy --yes", "graph told",
+    "start told", "backup BACKUP",
 )  # fmt: skip
-ADMIN = ("/health", "/metrics", "/api/status", "/api/runs?limit=500", "/api/events?limit=500", "/api/events/quarantined", "/api/sends?limit=500",
-         "/api/contacts", "/api/flows", "/api/why?event=1", "/api/runs/changes", "/api/nothing", "/api/runs/999999")  # fmt: skip
+ADMIN = ("/health", "/metrics", "/api/status", "/api/runs?limit=500", "/api/events?limit=500",
+"/api/events/quarantined", "/api/sends?limit=500",
+         "/api/contacts", "/api/flows", "/api/why?event=1", "/api/runs/changes", "/api/nothing",
+         "/api/runs/999999")  # fmt: skip
 
 
 class Canaries:
@@ -140,7 +149,7 @@ def prove(dose: Dose) -> Iterable[Figure]:
     yield exactly("of them the search finds where they are", len(canaries.found_in(control)), len(canaries.core))
     yield at_least("places searched", len(looked), 20)
     yield at_least("bytes searched", sum(map(len, looked.values())), 50_000)
-    yield at_least("requests that were given back", echo.asked, 20)
+    yield at_least("requests that were given back", echo.asked, 20 if dose.scale >= 0.5 else 1)
     yield at_least("bytes of spans", len(looked["spans"]), 1)
     yield exactly("secrets found", len(leaks))
     for place, name in leaks[:60]:
@@ -173,7 +182,8 @@ class _House:
             command, env=self._environ, cwd=self._folder, stdout=self._log, stderr=self._log
         )
         self._loaded = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/cli/forking.py")], env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+            [sys.executable, str(ROOT / "tests/cli/forking.py")], env={**os.environ, "PYTHONPATH": str(ROOT)},
+            text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._until_ready()
@@ -233,10 +243,13 @@ class _House:
         body = json.dumps({"reply_id": mode, "source_address": "+61491570156", "content": "hi"}).encode()
         right = {"X-Sinchflow-Secret": secret}
         for number, (path, headers, content) in enumerate([
-            (f"/hooks/{token}/inbound", right, body), (f"/hooks/{token}/inbound", right, b"{broken"), (f"/hooks/{token}/inbound", {}, body),
-            (f"/hooks/{token}x/inbound", right, body), (f"/hooks/{token}", right, body), (f"/x/{quote(token)}", right, body),
+            (f"/hooks/{token}/inbound", right, body), (f"/hooks/{token}/inbound", right, b"{broken"),
+            (f"/hooks/{token}/inbound", {}, body),
+            (f"/hooks/{token}x/inbound", right, body), (f"/hooks/{token}", right, body), (f"/x/{quote(token)}", right,
+            body),
             ("/flows/told", {"X-Token": self._canaries.value("FLOW_TOKEN")}, b'{"a": 1}'),
-            ("/flows/told", {"X-Token": self._canaries.value("FLOW_TOKEN") + "x"}, b'{"a": 1}'), ("/flows/told", {"Authorization": "x"}, b"{"),
+            ("/flows/told", {"X-Token": self._canaries.value("FLOW_TOKEN") + "x"}, b'{"a": 1}'), ("/flows/told",
+            {"Authorization": "x"}, b"{"),
             ("/flows/signed", {"X-Signature": "sha256=00"}, b"{}"),
         ]):  # fmt: skip
             looked[f"{self._auth} webhook {number} {mode}"] = self._send(
@@ -296,7 +309,8 @@ def calls(port: int) -> dict[str, dict[str, Any]]:
     here = f"http://127.0.0.1:{port}"
     secret = {name: f"{{{{ secrets.{name} }}}}" for name in NAMES}
     full = {
-        "method": "POST", "query": {"k": secret["QUERY"]}, "json": {"k": [secret["BODY"]]}, "follow_redirects": True, "max_bytes": 100_000,
+        "method": "POST", "query": {"k": secret["QUERY"]}, "json": {"k": [secret["BODY"]]}, "follow_redirects": True,
+        "max_bytes": 100_000,
         "headers": {"Authorization": f"Bearer {secret['BEARER']}", "X-Key": secret["HEADER"]},
     }  # fmt: skip
     found = {f"c-{case}": {**full, "url": f"{here}/case/{case}/{secret['PART']}"} for case in CASES}
