@@ -1,5 +1,6 @@
 """The `sinchflow` command: runs what is asked for, and turns exceptions into one line and an exit code."""
 
+import contextlib
 import sys
 
 from sinchflow.cli.quick import quick
@@ -31,9 +32,13 @@ def main() -> None:
 
 
 def report(line: str, *, is_debug: bool) -> None:
-    """The error on stderr, after its traceback where `--debug` asks for one."""
+    """The error on stderr, after its traceback where `--debug` asks for one. No secret is in it, whoever quoted one."""
+    from sinchflow.runtime.secrets import Secrets
+
     if is_debug:
         import traceback
 
-        traceback.print_exc()
+        line = f"{traceback.format_exc()}{line}"
+    with contextlib.suppress(SinchflowError):  # they cannot be read, so nobody can have quoted them
+        line = Secrets.from_environment().veil_of_all().hide(line)
     print(line, file=sys.stderr)

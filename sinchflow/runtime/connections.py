@@ -94,6 +94,11 @@ class Settings:
         where = "the project" if account.name == DEFAULT_ACCOUNT else f'account "{account.name}"'
         if account.base_url is not None:
             base_url = self._text(account.base_url)
+            if "@" in base_url.partition("://")[2].partition("/")[0]:
+                raise CannotStart(
+                    f"{account.base_url.origin}: base_url holds a login, which Sinch's API does not use, and which would be "
+                    "told wherever the address is: take it out; keys go under `credentials:`"
+                )
         elif account.service is None:
             raise CannotStart(
                 f"{where} does not say which Sinch service to use: "

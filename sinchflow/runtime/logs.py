@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -54,8 +54,8 @@ def read_settings(level: str, format_: str | None, *, has_numbers: bool) -> LogS
     return LogSettings(level=level, format=format_, has_numbers=has_numbers)  # type: ignore[arg-type]
 
 
-def configure(settings: LogSettings) -> None:
-    """Set up structlog and `logging` for this process."""
+def configure(settings: LogSettings, hide: Callable[[str], str] | None = None) -> None:
+    """Set up structlog and `logging` for this process. hide: takes out of a line what must be in none."""
     as_json = settings.format == "json" or (settings.format is None and not sys.stderr.isatty())
     flood = Flood()
     atexit.register(flood.end_minute)
@@ -65,6 +65,8 @@ def configure(settings: LogSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    if hide is not None:
+        processors.append(_Concealing(hide))
     if not settings.has_numbers:
         processors.append(without_numbers)
     if as_json:
@@ -89,6 +91,22 @@ def without_numbers(_logger: Any, _method: str, entry: MutableMapping[str, Any])
         elif value is not None and not isinstance(value, int | float):
             entry[name] = mask_all(value)
     return entry
+
+
+class _Concealing:
+    """Every text of a line without what must be in none, wherever it came from: a library's words, a traceback."""
+
+    def __init__(self, hide: Callable[[str], str]) -> None:
+        self._hide = hide
+
+    def __call__(self, _logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The entry, itself where there is nothing to hide."""
+        whole = "\0".join(str(value) for value in entry.values() if not isinstance(value, int | float))
+        if self._hide(whole) is not whole:
+            for name, value in entry.items():
+                if value is not None and not isinstance(value, int | float):
+                    entry[name] = self._hide(value if isinstance(value, str) else str(value))
+        return entry
 
 
 class _Others(logging.Handler):

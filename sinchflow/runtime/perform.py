@@ -19,10 +19,10 @@ from msgspec.structs import replace
 from sinchflow.model.command import Answered, CallUrl, Failed, Told
 from sinchflow.model.event import SECRET_BEGIN, clean_data, clean_text
 from sinchflow.runtime.attempted import Attempted
-from sinchflow.runtime.concealing import Veil
 from sinchflow.runtime.csv_rows import read_rows
 from sinchflow.runtime.outbound import OutboundClient, OutboundRefused
 from sinchflow.runtime.secrets import Secrets, names_secret, show_references
+from sinchflow.sinch.concealing import Veil
 from sinchflow.sinch.unpacking import TooLarge, Unreadable, read_body
 
 #: Of an unexpected answer's body, quoted in the error.

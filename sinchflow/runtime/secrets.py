@@ -18,9 +18,10 @@ from sinchflow.errors import CannotStart
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
-from sinchflow.runtime.concealing import Veil
+from sinchflow.sinch.concealing import Veil
 
 PREFIX = "SINCHFLOW_SECRET_"
+_LEAST_OF_ALL = 8
 
 _NAME = re.compile(r"\bsecrets\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*['\"]([A-Za-z_]\w*)['\"]\s*\])")
 _REFERENCE = re.compile(f"{SECRET_BEGIN}([A-Za-z_][A-Za-z0-9_]*){SECRET_END}")
@@ -105,6 +106,10 @@ class Secrets:
     def veil(self, names: Iterable[str], more: Iterable[str] = ()) -> Veil:
         """Hides the values of these secrets, and `more`, in case somebody quotes them."""
         return Veil([*(self._values[name] for name in names if name in self._values), *more])
+
+    def veil_of_all(self) -> Veil:
+        """Hides every value that is long enough to be no common word, for what should hold none of them anyway."""
+        return Veil(value for value in self._values.values() if len(value) >= _LEAST_OF_ALL)
 
 
 def _files_in(folder: Path) -> dict[str, str]:

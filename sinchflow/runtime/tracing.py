@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -181,7 +182,7 @@ class Exports:
         if "OTEL_SERVICE_NAME" not in environ and "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
             resource = resource.merge(Resource({SERVICE_NAME: "sinchflow"}))
         exporter = OTLPSpanExporter()
-        self.endpoint = str(getattr(exporter, "_endpoint", ""))
+        self.endpoint = _without_login(str(getattr(exporter, "_endpoint", "")))
         self._ids = Ids()
         self._provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_watched(exporter, self.endpoint)))
@@ -222,6 +223,12 @@ def _context(spot: Spot, *, is_sampled: bool = True) -> "SpanContext":
     from opentelemetry.trace import SpanContext, TraceFlags
 
     return SpanContext(spot.trace_id, spot.span_id, is_remote=False, trace_flags=TraceFlags(int(is_sampled)))
+
+
+def _without_login(url: str) -> str:
+    """An address for the log: scheme, host and path, in which nobody writes tokens."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _watched(exporter: "SpanExporter", endpoint: str) -> "SpanExporter":

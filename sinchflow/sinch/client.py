@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from sinchflow import __version__
+from sinchflow.sinch.concealing import Veil
 from sinchflow.sinch.unpacking import ACCEPTED, TooLarge, Unreadable, read_body
 from sinchflow.sinch.words import shown
 
@@ -66,6 +67,10 @@ class Key(Protocol):
         """The headers to add to this request; `target` is path and query as sent."""
         ...
 
+    def secrets(self) -> tuple[str, ...]:
+        """What of it nobody must read in an answer that quotes the request."""
+        ...
+
 
 class Calls(Protocol):
     """Whoever makes calls of one account: a `Client`, or one that waits for the account's throttle first."""
@@ -83,8 +88,16 @@ class BasicKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         """`Authorization: Basic`; the same for every request."""
+        return {"Authorization": f"Basic {self._login}"}
+
+    def secrets(self) -> tuple[str, ...]:
+        """Key, secret, and both as the header has them."""
+        return (self.api_key, self.api_secret, self._login)
+
+    @property
+    def _login(self) -> str:
         pair = f"{self.api_key}:{self.api_secret}".encode("utf-8", "surrogateescape")
-        return {"Authorization": "Basic " + base64.b64encode(pair).decode("ascii")}
+        return base64.b64encode(pair).decode("ascii")
 
     def __repr__(self) -> str:
         return "BasicKey(…)"  # a secret has no place in a log
@@ -113,6 +126,10 @@ class HmacKey(msgspec.Struct, frozen=True, kw_only=True):
         shown_key = f'hmac username="{self.api_key}", algorithm="hmac-sha256"'
         return {**signed, "Authorization": f'{shown_key}, headers="{names}", signature="{signature}"'}
 
+    def secrets(self) -> tuple[str, ...]:
+        """Key and secret."""
+        return (self.api_key, self.api_secret)
+
     def __repr__(self) -> str:
         return "HmacKey(…)"
 
@@ -123,6 +140,8 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024
 #: A server that closes an idle connection just as we write would leave the outcome unknown, so we close first.
 _KEEPALIVE_S = 3.0
 _MAX_CONNECTIONS = 8
+#: Characters of a key or secret that is taken out of answers; a shorter one is in half of all texts.
+_LEAST_SECRET = 8
 
 
 class Client:
@@ -148,6 +167,7 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._transport = transport
         self._http: httpx.AsyncClient | None = None
+        self._veil = Veil(each for each in key.secrets() if len(each) >= _LEAST_SECRET)
 
     async def __aenter__(self) -> Self:
         return self
@@ -191,7 +211,7 @@ class Client:
         except TimeoutError:
             return Unknown(reason=f"{self._base_url} did not finish its answer within {self._timeouts.call_s:g} s")
         except (httpx.HTTPError, httpx.StreamError) as error:
-            return Unknown(reason=f"the connection to {self._base_url} broke: {_words(error)}")
+            return Unknown(reason=f"the connection to {self._base_url} broke: {self._veil.hide(_words(error))}")
 
     async def _exchange(self, http: "httpx.AsyncClient", request: "httpx.Request") -> Answer | Unknown:
         response = await http.send(request, stream=True)
@@ -203,7 +223,8 @@ class Client:
             return Unknown(reason=f"the answer of {self._base_url} cannot be read: {error}")
         finally:
             await response.aclose()
-        return Answer(status=response.status_code, headers=response.headers, body=body)
+        headers = {name: self._veil.hide(value) for name, value in response.headers.items()}
+        return Answer(status=response.status_code, headers=headers, body=self._veil.hide_bytes(body))
 
     def _open(self) -> "httpx.AsyncClient":
         import ssl

@@ -91,7 +91,7 @@ def doors(folder: Path) -> Play:
 
     def play(data: bytes, _at_work: Any = place) -> None:
         status = loop.run_until_complete(ask(data))
-        assert re.match(rb"HTTP/1.1 (?:[234]..|503)", status), status
+        assert re.match(rb"HTTP/1.1 (?:[1234]..|503)", status), status
 
     return play
 

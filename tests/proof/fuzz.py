@@ -118,6 +118,7 @@ def _in_child(name: str, count: int, dose: Dose, shared: mmap.mmap, writer: int)
         folder = dose.folder / name.replace(" ", "-")
         folder.mkdir(parents=True, exist_ok=True)
         with open(os.devnull, "w") as nothing:
+            os.dup2(nothing.fileno(), 1)
             os.dup2(nothing.fileno(), 2)
             try:
                 told = _played(name, count, dose.seed, folder, shared)

@@ -88,7 +88,7 @@ def prove(dose: Dose) -> Iterable[Figure]:
     """Scale 1 plays every target in every way."""
     forbidden = [*(f"http://{host}:PORT/" for host in HOSTS), *URLS]
     plays = [(url, kind) for url in forbidden for kind in (None, *KINDS)] + [(url, None) for url in HOSTLESS]
-    chosen = sorted(dose.random.sample(range(len(plays)), min(len(plays), dose.times(len(plays), 60))))
+    chosen = sorted(dose.random.sample(range(len(plays)), min(len(plays), dose.times(len(plays), 55))))
     with watched() as dials, named({**MEANINGS, **CHANGING}) as names:
         outcome = asyncio.run(_play(dose, dials, [plays[number] for number in chosen]))
     yield at_least("forbidden targets", len({plays[number][0] for number in chosen}), 40)

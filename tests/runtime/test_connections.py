@@ -20,8 +20,8 @@ SOUND = {"KEY": "key", "SECRET": "s3cret", "TOKEN": "dGhl+Y2F0._~-Q==", "HEADER"
 def start(tmp_path):
     """`start(NAME=value, …)`: the hooks and connections of a project with these secrets."""
 
-    def started(auth: str = "basic", **values: str):
-        (tmp_path / "sinchflow.yaml").write_text(PROJECT.replace("AUTH", auth))
+    def started(auth: str = "basic", base: str = "http://127.0.0.1:9", **values: str):
+        (tmp_path / "sinchflow.yaml").write_text(PROJECT.replace("AUTH", auth).replace("http://127.0.0.1:9", base))
         project = Checker().check(tmp_path).project
         settings = Settings(project, Secrets(SOUND | values), Templates(), {})
         return settings.hooks(), settings.connections()
@@ -53,3 +53,10 @@ def test_secret_that_is_empty(start, name):
 def test_key_that_no_hmac_header_can_hold(start, key):
     with pytest.raises(CannotStart, match=r"sinchflow.yaml:2:24: this api_key cannot be one of the kind HMAC"):
         start("hmac", KEY=key)
+
+
+def test_login_in_an_address_is_refused_and_not_told(start):
+    with pytest.raises(CannotStart, match=r"sinchflow.yaml:1:11: base_url holds a login") as refused:
+        start(base="http://me:hunter2@127.0.0.1:9/x")
+    assert "hunter2" not in str(refused.value)
+    assert start(base="http://127.0.0.1:9/x@y")[1]["default"].base_url == "http://127.0.0.1:9/x@y"

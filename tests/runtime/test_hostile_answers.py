@@ -1,7 +1,10 @@
 """Servers that mean no good: bombs, odd writings, and redirects that want what is not theirs."""
 
 import asyncio
+import base64
 import gzip
+import html
+import json
 import time
 import tracemalloc
 import zlib
@@ -16,6 +19,7 @@ from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.runtime.outbound import Outbound, OutboundClient
 from sinchflow.runtime.perform import call_url
 from sinchflow.runtime.secrets import Secrets
+from sinchflow.sinch.concealing import Veil
 
 SECRET = "t0p/s3cret+key&more=="
 HOOK = "https://hooks.example/services/T0000000/B0000000/xoxb-token-of-the-hook"
@@ -175,10 +179,13 @@ def test_answer_that_drips_is_waited_for_no_longer_than_the_step_says(start, ans
     async def scenario():
         async def drip(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
-            writer.write(start)
-            for _ in range(100):
-                writer.write(b"X")
-                await asyncio.sleep(0.02)
+            try:
+                writer.write(start)
+                while not writer.is_closing():
+                    writer.write(b"X")
+                    await asyncio.sleep(0.02)
+            finally:
+                writer.close()
 
         server = await asyncio.start_server(drip, "127.0.0.1", 0)
         client = OutboundClient(Outbound(["127.0.0.1"]))
@@ -188,8 +195,31 @@ def test_answer_that_drips_is_waited_for_no_longer_than_the_step_says(start, ans
         finally:
             await client.close()
             server.close()
+            await asyncio.sleep(0.05)
 
     began = time.monotonic()
     outcome = asyncio.run(scenario())
     assert (outcome.kind, outcome.is_unknown) == ("timeout", True)
     assert time.monotonic() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda text: text, quote, lambda text: quote(quote(text)), json.dumps,
+        lambda text: json.dumps(json.dumps(text)), repr,
+        html.escape, lambda text: html.escape(html.escape(text)), lambda text: text.encode().hex(),
+        *(lambda text, more=more: base64.b64encode((more + text + "and on").encode()).decode() for more in ("", "a",
+        "ab")),
+    ],
+)  # fmt: skip
+def test_value_is_hidden_however_it_is_written(write):
+    value = "k0123456789abcdef/+\"&'=%<x>\\ é👍\n"
+    hidden = Veil([value, "k0123456789"]).hide(f"you said {write(value)}!")
+    assert "***" in hidden
+    assert not any(part in hidden for part in ("0123456789", write("k0123456789abcdef")[2:14]))
+
+
+def test_text_that_quotes_nobody_stays_as_it_is():
+    text = "nothing of interest " * 1_000
+    assert Veil(["t0ps3cret", "a b", "\n"]).hide(text) is text

@@ -10,9 +10,11 @@ import structlog
 from sinchflow.runtime import logs
 from sinchflow.runtime.flood import ALWAYS, BURST, Flood
 from sinchflow.runtime.logs import LogSettings, read_settings
+from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.troubles import Troubles
 
 NUMBER = "+61491570156"
+SECRETS = {"KEY": "t0ps3cret/key", "WORD": "lost"}
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def logged(monkeypatch):
     def set_up(**settings) -> io.StringIO:
         out = io.StringIO()
         monkeypatch.setattr("sys.stderr", out)
-        logs.configure(LogSettings(**{"format": "json", **settings}))
+        logs.configure(LogSettings(**{"format": "json", **settings}), Secrets(SECRETS).veil_of_all().hide)
         return out
 
     yield set_up
@@ -175,3 +177,16 @@ def test_trouble_is_told_once_when_it_begins_and_once_when_it_is_over():
     troubles.setdefault("journal", "full")
     del troubles["journal"]
     assert told == [("provider", "no connection"), ("provider", None), ("journal", "full"), ("journal", None)]
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_no_secret_is_in_a_line_whoever_quotes_it(logged, format_):
+    out = logged(format=format_)
+    log = structlog.get_logger("sinchflow")
+    try:
+        raise ValueError("no such path: /t0ps3cret%2Fkey")
+    except ValueError:
+        log.exception("lost t0ps3cret/key", at={"url": ["https://t0ps3cret/key"]}, run=7)
+        logging.getLogger("library").warning("header %s", "t0ps3cret/key", exc_info=True)
+    assert "t0ps3cret" not in out.getvalue()
+    assert "lost ***" in out.getvalue()
