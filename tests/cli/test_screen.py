@@ -59,6 +59,8 @@ def project(tmp_path_factory):
                     if b'runs_ended_total{status="failed"} 1' in metrics.read():
                         break
                 time.sleep(0.02)
+            else:
+                raise AssertionError("it did not end")
             yield root
 
 
