@@ -18,6 +18,7 @@ from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Fai
 from sinchflow.model.flow import OnUnknownCall
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.dialler import Dialler
+from sinchflow.runtime.places import Places
 from sinchflow.runtime.secrets import Secrets, show_references
 from sinchflow.runtime.stats import Stats
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from sinchflow.runtime.attempted import Attempted
 
 log = structlog.get_logger("sinchflow")
-
-#: `http` calls under way at once; more wait for a place.
-_CALLS_AT_ONCE = 64
 
 
 #: How a person resolves a call: make it again; go on without its answer; let its step fail.
@@ -81,7 +79,7 @@ class Calls:
         self._ask = ask
         self._holder = holder
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._places = Places()
         self._is_stopping = False
 
     def call(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
@@ -166,7 +164,7 @@ class Calls:
         if isinstance(command, AskProvider):
             attempted = await self._ask(command)
         else:
-            async with self._slots:
+            async with self._places.place(_host_of(command.url)):
                 if self._is_stopping:
                     self._leave(run_id, command, attempt)
                     return
@@ -188,3 +186,9 @@ class Calls:
                 self._doubt(run_id, command, attempt, policy, outcome.message)
                 return
         self._holder.called(run_id, outcome)
+
+
+def _host_of(url: str) -> str:
+    """Whose place a call takes. Secrets in a URL are not filled in, so that hosts in secrets are told apart by name."""
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return authority.rpartition("@")[2].lower()

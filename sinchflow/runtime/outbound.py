@@ -18,10 +18,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from sinchflow import __version__
 from sinchflow.expression.addresses import Reach, literal_address
-
-#: Connections at once, over all hosts and to one host.
-_CONNECTIONS = 100
-_CONNECTIONS_PER_HOST = 20
+from sinchflow.runtime.places import MOST, MOST_PER_HOST
 
 
 class OutboundRefused(OSError):
@@ -103,8 +100,8 @@ class OutboundClient:
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             resolver=_Resolver(self),
-            limit=_CONNECTIONS,
-            limit_per_host=_CONNECTIONS_PER_HOST,
+            limit=MOST,
+            limit_per_host=MOST_PER_HOST,
             use_dns_cache=False,
             keepalive_timeout=4.0,  # below the 5 s that common servers keep an idle connection
         )
