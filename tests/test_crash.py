@@ -126,15 +126,18 @@ class House:
     async def admin(self, path: str) -> httpx.Response:
         return await self.http.get(f"http://127.0.0.1:{self.found['admin_port']}{path}")
 
-    async def is_quiet(self) -> bool:
-        """Whether nothing waits: no event to be routed, no message to be sent."""
+    async def count(self, *names: str) -> float:
+        """What these metrics say, together."""
         metrics = dict(
             line.rsplit(" ", 1)
             for line in (await self.admin("/metrics")).text.splitlines()
             if line[:1] not in {"", "#"}
         )
-        waits = ("sinchflow_waiting_events", "sinchflow_backlog", "sinchflow_queued_sends")
-        return not any(float(metrics[name]) for name in waits)
+        return sum(float(metrics[name]) for name in names)
+
+    async def is_quiet(self) -> bool:
+        """Whether nothing waits: no event to be routed, no message to be sent."""
+        return not await self.count("sinchflow_waiting_events", "sinchflow_backlog", "sinchflow_queued_sends")
 
     async def post(self, kind: str, body: dict[str, str]) -> int:
         return (await self.http.post(f"http://127.0.0.1:{self.found['port']}{HOOKS}/{kind}", json=body)).status_code
