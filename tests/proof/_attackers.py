@@ -34,7 +34,7 @@ class Attackers:
                 try:
                     await getattr(self, attack)(reader, writer, number)
                 finally:
-                    writer.close()
+                    writer.transport.abort()
             await asyncio.sleep(1)
 
     async def idle(self, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, _number: int) -> None:

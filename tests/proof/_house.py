@@ -1,6 +1,7 @@
 """A daemon and a simulated Sinch as processes, and customers who text at a given rate."""
 
 import asyncio
+import contextlib
 import json
 import math
 import sys
@@ -96,6 +97,11 @@ class Customers:
             one = self.one(texts, f"{prefix}{self._count}", sender(number), content, due, is_again=is_again)
             tasks.append(asyncio.create_task(one))
         await asyncio.gather(*tasks)
+        for _, writer in self._idle:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        self._idle.clear()
         return texts
 
     async def one(self, texts: Texts, reply_id: str, sender: str, content: str, due: float, *, is_again: bool) -> None:
@@ -118,6 +124,7 @@ class Customers:
                 self._idle.append((reader, writer))
             else:
                 writer.close()
+                await writer.wait_closed()
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             texts.failures[type(error).__name__] += 1
         texts.ended[sender] = time.monotonic()
