@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from tests.proof._house import REPLY, Customers, memory_mb, number_of, play
+from tests.proof._house import REPLY, Customers, memory_mb, number_of, play, replied
 from tests.proof.dose import Dose, Figure, at_least, at_most, exactly
 from tests.test_crash import HOOKS, House, eventually, process
 
@@ -40,10 +40,10 @@ def prove(dose: Dose) -> Iterable[Figure]:
             accepted = len(alone.accepted) + len(texts.accepted)
 
             async def is_answered() -> bool:
-                return sum((await house.answered()).values()) >= accepted
+                return (await replied(house)).total() >= accepted
 
             await eventually(is_answered)
-            answers = await house.answered()
+            answers = await replied(house)
             calm = await customers.text(50, 2, lambda number: number_of(number, "+614912"))
             log = (house.folder / "daemon.err").read_text()
             refused = {
