@@ -108,9 +108,9 @@ class House:
         self.found: dict[str, Any] = {}
 
     @contextlib.asynccontextmanager
-    async def daemon(self) -> AsyncIterator[subprocess.Popen[bytes]]:
-        """A daemon that is ready."""
-        command = [*COMMAND, "-C", str(self.folder), "run", "--port", "0", "--admin-port", "0"]
+    async def daemon(self, *prefix: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+        """A daemon that is ready. prefix: a command that becomes it."""
+        command = [*prefix, *COMMAND, "-C", str(self.folder), "run", "--port", "0", "--admin-port", "0"]
         with process(command, self.folder, "daemon") as running:
 
             async def is_ready() -> bool:

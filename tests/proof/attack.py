@@ -1,13 +1,17 @@
 """Slow clients, idle sockets and bodies of 20 MB attack the webhook port, and good requests do not notice.
 
 500 clients drip a byte a second, 5,000 say nothing, 8 send bodies of 20 MB with the right token, all again and again;
-meanwhile customers text 50 times a second and get their replies.
+meanwhile customers text 50 times a second and get their replies. Once with as many open files as the machine allows,
+and once with 1,024, where most of the attackers have to be thrown out for anybody to get in.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.proof._house import REPLY, Customers, memory_mb, number_of, play, replied
 from tests.proof.dose import Dose, Figure, at_least, at_most, exactly
@@ -19,11 +23,19 @@ _MEMORY_MB = 400
 
 def prove(dose: Dose) -> Iterable[Figure]:
     """See the module's text."""
+    for name, prefix in {"many files": (), "1,024 files": ("prlimit", "--nofile=1024:1024")}.items():
+        folder = dose.folder / name.replace(" ", "-")
+        folder.mkdir()
+        for figure in _attacked(dose, folder, prefix):
+            yield replace(figure, name=f"{name}: {figure.name}")
+
+
+def _attacked(dose: Dose, folder: Path, prefix: Sequence[str]) -> list[Figure]:
     slow, idle, large = dose.times(500, 20), dose.times(5_000, 100), dose.times(8, 2)
     seconds = max(2.0, _SECONDS * min(1.0, dose.scale))
 
     async def scenario(house: House) -> list[Figure]:
-        async with house.daemon() as running:
+        async with house.daemon(*prefix) as running:
             port = house.found["port"]
             before_mb = memory_mb(running.pid)
             customers = Customers(port)
@@ -31,7 +43,7 @@ def prove(dose: Dose) -> Iterable[Figure]:
             counts = map(str, (slow, idle, large))
             command = [sys.executable, "-m", "tests.proof._attackers", str(port), f"{HOOKS}/inbound", *counts]
             with process(command, house.folder, "attackers"):
-                wanted = min(slow + idle, 2_000)
+                wanted = min(slow + idle, 500 if prefix else 2_000)
                 await eventually(lambda: _is_crowded(running.pid, wanted))
                 crowd = _connections(running.pid)
                 texts = await customers.text(50, seconds, number_of)
@@ -68,7 +80,7 @@ def prove(dose: Dose) -> Iterable[Figure]:
                 exactly("internal errors in the log", log.count("internal error")),
             ]
 
-    figures: list[Figure] = play(dose.folder, REPLY, scenario, patience_s=seconds + 180)
+    figures: list[Figure] = play(folder, REPLY, scenario, patience_s=seconds + 180)
     return figures
 
 
