@@ -11,6 +11,7 @@ import typer
 
 from sinchflow.cli.invocation import AsJson, data_folder_of
 from sinchflow.cli.output import print_json
+from sinchflow.cli.screen import console
 
 
 def backup(
@@ -50,10 +51,9 @@ def progress(words: str) -> Iterator[Callable[[float], None]]:
     if not sys.stderr.isatty():
         yield lambda _part: None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console(is_error=True), transient=True) as bar:
         task = bar.add_task(words, total=1.0)
 
         def told(part: float) -> None:

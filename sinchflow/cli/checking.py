@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sinchflow.cli.screen import clean, styled
 from sinchflow.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ def _print_text(checked: "Checked") -> None:
 
     is_coloured = sys.stdout.isatty()
     for diagnostic, block in zip(checked.diagnostics, present_each(checked.diagnostics, checked.texts), strict=True):
-        print(_coloured(block, diagnostic.severity) if is_coloured else block, end="")
+        if is_coloured:
+            styled(sys.stdout).write(_coloured(clean(block), diagnostic.severity))
+        else:
+            print(block, end="")
     for line in _webhook_lines(checked):
         print(line)
     _print_summary(checked)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sinchflow.cli.invocation import root_of
+from sinchflow.cli.screen import console as styled_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,14 +71,12 @@ async def _rehearse(options: "Options", customer: str, *, is_live_http: bool) ->
     import asyncio
     import signal
 
-    from rich.console import Console
-
     from sinchflow.console import phone
     from sinchflow.simulate.dev import Dev
     from sinchflow.simulate.terminal import Terminal
 
     dev = Dev(options, is_live_http=is_live_http)
-    console = Console(highlight=False)
+    console = styled_console()
     await dev.start(phone.routes(dev.conversation.after, dev.text_in, [customer]))
     try:
         is_typed = sys.stdin.isatty() and sys.stdout.isatty()

@@ -4,6 +4,7 @@ import contextlib
 import sys
 
 from sinchflow.cli.quick import quick
+from sinchflow.cli.screen import guard_output
 from sinchflow.errors import SinchflowError
 
 
@@ -11,6 +12,7 @@ def main() -> None:
     """Run the command line and exit: 0 fine, 1 findings or failures, 2 usage, 3 cannot start, 4 provider or network."""
     arguments = sys.argv[1:]
     is_debug = "--debug" in arguments
+    guard_output()
     try:
         code = quick(arguments)
         if code is not None:

@@ -21,6 +21,16 @@ def run(
     admin_port: Annotated[
         int, typer.Option("--admin-port", min=0, max=65535, help="And on which port; 0 takes a free one.")
     ] = 8081,
+    admin_name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--admin-name",
+            envvar="SINCHFLOW_ADMIN_NAME",
+            metavar="NAME",
+            show_default=False,
+            help="A host name by which the admin port is asked (sinchflow:8081 in a compose file); may be repeated.",
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="DIR", help="Where the journal is kept.", show_default=".sinchflow")
     ] = None,
@@ -60,6 +70,6 @@ def run(
     data_folder = data_folder_of(context, data)
     options = Options(
         root=root_of(context), data=data_folder, host=host, port=port, admin_host=admin_host, admin_port=admin_port,
-        admin_token=given_token(),
+        admin_names=tuple(admin_name or ()), admin_token=given_token(),
     )  # fmt: skip
     serve(options, settings, check_drift=drifted)

@@ -10,6 +10,7 @@ import typer
 
 from sinchflow.cli.invocation import AsJson, an_id, data_folder_of, who
 from sinchflow.cli.output import cell, print_json
+from sinchflow.cli.screen import console
 from sinchflow.errors import UsageError
 
 #: Runs in one request.
@@ -165,10 +166,9 @@ def progress_bar(what: str, count: int) -> Iterator[Callable[[int], None]]:
     if count <= _AT_ONCE or not sys.stderr.isatty():
         yield lambda _done: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(is_error=True), transient=True) as bar:
         task = bar.add_task(what, total=count)
         yield lambda done: bar.update(task, completed=done)

@@ -11,6 +11,7 @@ import typer
 
 from sinchflow.cli.invocation import AsJson, OneAccount, root_of
 from sinchflow.cli.output import print_json, table
+from sinchflow.cli.screen import console
 from sinchflow.errors import ProviderError, UsageError
 
 if TYPE_CHECKING:
@@ -167,11 +168,10 @@ def _progress(count: int, batch: int) -> "Iterator[Callable[[int], None]]":
     if count <= batch or not sys.stderr.isatty():
         yield lambda _settled: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Progress(*columns, console=console(is_error=True), transient=True) as bar:
         task = bar.add_task("sending", total=count)
         yield lambda settled: bar.update(task, completed=settled)
 

@@ -11,6 +11,7 @@ import typer
 
 from sinchflow.cli.invocation import AsJson, data_folder_of
 from sinchflow.cli.output import cell, print_json
+from sinchflow.cli.screen import styled
 from sinchflow.errors import SinchflowError
 
 #: Seconds between two looks of `--watch`.
@@ -50,7 +51,9 @@ def status(
         if as_json:
             print_json(found)
         else:
-            print((_CLEAR if watch and sys.stdout.isatty() else "") + "\n".join(lines(found, datetime.now(UTC))))
+            if watch and sys.stdout.isatty():
+                styled(sys.stdout).write(_CLEAR)
+            print("\n".join(lines(found, datetime.now(UTC))))
         sys.stdout.flush()
         if not watch:
             break

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from sinchflow.cli.provider import Provider, reach
+from sinchflow.cli.screen import clean, console
 from sinchflow.deploy.desired import Wanted, wanted_webhooks
 from sinchflow.deploy.mask import Mask
 from sinchflow.deploy.plan import Plan, make_plan, plan_removal
@@ -91,12 +92,11 @@ def print_lines(lines: Iterable[Line]) -> None:
         for line in lines:
             print(line.text)
         return
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False)
+    shown_on = console()
     for line in lines:
-        console.print(Text(line.text, style=_STYLES[line.tone]), soft_wrap=True)
+        shown_on.print(Text(clean(line.text), style=_STYLES[line.tone]), soft_wrap=True)
 
 
 def is_agreed(question: str) -> bool:

@@ -60,4 +60,11 @@ class Pace:
         elif contact is not None:
             self._lanes.rest(contact)
         if not is_at_work:
+            if active.event is not None and _may_be_large(active.event):
+                active.event = None  # it is read back from the journal when the run goes on
             self._has_room()
+
+
+def _may_be_large(event: Event) -> bool:
+    """Whether it may hold files, or whatever somebody posted: up to 8 MiB, for as long as its run is open."""
+    return event.kind == "webhook" or bool(event.fields.get("attachments"))

@@ -5,7 +5,6 @@ writes into `daemon.json` in its data folder, which only its owner can read.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, get_args
 
@@ -21,6 +20,7 @@ from sinchflow.journal.journal import Journal
 from sinchflow.model.event import clean_data
 from sinchflow.model.flow import Flow, Manual
 from sinchflow.model.send import SendState
+from sinchflow.runtime.admin_door import AdminDoor, shows_token
 from sinchflow.runtime.replies import LARGEST_ID, error_reply, json_reply, whole_number
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.worker import Worker
@@ -43,6 +43,7 @@ class Admin:
     """The ASGI application of the admin port.
 
     reload: reads the project again; gives None, or why the old flows stay. metrics: what `/metrics` answers with.
+    names: see `AdminDoor`.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Admin:
         reload: Callable[[], Awaitable[str | None]],
         apis: Sequence[Api],
         routes: Sequence[BaseRoute] = (),
+        names: Sequence[str] = (),
     ) -> None:
         self._token = token.encode()
         self._journal = journal
@@ -65,7 +67,7 @@ class Admin:
         self._metrics = metrics
         self._is_ready = is_ready
         self._reload = reload
-        self.app = Starlette(
+        pages = Starlette(
             routes=[
                 Route("/health", self._health),
                 Route("/ready", self._ready),
@@ -78,11 +80,11 @@ class Admin:
                 *routes,
             ]
         )
+        self.app = AdminDoor(pages, token=token, names=names)
 
     def _guarded(self, endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(token.encode("latin-1"), self._token):
+            if not shows_token(request.headers.get("authorization", ""), self._token):
                 return error_reply(401, "the admin API wants the token of daemon.json as `Authorization: Bearer TOKEN`")
             if (written := request.path_params.get("id")) is not None:
                 found = whole_number(written, LARGEST_ID)

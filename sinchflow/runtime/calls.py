@@ -18,7 +18,7 @@ from sinchflow.model.command import Answered, AskProvider, Attempt, CallUrl, Fai
 from sinchflow.model.flow import OnUnknownCall
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.dialler import Dialler
-from sinchflow.runtime.host_slots import HostSlots, host_of
+from sinchflow.runtime.places import Places
 from sinchflow.runtime.secrets import Secrets, show_references
 from sinchflow.runtime.stats import Stats
 
@@ -78,7 +78,7 @@ class Calls:
         self._ask = ask
         self._holder = holder
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = HostSlots()
+        self._places = Places()
         self._is_stopping = False
 
     def call(self, run_id: int, command: CallUrl | AskProvider, attempt: Attempt) -> None:
@@ -164,11 +164,11 @@ class Calls:
         if isinstance(command, AskProvider):
             attempted = await self._ask(command)
         else:
-            host = host_of(command.url)
-            if (later := self._slots.come_again(host)) is not None:
+            host = _host_of(command.url)
+            if (later := self._places.come_again(host)) is not None:
                 self._holder.backs_off(run_id, command, replace(attempt, due=self._clock.now() + later))
                 return
-            async with self._slots.slot(host):
+            async with self._places.place(host):
                 if self._is_stopping:
                     self._leave(run_id, command, attempt)
                     return
@@ -190,3 +190,9 @@ class Calls:
                 self._doubt(run_id, command, attempt, policy, outcome.message)
                 return
         self._holder.called(run_id, outcome)
+
+
+def _host_of(url: str) -> str:
+    """Whose place a call takes. Secrets in a URL are not filled in, so that hosts in secrets are told apart by name."""
+    authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
+    return authority.rpartition("@")[2].lower()

@@ -84,6 +84,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     admin_host: str = "127.0.0.1"
     admin_port: int = 8081
+    admin_names: tuple[str, ...] = ()  #: by which the admin port is asked, beside `localhost` and addresses
     admin_token: str | None = None  #: None: made up at each start
 
 
@@ -199,6 +200,7 @@ class Daemon:
         admin = Admin(
             token=self.token, journal=journal, worker=worker, stats=stats, is_ready=lambda: self._is_ready,
             metrics=render, reload=self._reloader.reload, routes=self._routes,
+            names=[name.lower() for name in (options.admin_host, *options.admin_names)],
             apis=[
                 ContactsApi(journal=journal, commits=commits, clock=clock, worker=worker),
                 RestoredApi(journal=journal, commits=commits, clock=clock, stats=stats, worker=worker),

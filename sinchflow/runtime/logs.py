@@ -22,8 +22,14 @@ from sinchflow.runtime.masking import mask, mask_all
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "text"]
 
-#: Control characters of texts from outside must never reach a terminal or split a line.
-_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F, *range(0x80, 0xA0))}
+#: Control characters of texts from outside must never reach a terminal, turn its writing round or split a line.
+_ESCAPES = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (
+        *range(0x20), 0x7F, *range(0x80, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A),
+        *range(0xD800, 0xE000),
+    )
+}  # fmt: skip
 _ESCAPES_OF_LINES = {code: text for code, text in _ESCAPES.items() if code not in (0x09, 0x0A)}
 #: In JSON, everything but ASCII and the sign for hidden digits is escaped, for whatever reads the log.
 _SPECIAL = re.compile(r"[^\x20-\x7e•]")
@@ -76,7 +82,8 @@ def configure(settings: LogSettings, hide: Callable[[str], str] | None = None) -
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # what the command line puts in its place would escape the colours, too
+        logger_factory=structlog.PrintLoggerFactory(getattr(sys.stderr, "styled", sys.stderr)),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Others()], level=logging.WARNING, force=True)

@@ -18,10 +18,8 @@ from httpx_aiohttp import AiohttpTransport
 
 from sinchflow import __version__
 from sinchflow.expression.addresses import Reach, is_misspelt, literal_address
+from sinchflow.runtime.places import MOST, MOST_PER_HOST
 from sinchflow.sinch.unpacking import ACCEPTED
-
-#: Connections at once, over all hosts; how many calls one host may have is `host_slots`'s to say.
-_CONNECTIONS = 300
 
 
 class OutboundRefused(OSError):
@@ -105,7 +103,8 @@ class OutboundClient:
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             resolver=_Resolver(self),
-            limit=_CONNECTIONS,
+            limit=MOST,
+            limit_per_host=MOST_PER_HOST,
             use_dns_cache=False,
             keepalive_timeout=4.0,  # below the 5 s that common servers keep an idle connection
         )

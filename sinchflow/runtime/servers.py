@@ -18,7 +18,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.runtime.visitors import Patience, Visitors
 
 #: Connections to one port at most.
-_MOST_CONNECTIONS = 4_096
+_MOST_CONNECTIONS = 8_192
 #: Open files that are kept for the journal, for calls and for what is to come.
 _FILES_OF_OURS = 384
 #: Enough for all ports; some systems say "unlimited", and then tables of that size are made.

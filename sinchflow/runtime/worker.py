@@ -96,14 +96,14 @@ class Worker:
             people=self.people, matching=self._matching, clock=clock, stats=stats, catalog=lambda: self.catalog,
             notes=self._notes,
         )  # fmt: skip
-        self._lanes = Lanes(clock, self._route_event)
+        self._lanes = Lanes(clock, journal, self._route_event)
         self._runs = Runs(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=lambda: self.catalog,
             dialler=dialler, matching=self._matching, lanes=self._lanes, has_room=self._has_room,
             people=self.people,
         )  # fmt: skip
         self._backlog = Backlog(
-            journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.waiting
+            journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.load
         )
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle

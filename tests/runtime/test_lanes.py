@@ -2,8 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
+from sinchflow.journal.memory import MemoryJournal
 from sinchflow.model.event import Event
-from sinchflow.runtime.lanes import Lanes
+from sinchflow.runtime.lanes import MOST_IN_MEMORY, Lanes
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 
@@ -18,7 +21,8 @@ class Traffic:
     def __init__(self, clock, runs: int = 1) -> None:
         self.routed: list[int] = []
         self.runs = runs
-        self.lanes = Lanes(clock, self._route)
+        self.journal = MemoryJournal(lambda done, *result: done(*result))
+        self.lanes = Lanes(clock, self.journal, self._route)
 
     def _route(self, routed: Event) -> None:
         self.routed.append(routed.id)
@@ -27,6 +31,7 @@ class Traffic:
 
     def enter(self, *events: Event) -> None:
         for each in events:
+            self.journal.accept(each, lambda _: None)
             self.lanes.enter(each)
 
 
@@ -85,3 +90,25 @@ def test_waiting_time_begins_anew_when_a_lane_was_empty(clock):
     traffic.enter(event(3), event(4))
     clock.advance(timedelta(seconds=20))
     assert traffic.routed == [1, 2, 3]
+
+
+def test_storm_of_one_contact_and_large_events_wait_in_the_journal_in_order(clock):
+    traffic = Traffic(clock)
+    storm = [event(number) for number in range(1, 1_001)]
+    storm[10] = replace(storm[10], fields={"attachments": [{"attachment_content": "x" * 100_000}]})
+    traffic.enter(*storm, event(1_001, "+61491570157"))
+    assert traffic.routed == [1, 1_001]
+    assert (traffic.lanes.waiting, traffic.lanes.load) == (999, MOST_IN_MEMORY - 1 + (1_000 - MOST_IN_MEMORY) // 50)
+    for _ in range(999):
+        traffic.lanes.rest("+61491570156")
+    assert traffic.routed == [1, 1_001, *range(2, 1_001)]
+    assert (traffic.lanes.waiting, traffic.lanes.load) == (0, 0)
+
+
+def test_event_that_was_forgotten_meanwhile_is_passed_over(clock):
+    traffic = Traffic(clock)
+    traffic.enter(*(event(number) for number in range(1, 101)))
+    del traffic.journal._events[60]
+    for _ in range(98):
+        traffic.lanes.rest("+61491570156")
+    assert traffic.routed == [number for number in range(1, 101) if number != 60]

@@ -77,6 +77,19 @@ def test_signed_pushes_are_taken_and_all_others_refused(house, play):
     play(scenario)
 
 
+def test_captured_push_that_comes_again_starts_no_second_run(house, play, eventually):
+    async def scenario(house):
+        headers = signed("old")
+        answers = [await house.post(BODY, path=PATH, headers=headers) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [202, 200, 200]
+        await eventually(lambda: house.daemon.worker.is_idle)
+        assert (house.daemon.stats.runs_started, house.daemon.stats.repeats) == (1, 2)
+
+    house.flow(FLOW)
+    write_keys(house.root, [stored("old")])
+    play(scenario)
+
+
 def test_public_path_prefix_of_a_proxy_is_part_of_what_is_signed(house, play):
     async def scenario(house):
         assert (await house.post(BODY, path=PATH, headers=signed("old"))).status_code == 403
