@@ -8,7 +8,8 @@ never simply sent again. What is done is its `on_unknown`:
 
 - `hold`: it waits for a person. `resend`: it is sent again. `skip`: its run goes on without it.
 - `check`: it is looked up by its send id, which it carries as metadata, in what the provider tells anyway (receipts and
-  replies) and in the provider's detail report. A call is atomic: one message that is found proves its whole batch.
+  replies) and in the provider's detail report. A call is atomic: one message that is found proves its whole batch,
+  unless it was in an earlier call as well, which may be the one that was acted upon.
   That the report lacks a message means something only when the report is known to have got that far: when it shows a
   message of ours that was taken later (the watermark), and the settling time has passed. Then it is sent once more.
   What is neither found nor known to be lacking after `unknown_after` is held.
@@ -159,9 +160,7 @@ class Settling:
         self._in_calls.difference_update(send.id for send in batch)
         heard = {send.id: self._heard.pop(send.id) for send in batch if send.id in self._heard}
         doubts = [Doubt(send=send, since=now, reason=f"outcome unknown: {reason}") for send in batch]
-        if heard:
-            return self._proven_by(doubts, heard)
-        return [self._decided(each) for each in doubts]
+        return self._weighed(doubts, heard, self._decided)
 
     def take_up(self, send: Send) -> None:
         """A message that a former process left in a call, in doubt, or held because of that."""
@@ -180,10 +179,10 @@ class Settling:
             self._heard[send_id] = fields
         elif (doubt := self._doubts.get(send_id)) is not None:
             call = doubt.send.call
-            batch = [doubt] if call is None else [*self._by_call[call].values()]
+            batch = [*self._by_call[call].values()] if call is not None and _is_witness(doubt.send) else [doubt]
             for each in batch:
                 self._forget(each)
-            self._settle(self._proven_by(batch, {send_id: fields}))
+            self._settle(self._weighed(batch, {send_id: fields}, self._decided))
 
     def by_hand(self, send_id: int, how: ByHand, by: str, message_id: str | None = None) -> str | None:
         """A person's word. Why it cannot be done, or None once it is decided and about to be stored."""
@@ -227,18 +226,18 @@ class Settling:
             reason = f"outcome unknown: {_STOPPED}"
             doubts = [Doubt(send=each, since=now, reason=_plain(each.reason) or reason) for each in batch]
             known = {each.id: heard[each.id] for each in batch if each.id in heard}
-            if known:
-                settled += self._proven_by(doubts, known)
-                continue
-            for doubt in doubts:
-                if doubt.send.state == "held":
-                    doubt.is_held = True
-                    self._keep(doubt)
-                    self._rest(doubt.send)
-                else:
-                    settled.append(self._decided(doubt))
+            settled += self._weighed(doubts, known, self._still_held)
         if settled:
             self._settle(settled)
+
+    def _still_held(self, doubt: Doubt) -> Settled | None:
+        """What was held stays so; the others are doubted anew."""
+        if doubt.send.state != "held":
+            return self._decided(doubt)
+        doubt.is_held = True
+        self._keep(doubt)
+        self._rest(doubt.send)
+        return None
 
     def _decided(self, doubt: Doubt) -> Settled:
         """What a new doubt means for its message."""
@@ -291,9 +290,10 @@ class Settling:
             found = {} if evidence is None else {
                 each.send.id: evidence.found[each.send.id] for each in batch if each.send.id in evidence.found
             }  # fmt: skip
-            is_new = bool(found) and not any(each.is_proven for each in batch)
+            is_acted_upon = any(_is_witness(each.send) for each in batch if each.send.id in found)
+            is_new = is_acted_upon and not any(each.is_proven for each in batch)
             for each in batch:
-                each.is_proven = each.is_proven or bool(found)
+                each.is_proven = each.is_proven or is_acted_upon
                 if each.send.id in found:
                     row = found[each.send.id]
                     settled.append(self._known(each, row.message_id, row.status, "found in the provider's report"))
@@ -314,9 +314,14 @@ class Settling:
         self._stats.resolved["found"] += 1
         return proven(doubt.send, message_id, status, f"{doubt.reason}; {how}")
 
-    def _proven_by(self, doubts: Sequence[Doubt], heard: Mapping[int, Mapping[str, Any]]) -> list[Settled]:
-        """A receipt or a reply has come to one of a call's messages: all of them went out."""
+    def _weighed(
+        self, doubts: Sequence[Doubt], heard: Mapping[int, Mapping[str, Any]],
+        otherwise: Callable[[Doubt], Settled | None],
+    ) -> list[Settled]:  # fmt: skip
+        """What becomes of a call's messages: those that a receipt or a reply has come to went out, and with a witness
+        all of them. otherwise: decides about those of which nothing is proven; None: nothing changes."""
         settled: list[Settled] = []
+        is_acted_upon = any(_is_witness(each.send) for each in doubts if each.send.id in heard)
         for doubt in doubts:
             fields = heard.get(doubt.send.id)
             if fields is not None:
@@ -326,9 +331,11 @@ class Settling:
                 )  # a reply has one of its own
                 how = "the provider told of it"
                 settled.append(self._known(doubt, message_id, status, how))
-            else:
+            elif is_acted_upon:
                 doubt.is_proven, doubt.is_held = True, False
                 settled.append(self._looked_up(doubt))
+            elif (decided := otherwise(doubt)) is not None:
+                settled.append(decided)
         return settled
 
     def _absent(self, doubt: Doubt) -> Settled:
@@ -380,6 +387,11 @@ class Settling:
             batch.pop(send.id, None)
             if not batch:
                 del self._by_call[send.call]
+
+
+def _is_witness(send: Send) -> bool:
+    """Whether its call must have been acted upon when the provider has the message: it was in no other."""
+    return send.attempt == 1
 
 
 def _plain(reason: str | None) -> str:
