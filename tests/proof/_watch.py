@@ -41,6 +41,8 @@ class Watch:
         self.order: dict[str, list[int]] = defaultdict(list)  #: by contact, inbound messages as they were routed
         self.events: dict[int, Event] = {}
         self.departed: list[tuple[int, str]] = []
+        self.unit_of: dict[int, int] = {}  #: by send, which unit stored its intent
+        self.units = 0
 
     def breaks(self, words: str) -> None:
         """Something must not be."""
@@ -54,6 +56,7 @@ class Watch:
             event = codec.decode_event(unit[3])
             self.events[event.id] = event
             return
+        self.units += 1
         for event_id in unit.routed:
             self.routed[event_id] += 1
             event = self.events.get(event_id)
@@ -65,6 +68,7 @@ class Watch:
             if (send.run, send.command.id) in self.intents:
                 self.breaks(f"a second intent for command {send.command.id} of run {send.run}")
             self.intents.add((send.run, send.command.id))
+            self.unit_of[send.id] = self.units
         for send in (*unit.new_sends, *unit.sends):
             self.sends[send.id] = send
             if send.state not in ("queued", "sending", "sent") or send.attempt > 1 or send.due or send.reason:
@@ -167,14 +171,18 @@ class Watch:
                 self.breaks(f"{limits.calls + 1} calls left between {left:.3f} and {right:.3f}")
 
     def _check_order(self, sends: list[Send], weather: Weather) -> None:
-        """To one recipient messages leave in the order of their intents, but for those that did not simply leave."""
+        """To one recipient messages leave in the order of their intents, but for those that did not simply leave.
+
+        What several runs ask for in one unit has no order.
+        """
         last: dict[str, int] = {}
         for send_id, to in self.departed:
             if send_id in self.troubled:
                 continue
-            if send_id < last.get(to, 0):
-                self.breaks(f"send {send_id} to {to} left after {last[to]}")
-            last[to] = max(send_id, last.get(to, 0))
+            before = last.setdefault(to, send_id)
+            if self.unit_of[send_id] < self.unit_of[before]:
+                self.breaks(f"send {send_id} to {to} left after {before}")
+            last[to] = send_id
 
     def _check_requests(self, outside: Outside, runs: list[Run]) -> None:
         for (method, path, run), count in outside.requests.items():

@@ -313,7 +313,7 @@ class World:
 
     def _text_in(self, contact: str, words: str) -> None:
         self._texts += 1
-        if self._texts <= self.weather.events * 2 + 10:
+        if self._texts <= self.weather.events * 2:
             self.say(f"{contact} texts: {words}")
             run_now(self.outside.sim.text_in(contact, words, to=OUR_NUMBER))
 
