@@ -227,15 +227,16 @@ def test_one_that_is_found_proves_its_whole_batch(desk):
 
 
 @pytest.mark.parametrize("policy", ["check", "hold"])
-@pytest.mark.parametrize("way", ["a receipt", "a receipt during the call", "a receipt before the restart", "the report"])
+@pytest.mark.parametrize("way", ["receipt", "receipt during the call", "receipt before the restart", "report"])
 def test_one_that_was_in_an_earlier_call_proves_nothing_of_its_batch(desk, policy, way):
     """It may have gone out with that call: the others of this one are still in doubt."""
 
     async def scenario():
         async with desk(rules=RULES) as (here, sim):
+            now = here.clock.now()
             anna, ben = (
                 Send(
-                    id=here.journal.new_id(), run=1, state="sending", created_at=here.clock.now(), call=9, attempt=attempt,
+                    id=here.journal.new_id(), run=1, state="sending", created_at=now, call=9, attempt=attempt,
                     command=SendMessage(id=f"1:{to}", account="default", to=to, body={}, on_unknown=policy),
                 )
                 for to, attempt in ((ANNA, 2), (BEN, 1))
@@ -243,10 +244,10 @@ def test_one_that_was_in_an_earlier_call_proves_nothing_of_its_batch(desk, polic
             here.commits.unit.new_sends += [anna, ben]
             metadata = {"sinchflow_id": here.journal.send_ids.write(anna.id)}
             earlier = Message(content="Hi", destination_number=ANNA, message_id="m-1", metadata=metadata)
-            if way == "a receipt during the call":
+            if way == "receipt during the call":
                 here.settling.begins([anna, ben])
                 here.settling.hear(receipt(earlier, "delivered"))
-            if way == "a receipt before the restart":
+            if way == "receipt before the restart":
                 fields = receipt(earlier, "delivered")
                 event = Event(id=99, kind="delivery_receipt", key="r-1", received_at=here.clock.now(), fields=fields)
                 here.journal.accept(event, lambda _: None)
@@ -254,13 +255,13 @@ def test_one_that_was_in_an_earlier_call_proves_nothing_of_its_batch(desk, polic
                 here.settling.take_up(ben)
             else:
                 here._settle(here.settling.doubt([anna, ben], "reset"))
-            if way == "a receipt":
+            if way == "receipt":
                 here.settling.hear(receipt(earlier, "delivered"))
-            if way == "the report":
+            if way == "report":
                 sim.account().take([earlier])
             for _ in range(65):
                 await here.advance(10)
-            is_lost = way == "the report" and policy == "hold"  # nobody looks there
+            is_lost = way == "report" and policy == "hold"  # nobody looks there
             assert here.states() == {ANNA: "held" if is_lost else "sent", BEN: "held"}
             assert sim.calls == []
 
