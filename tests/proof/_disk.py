@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from sinchflow.errors import JournalError
+from sinchflow.errors import Unstorable
 from sinchflow.journal import rows, sqlite
 from sinchflow.journal.journal import Changes
 from sinchflow.journal.reader import Reader
@@ -69,9 +69,10 @@ class DiskJournal(SqliteJournal):
             disk.connection, loop, salt=self._salt, filed_to=int(reader.meta("filed_to") or 0),
             seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget,
         )  # fmt: skip
+        self._writer._note_heard = self._note_heard  # type: ignore[method-assign]
         self._loop = loop
         self._gathered: list[Unit] = []
-        self._waiting: list[Unit] = []
+        self._waiting: list[Unit | None] = []  # None: who handed in the next ones knows what was refused before
         self._group: list[Unit] = []
         self._is_dead = False
 
@@ -89,9 +90,9 @@ class DiskJournal(SqliteJournal):
     def crash(self) -> None:
         """The process is gone; the group that was being written may be on disk, or a first part of it."""
         self._is_dead = True
-        units = [*self._group, *self._waiting]
+        units = [*self._group, *(each for each in self._waiting if each is not None)]
         kept = units[: self._disk.random.randint(0, len(units))] if self._disk.random.random() < 0.5 else []
-        if kept:
+        if kept and self._writer._refused is None:
             self._write(kept)
 
     def _hand_over(self) -> None:
@@ -102,7 +103,14 @@ class DiskJournal(SqliteJournal):
     def _begin(self) -> None:
         if self._group or not self._waiting or self._is_dead:
             return
-        self._group, self._waiting = self._waiting, []
+        if self._waiting[0] is None:
+            self._writer._refused = None
+            del self._waiting[0]
+        while self._waiting and (unit := self._waiting[0]) is not None:
+            self._group.append(unit)
+            del self._waiting[0]
+        if not self._group:
+            return
         random = self._disk.random
         takes_s = random.uniform(0.05, 2.0) if random.random() < self._disk.slow else random.uniform(0.0005, 0.005)
         self._disk.after(takes_s, self._end)
@@ -111,26 +119,29 @@ class DiskJournal(SqliteJournal):
         if self._is_dead:
             return
         group = self._group
-        if self._disk.random.random() < self._disk.failing:
-            results = [(done, JournalError("the disk is full (simulated)")) for _, done in group]
-        else:
-            results = self._write(group)
+        is_failing = self._disk.random.random() < self._disk.failing
+        self._disk.connection.pragma("query_only", is_failing)
+        results = self._write(group)
+        self._disk.connection.pragma("query_only", False)
         self._group = []
         self._loop.call_soon(_deliver, self._loop, results)
         self._begin()
 
     def _write(self, group: list[Unit]) -> Any:
         results = self._writer._write(group)
-        for _, result in results:
-            if isinstance(result, Exception):
-                raise AssertionError(f"the journal refuses a unit: {result}")
-        is_new = {done: result for done, result in results}
+        said = dict(results)
         for unit, done in group:
-            if isinstance(unit, Changes):
-                self._disk.saw(unit)
-            elif isinstance(unit, tuple) and is_new[done] is True:
+            if isinstance(said[done], Unstorable):
+                raise AssertionError(f"the journal cannot store a unit: {said[done]}")
+            if isinstance(said[done], Exception):
+                continue
+            if isinstance(unit, Changes) or (isinstance(unit, tuple) and said[done] is True):
                 self._disk.saw(unit)
         return results
+
+    def _note_heard(self, _: None) -> None:
+        self._waiting.append(None)
+        self._begin()
 
     def close(self) -> None:
         """See `Journal.close`."""

@@ -139,9 +139,7 @@ class Process:
         """Where a start would take up something else than what is in memory. Only while it is quiet."""
         stored = {run.id: run for run in self.journal.load(self.clock.now()).runs}
         memory = {run_id: active.run for run_id, active in self.worker._runs._active.items() if active.is_stored}
-        differing = [
-            run_id for run_id in stored.keys() | memory.keys() if stored.get(run_id) != memory.get(run_id)
-        ]
+        differing = [run_id for run_id in stored.keys() | memory.keys() if stored.get(run_id) != memory.get(run_id)]
         return [f"run {run_id}: on disk {stored.get(run_id)}, in memory {memory.get(run_id)}" for run_id in differing]
 
     def crash(self) -> None:

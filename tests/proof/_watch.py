@@ -99,7 +99,7 @@ class Watch:
         """All that is wrong. always: the flows that all versions of the project have. project: its settings."""
         execute = disk.connection.execute
         runs = [codec.decode_run(data) for (data,) in execute("SELECT data FROM run ORDER BY id")]
-        sends = [rows.send_from(row) for row in execute(f"SELECT {rows.SEND_COLUMNS} FROM send ORDER BY id")]  # noqa: S608
+        sends = [rows.send_from(row) for row in execute(f"SELECT {rows.SEND_COLUMNS} FROM send ORDER BY id")]
         events = [codec.decode_event(data) for (data,) in execute("SELECT data FROM event ORDER BY id")]
         for (event_id,) in execute("SELECT event FROM unrouted"):
             self.breaks(f"event {event_id} is never routed")

@@ -84,6 +84,8 @@ class World:
         self._drive(self.line.now_s + 1_800.0)
         self._end()
         always = set.intersection(*({*catalog.flows} for catalog in self.catalogs))
+        others = {name for catalog in self.catalogs for name in catalog.flows if name.startswith("flow")}
+        always -= {name.replace("flow", "plain") for name in others}  # of the same keyword
         return self.watch.check(self.disk, self.outside, self.weather, self.catalog.project, always)
 
     def _end(self) -> None:
@@ -374,7 +376,9 @@ def _shown(unit: Any) -> str:
     with suppress(AttributeError):
         parts += [f"routed {each}" for each in unit.routed]
         parts += [f"run {run.id} {run.flow} {run.status} at {_places(run)}" for run in unit.runs]
-        parts += [f"send {send.id} of {send.run} {send.state} ({send.reason})" for send in (*unit.new_sends, *unit.sends)]
+        parts += [
+            f"send {send.id} of {send.run} {send.state} ({send.reason})" for send in (*unit.new_sends, *unit.sends)
+        ]
         parts += [f"call {call.id}" for call in unit.calls]
         parts += [f"{it}" for it in unit.suppressions]
     return f"stored: {'; '.join(parts) or 'something'}"

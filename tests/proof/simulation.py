@@ -167,7 +167,7 @@ def main() -> int:
     seed = int(sys.argv[1])
     if os.environ.get("PYTHONHASHSEED") != "0":  # else sets of texts have another order each time
         os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "tests.proof.simulation", *sys.argv[1:]])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "tests.proof.simulation", *sys.argv[1:]])
     if "--count" in sys.argv:
         count = int(sys.argv[sys.argv.index("--count") + 1])
         for outcome in play(range(seed, seed + count)):
