@@ -44,6 +44,7 @@ class Disk:
     ) -> None:
         self.connection = apsw.Connection(":memory:")
         self.connection.deserialize("main", _empty())
+        self.connection.pragma("synchronous", "off")
         self.random = random
         self.after = after
         self.saw = saw
@@ -120,9 +121,11 @@ class DiskJournal(SqliteJournal):
             return
         group = self._group
         is_failing = self._disk.random.random() < self._disk.failing
-        self._disk.connection.pragma("query_only", is_failing)
+        if is_failing:
+            self._disk.connection.pragma("query_only", True)
         results = self._write(group)
-        self._disk.connection.pragma("query_only", False)
+        if is_failing:
+            self._disk.connection.pragma("query_only", False)
         self._group = []
         self._loop.call_soon(_deliver, self._loop, results)
         self._begin()

@@ -39,10 +39,12 @@ class Outside:
         self.copies: dict[str, list[tuple[float, Message]]] = defaultdict(list)  #: by send id, what the provider took
         self.requests: Counter[tuple[str, str, str]] = Counter()  #: of `http` steps: method, path, run
         self.fates: Counter[str] = Counter()
+        timeline = Timeline(
+            enroute_s=None, submitted_s=random.choice((None, 1.0)), final_s=random.choice((2.0, 40.0, 900.0))
+        )
         self.sim = SimulatedSinch(
             api_key="key", api_secret="s3cret", hooks=Hooks(inbound_url="inbound", receipts_url="receipts"),
-            timeline=Timeline(enroute_s=None, submitted_s=1.0, final_s=random.choice((2.0, 40.0, 900.0))),
-            pusher=_Pushes(push), now=lambda: BEGIN.timestamp() + loop.time(),
+            timeline=timeline, pusher=_Pushes(push), now=lambda: BEGIN.timestamp() + loop.time(),
         )  # fmt: skip
         self.sim.subscribe(self._taken)
 

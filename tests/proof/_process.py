@@ -1,4 +1,4 @@
-"""One life of a daemon in a simulation: the real parts, put together as `Daemon` does it, without sockets or threads."""
+"""One life of a daemon in a simulation: the real parts, put together as `Daemon` does, without sockets or threads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -128,7 +128,8 @@ class Process:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing is to be stored, so that memory and disk must agree."""
-        return self.journal.is_quiet and not self.commits._is_scheduled and not self.loop.ready
+        is_stored = self.journal.is_quiet and not self.commits._is_scheduled and not self.commits._failed
+        return is_stored and not self.loop.ready
 
     @property
     def is_at_rest(self) -> bool:
@@ -144,8 +145,8 @@ class Process:
 
     def crash(self) -> None:
         """Gone between two callbacks."""
-        self.loop.kill()
         self.journal.crash()
+        self.loop.kill()
 
 
 def _client(connection: Connection, outside: Outside, loop: VirtualLoop) -> Client:

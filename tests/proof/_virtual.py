@@ -6,10 +6,13 @@ around it (provider, customers, disk) has another, which goes on.
 
 import asyncio
 import heapq
+import inspect
 import itertools
+import weakref
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,14 +40,21 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._order = itertools.count()
         self.ready: deque[asyncio.Handle] = deque()
         self.due: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self.is_dead = False
         self.errors: list[dict[str, Any]] = []  #: what callbacks and tasks raised and nobody caught
 
     def kill(self) -> None:
         """Forget all that was to be done."""
         self.is_dead = True
+        tasks = list(self._tasks)
         self.ready.clear()
         self.due.clear()
+        for task in tasks:
+            coroutine = task.get_coro()
+            if not task.done() and inspect.iscoroutine(coroutine):
+                with suppress(RuntimeError):  # it wants to wait on its way out
+                    coroutine.close()
 
     def next_s(self) -> float | None:
         """When the next timer is due."""
@@ -106,6 +116,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[Any]:
         task = asyncio.Task(coro, loop=self, name=name, context=context)
         task._log_destroy_pending = False  # type: ignore[attr-defined]  # a kill leaves tasks behind
+        self._tasks.add(task)
         return task
 
     def get_debug(self) -> bool:

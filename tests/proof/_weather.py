@@ -82,6 +82,6 @@ def weather(random: Random) -> Weather:
         call_faults=tuple(chosen),
         report_lag_s=often(0.0, 1.0, 20.0, 1_000.0),
         push_lag_s=often(0.05, 5.0, 120.0),
-        events=random.choice((3, 4, 6, 8, 12, 30)),
+        events=random.choice((2, 3, 3, 4, 6, 8, 16)),
         over_s=over_s,
     )

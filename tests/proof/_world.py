@@ -48,7 +48,7 @@ class World:
         self.sources = sources
         self.loop = VirtualLoop(self.line)
         self.watch = Watch(self.line)
-        self.disk = Disk(random, lambda seconds, call: self._after(seconds, call), self._saw)
+        self.disk = Disk(random, self._after, self._saw)
         self.disk.failing = self.weather.disk
         self.outside = Outside(random, self.weather, self.loop, self.say, self._push, self.watch.departs)
         self.outside.sim.subscribe(self._customer_reads)
@@ -83,6 +83,8 @@ class World:
         self._heal()
         self._drive(self.line.now_s + 1_800.0)
         self._end()
+        if self.process is not None:
+            self.process.loop.kill()
         always = set.intersection(*({*catalog.flows} for catalog in self.catalogs))
         others = {name for catalog in self.catalogs for name in catalog.flows if name.startswith("flow")}
         always -= {name.replace("flow", "plain") for name in others}  # of the same keyword
@@ -315,7 +317,7 @@ class World:
 
     def _text_in(self, contact: str, words: str) -> None:
         self._texts += 1
-        if self._texts <= self.weather.events * 2:
+        if self._texts <= self.weather.events + 5:
             self.say(f"{contact} texts: {words}")
             run_now(self.outside.sim.text_in(contact, words, to=OUR_NUMBER))
 
@@ -332,7 +334,7 @@ class World:
         random, weather = self.random, self.weather
         if kind == "receipts" and not self.outside.is_healed and random.random() < weather.pushes_lost:
             return
-        times = random.randint(2, 4) if random.random() < weather.pushes_repeated else 1
+        times = random.randint(2, 3) if random.random() < weather.pushes_repeated else 1
         for _ in range(times):
             at_once = random.random() < 0.5
             delay_s = random.uniform(0.0, weather.push_lag_s) if at_once or kind == "receipts" else 0.0
