@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 
 from sinchflow.model.project import Limits
 
+#: The journal keeps the times of calls in whole milliseconds, rounded down.
+_ROUNDED_BY = timedelta(milliseconds=1)
+
 
 class CallWindow:
     """The calls of the last `limits.per`. At most `limits.calls` of them, never more."""
@@ -26,7 +29,7 @@ class CallWindow:
 
     def used(self, now: datetime) -> int:
         """Calls that the window still counts."""
-        oldest_counted = now - self.limits.per
+        oldest_counted = now - self.limits.per - _ROUNDED_BY
         while self._calls and self._calls[0] <= oldest_counted:
             self._calls.popleft()
         return len(self._calls)
@@ -38,7 +41,7 @@ class CallWindow:
             return now
         used = self.used(now)
         if used >= limit:
-            return self._calls[used - limit] + per + timedelta(milliseconds=1)
+            return self._calls[used - limit] + per + _ROUNDED_BY
         if used < limit / 2 or waiting >= self.limits.batch:
             return now
         return max(now, self._calls[-1] + per / limit)

@@ -35,6 +35,8 @@ class Outside:
         self.say = say
         self.is_healed = False
         self.at_departure = at_departure
+        self.shown_at: dict[str, float] = {}  #: by message id, from when on the report shows it
+        self.moment: Callable[[], None] = lambda: None  #: told whenever something has left or arrived
         self.departures: list[float] = []  #: of all calls of the provider's API
         self.copies: dict[str, list[tuple[float, Message]]] = defaultdict(list)  #: by send id, what the provider took
         self.requests: Counter[tuple[str, str, str]] = Counter()  #: of `http` steps: method, path, run
@@ -48,6 +50,11 @@ class Outside:
         )  # fmt: skip
         self.sim.subscribe(self._taken)
 
+    @property
+    def is_even(self) -> bool:
+        """Whether nothing overtakes anything: what `check` goes by when clocks are set, or the report is too late."""
+        return self.weather.is_in_order or bool(self.weather.jumps)
+
     def fault(self, faults: dict[str, int], probability: float, chosen: tuple[str, ...] | None = None) -> str | None:
         """What the next call meets."""
         if self.is_healed or self.random.random() >= probability:
@@ -58,6 +65,11 @@ class Outside:
     def _taken(self, message: Message) -> None:
         send_id = (message.metadata or {}).get("sinchflow_id", "")
         self.copies[send_id].append((self.loop.time(), message))
+        lag_s, is_even = self.weather.report_lag_s, self.is_even
+        self.shown_at[message.message_id or ""] = self.loop.time() + (
+            lag_s if is_even else self.random.uniform(0, lag_s)
+        )
+        self.moment()
         self.say(f"provider takes {send_id[8:].lstrip('0')} to {message.destination_number}: {message.content}")
 
     def exchange(self, method: str, target: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
@@ -76,7 +88,17 @@ class Outside:
             said.append(message)
 
         run_now(self.sim(scope, receive, send))
-        return said[0]["status"], said[1].get("body", b"")
+        content = said[1].get("body", b"")
+        return said[0]["status"], self._reported(content) if path.endswith("/detail") else content
+
+    def _reported(self, content: bytes) -> bytes:
+        """The report without the messages that it does not show yet."""
+        report, now_s = json.loads(content), self.loop.time()
+        if "messages" in report:
+            report["messages"] = [
+                each for each in report["messages"] if self.shown_at.get(each["message_id"], 0.0) <= now_s
+            ]
+        return json.dumps(report).encode()
 
 
 def run_now(coroutine: Any) -> None:
@@ -118,6 +140,7 @@ class _Transport(httpx.AsyncBaseTransport):
 
         def arrive() -> None:
             if not answer.done() and not self._loop.is_dead:
+                self._outside.moment()
                 if isinstance(result, Exception):
                     answer.set_exception(result)
                 else:
@@ -141,11 +164,9 @@ class ProviderTransport(_Transport):
             fault = out.fault(REPORT_FAULTS, weather.reports)
         out.fates[fault or "ok"] += 1
         out.say(f"call {request.method} {target} ({fault or 'ok'})")
-        if weather.jumps:  # a clock that is set takes away what `check` goes by; what is slow as well is too much
-            out.sim.report_lag_s, there_s = weather.report_lag_s, 0.01
-        else:
-            out.sim.report_lag_s = random.uniform(0.0, weather.report_lag_s)
-            there_s = random.uniform(1.0, 15.0) if fault == "late" else random.uniform(0.005, 0.3)
+        out.moment()
+        slowness_s = (1.0, 15.0) if fault == "late" else (0.005, 0.3)
+        there_s = 0.01 if out.is_even else random.uniform(*slowness_s)
         answer: asyncio.Future[httpx.Response] = self._loop.create_future()
 
         def arrive() -> None:
@@ -202,11 +223,12 @@ class UrlTransport(_Transport):
         out, random = self._outside, self._outside.random
         fault = out.fault(URL_FAULTS, out.weather.urls)
         out.say(f"call {request.method} {request.url} ({fault or 'ok'})")
+        out.moment()
         answer: asyncio.Future[httpx.Response] = self._loop.create_future()
         there_s, back_s = random.uniform(0.005, 0.5), random.uniform(0.005, 0.5)
         if fault not in ("no_connection", "lost_before", "reset_before"):
             key = (request.method, request.url.path, request.url.params["run"])
-            out.loop.call_later(there_s, lambda: out.requests.update([key]))
+            out.loop.call_later(there_s, lambda: (out.requests.update([key]), out.moment()))
         match fault:
             case "no_connection":
                 refused = httpx.ConnectError("refused")

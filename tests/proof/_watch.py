@@ -148,7 +148,7 @@ class Watch:
         copies = len(outside.copies.get(f"5eed5eed{send.id:012x}", ()))
         policy = send.command.on_unknown or project.sends.on_unknown
         is_free = policy == "resend" or send.id in self.by_hand
-        is_free = is_free or (policy == "check" and weather.report_lag_s > 20)
+        is_free = is_free or (policy == "check" and weather.report_lag_s > 20 and not outside.is_even)
         if copies > 1 and not is_free:
             self.breaks(f"send {send.id} ({policy}) went out {copies} times")
         if send.state == "sent" and not copies and send.id not in self.by_hand:

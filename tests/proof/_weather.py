@@ -45,13 +45,15 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     pushes_repeated: float
     disk: float
     heals_s: float
-    crashes: int
+    crashes: int  #: at any time
+    aimed: int  #: a few callbacks after something has left, arrived or become durable
     jumps: int
     reloads: int
     pauses: int
     operator: int
     call_faults: tuple[str, ...]
     report_lag_s: float  #: how long the provider's report may take to show a message
+    is_in_order: bool  #: whether the report shows messages in the order in which they were taken
     push_lag_s: float
     events: int
     over_s: float
@@ -74,13 +76,15 @@ def weather(random: Random) -> Weather:
         pushes_repeated=often(0.0, 0.3),
         disk=often(0.0, 0.0, 0.0, 0.1),
         heals_s=over_s * random.uniform(0.8, 2.0) + 30.0,
-        crashes=random.choice((0, 1, 1, 2, 3, 6)),
+        crashes=random.choice((0, 0, 1, 2, 4)),
+        aimed=random.choice((0, 1, 2, 4)),
         jumps=random.choice((0, 0, 0, 1, 3)),
         reloads=random.choice((0, 0, 1, 3)),
         pauses=random.choice((0, 0, 0, 1, 2)),
         operator=random.choice((0, 0, 2, 5)),
         call_faults=tuple(chosen),
-        report_lag_s=often(0.0, 1.0, 20.0, 1_000.0),
+        report_lag_s=often(0.0, 1.0, 20.0, 20.0, 1_000.0),
+        is_in_order=random.random() < 0.4,
         push_lag_s=often(0.05, 5.0, 120.0),
         events=random.choice((2, 3, 3, 4, 6, 8, 16)),
         over_s=over_s,

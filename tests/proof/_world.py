@@ -52,6 +52,8 @@ class World:
         self.disk.failing = self.weather.disk
         self.outside = Outside(random, self.weather, self.loop, self.say, self._push, self.watch.departs)
         self.outside.sim.subscribe(self._customer_reads)
+        self.outside.moment = self._moment
+        self.aimed = self.weather.aimed
         self.skew_s = 0.0
         self.process: Process | None = None
         self.steps = 0
@@ -67,8 +69,15 @@ class World:
     def _after(self, seconds: float, call: Callable[[], None]) -> None:
         self.loop.call_later(seconds, call)
 
+    def _moment(self) -> None:
+        """A crash may come soon after this."""
+        if self.aimed and self.crash_in is None and not self.outside.is_healed and self.random.random() < 0.05:
+            self.aimed -= 1
+            self.crash_in = self.random.randint(1, 8)
+
     def _saw(self, unit: Any) -> None:
         self.watch.saw(unit)
+        self._moment()
         if self._tell is not None:
             self.say(_shown(unit))
 
@@ -311,7 +320,7 @@ class World:
         random = self.random
         words = random.choices(
             [f"KW{random.randint(0, 3)} please", "order 17", "yes", "no", "hm, well", "STOP", "START", "HELP"],
-            [12, 2, 4, 3, 3, 1, 1, 0.5],
+            [12, 2, 4, 3, 3, 1.5, 1, 0.5],
         )[0]
         self._text_in(random.choice(CONTACTS), words)
 
