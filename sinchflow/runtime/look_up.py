@@ -146,6 +146,8 @@ class LookUp:
     async def _ask(self) -> None:
         """One round: all doubts, in as many calls as they need."""
         now, doubts = self._clock.now(), self._wanted()
+        if not doubts:
+            return  # all were resolved since the look was planned
         evidence: Evidence | None = None
         try:
             evidence = await self._evidence(doubts, now)
