@@ -5,7 +5,9 @@ first part of it is kept whole. Whatever is read comes from rows, so nothing get
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,16 +15,20 @@ import apsw
 
 from sinchflow.errors import Unstorable
 from sinchflow.journal import rows, sqlite
+from sinchflow.journal.chores import Chores, Portion, _work
 from sinchflow.journal.journal import Changes
 from sinchflow.journal.reader import Reader
 from sinchflow.journal.recent import Recent
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.journal.stories import Stories
+from sinchflow.journal.sweep import Progress, Sweep
 from sinchflow.journal.writer import Unit, Writer, _deliver
+from sinchflow.model.project import Retention
 from sinchflow.model.send import SendIds
 from tests.proof._virtual import BEGIN, VirtualLoop
 
 _IDENTITY = "5eed5eed"
+_KEPT = timedelta(hours=1)
 
 
 @cache
@@ -34,6 +40,18 @@ def _empty() -> bytes:
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('salt', '00112233445566778899aabbccddeeff')")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('born_at', ?)", (rows.to_ms(BEGIN),))
     return connection.serialize("main")
+
+
+class _Inline(Chores):
+    """Does them at once."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def do(self, portion: Portion, *, is_pressing: bool) -> float:
+        """See `Chores.do`."""
+        _work(portion, self._connection, lambda: False)
+        return 0.0
 
 
 class Disk:
@@ -71,6 +89,7 @@ class DiskJournal(SqliteJournal):
             seen_to=seen_to, unmoved=len(keys), moved=self._recent.forget,
         )  # fmt: skip
         self._writer._note_heard = self._note_heard  # type: ignore[method-assign]
+        self._progress = Progress()
         self._loop = loop
         self._gathered: list[Unit] = []
         self._waiting: list[Unit | None] = []  # None: who handed in the next ones knows what was refused before
@@ -87,6 +106,17 @@ class DiskJournal(SqliteJournal):
         found = Stories.__new__(Stories)
         found._connection, found._reader = self._disk.connection, self._reader
         return found
+
+    def sweep(self, now: datetime) -> None:
+        """What retention does, at once: hardly anything that has ended is kept."""
+        rules = Retention(events=_KEPT, runs=_KEPT, max_size_bytes=None, traces=1)
+        sweep = Sweep(
+            Path(), rules, now, _KEPT, progress=self._progress, chores=_Inline(self._disk.connection),
+            stored_sources=self._writer.stored_sources, told=lambda _: None,
+        )  # fmt: skip
+        sweep._connection, sweep._reader = self._disk.connection, self._reader
+        sweep._size_bytes = lambda: 0  # type: ignore[method-assign]
+        sweep._sweep()
 
     def crash(self) -> None:
         """The process is gone; the group that was being written may be on disk, or a first part of it."""

@@ -35,6 +35,7 @@ class Outside:
         self.say = say
         self.is_healed = False
         self.at_departure = at_departure
+        self.at_confirmation: Callable[[list[str]], None] = lambda _: None
         self.shown_at: dict[str, float] = {}  #: by message id, from when on the report shows it
         self.moment: Callable[[], None] = lambda: None  #: told whenever something has left or arrived
         self.departures: list[float] = []  #: of all calls of the provider's API
@@ -162,6 +163,8 @@ class ProviderTransport(_Transport):
             fault = out.fault(CALL_FAULTS, weather.calls, weather.call_faults)
         else:
             fault = out.fault(REPORT_FAULTS, weather.reports)
+            if target.endswith("/confirmed"):
+                out.at_confirmation([each for ids in json.loads(body).values() for each in ids])
         out.fates[fault or "ok"] += 1
         out.say(f"call {request.method} {target} ({fault or 'ok'})")
         out.moment()

@@ -17,6 +17,7 @@ from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.retries import _look
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.switch import Switch
+from sinchflow.runtime.timers import Timers
 from sinchflow.runtime.worker import Worker
 from sinchflow.sinch.client import BasicKey, Client
 from tests.proof._disk import Disk, DiskJournal
@@ -57,7 +58,11 @@ class Process:
         )
         commands = worker._runs._commands
         commands._tell = self._checked(commands._tell)
+        self.timers = Timers(
+            accounts=accounts, journal=journal, worker=worker, clock=clock, stats=stats, check_drift=None
+        )
         worker.resume(snapshot)
+        loop.call_soon(lambda: self.timers.set(catalog, is_start=True))
 
     def _checked(self, tell: Callable[[int, Outcome], None]) -> Callable[[int, Outcome], None]:
         """Whoever sleeps or waits is not woken before its time."""
@@ -96,6 +101,7 @@ class Process:
         """As `Daemon` does after a reload."""
         self.worker.catalog = catalog
         self.accounts.connect(catalog.connections, anew=True)
+        self.loop.call_soon(self.timers.set, catalog)
 
     def retry(self, run_id: int) -> str:
         """`runs retry`; what came of it."""
@@ -114,6 +120,7 @@ class Process:
         """As `Daemon` does at SIGTERM; `is_stopped` once it is done."""
 
         async def stop() -> None:
+            await self.timers.stop()
             self.accounts.stop_questions()
             await self.worker.settling.stop()
             await self.worker.stop(_GRACE)

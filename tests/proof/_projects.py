@@ -248,6 +248,7 @@ def settings(random: Random) -> Step:
         "country": "AU",
         "timezone": "Australia/Melbourne",
         "limits": limits,
+        **({"catch_up": {"on_start": True, "every": "15m"}} if random.random() < 0.3 else {}),
         "policy": policy,
         "sends": sends,
     }

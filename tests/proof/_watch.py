@@ -40,6 +40,8 @@ class Watch:
         self.errors: list[str] = []
         self.order: dict[str, list[int]] = defaultdict(list)  #: by contact, inbound messages as they were routed
         self.events: dict[int, Event] = {}
+        self.ids: Counter[str] = Counter()  #: the provider's, of events that are stored
+        self.runs: dict[int, Run] = {}
         self.departed: list[tuple[int, str]] = []
         self.unit_of: dict[int, int] = {}  #: by send, which unit stored its intent
         self.units = 0
@@ -55,6 +57,7 @@ class Watch:
         if not isinstance(unit, Changes):
             event = codec.decode_event(unit[3])
             self.events[event.id] = event
+            self.ids[_id_of(event)] += 1
             return
         self.units += 1
         for event_id in unit.routed:
@@ -73,6 +76,7 @@ class Watch:
             self.sends[send.id] = send
             if send.state not in ("queued", "sending", "sent") or send.attempt > 1 or send.due or send.reason:
                 self.troubled.add(send.id)
+        self.runs.update((run.id, run) for run in unit.runs)
         self.calls += unit.calls
         for it in unit.suppressions:
             if isinstance(it, Lifted):
@@ -93,20 +97,25 @@ class Watch:
                 self.breaks(f"send {send_id} leaves to {to}, who opted out at {since:.3f}")
             self.departed.append((send_id, to))
 
+    def confirms(self, ids: list[str]) -> None:
+        """The provider is told that it need not keep these any more."""
+        for each in ids:
+            if not self.ids[each]:
+                self.breaks(f"{each} is confirmed and not stored")
+
     # --- in the end -------------------------------------------------------------------------------------------------
 
     def check(self, disk: Disk, outside: Outside, weather: Weather, project: Any, always: set[str]) -> list[str]:
         """All that is wrong. always: the flows that all versions of the project have. project: its settings."""
         execute = disk.connection.execute
-        runs = [codec.decode_run(data) for (data,) in execute("SELECT data FROM run ORDER BY id")]
-        sends = [rows.send_from(row) for row in execute(f"SELECT {rows.SEND_COLUMNS} FROM send ORDER BY id")]
-        events = [codec.decode_event(data) for (data,) in execute("SELECT data FROM event ORDER BY id")]
+        # What was stored counts, not what retention has left of it.
+        runs, sends, events = [*self.runs.values()], [*self.sends.values()], [*self.events.values()]
         for (event_id,) in execute("SELECT event FROM unrouted"):
             self.breaks(f"event {event_id} is never routed")
-        for run in runs:
+        for run in (codec.decode_run(data) for (data,) in execute("SELECT data FROM run")):
             if not run.is_final:
                 self.breaks(f"run {run.id} of {run.flow} never ends: {_standing(run)}")
-        for send in sends:
+        for send in (rows.send_from(row) for row in execute(f"SELECT {rows.SEND_COLUMNS} FROM send")):
             if send.is_open:
                 self.breaks(f"send {send.id} of run {send.run} stays {send.state}: {send.reason}")
         self._check_events(events, runs, always)
@@ -124,10 +133,9 @@ class Watch:
         return self.broken
 
     def _check_events(self, events: list[Event], runs: list[Run], always: set[str]) -> None:
-        stored = Counter(_id_of(event) for event in events)
         for key, kind in self.acknowledged.items():
-            if stored[key] != 1:
-                self.breaks(f"{kind} {key} was acknowledged and is stored {stored[key]} times")
+            if self.ids[key] != 1:
+                self.breaks(f"{kind} {key} was acknowledged and is stored {self.ids[key]} times")
         begun = Counter((run.event_id, run.flow, run.is_opt_out, run.is_otherwise) for run in runs if not run.depth)
         for (event_id, flow, *_), count in begun.items():
             if count != 1:
@@ -136,7 +144,7 @@ class Watch:
             if self.routed[event.id] != 1:
                 self.breaks(f"event {event.id} ({event.kind}) was routed {self.routed[event.id]} times")
             words = str(event.fields.get("content") or "").split()
-            if event.kind == "inbound_sms" and words and words[0].startswith("KW"):
+            if event.kind == "inbound_sms" and words and words[0].startswith("KW") and event.ignored is None:
                 flow = f"plain{words[0][2:]}"
                 if flow in always and begun[event.id, flow, False, False] != 1:
                     self.breaks(f"event {event.id} began no run of {flow}")

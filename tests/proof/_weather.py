@@ -50,6 +50,7 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     jumps: int
     reloads: int
     pauses: int
+    sweeps: int
     operator: int
     call_faults: tuple[str, ...]
     report_lag_s: float  #: how long the provider's report may take to show a message
@@ -81,6 +82,7 @@ def weather(random: Random) -> Weather:
         jumps=random.choice((0, 0, 0, 1, 3)),
         reloads=random.choice((0, 0, 1, 3)),
         pauses=random.choice((0, 0, 0, 1, 2)),
+        sweeps=random.choice((0, 0, 2)),
         operator=random.choice((0, 0, 2, 5)),
         call_faults=tuple(chosen),
         report_lag_s=often(0.0, 1.0, 20.0, 20.0, 1_000.0),

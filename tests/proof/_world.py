@@ -53,6 +53,7 @@ class World:
         self.outside = Outside(random, self.weather, self.loop, self.say, self._push, self.watch.departs)
         self.outside.sim.subscribe(self._customer_reads)
         self.outside.moment = self._moment
+        self.outside.at_confirmation = self.watch.confirms
         self.aimed = self.weather.aimed
         self.skew_s = 0.0
         self.process: Process | None = None
@@ -241,6 +242,8 @@ class World:
             self._after(some_time(), self._set_clock)
         for _ in range(weather.reloads):
             self._after(some_time(), self._reload)
+        for _ in range(weather.sweeps):
+            self._after(random.uniform(0.0, weather.heals_s * 3), self._sweep)
         for _ in range(weather.pauses):
             self._after(some_time(), self._pause)
         for _ in range(weather.operator):
@@ -269,8 +272,13 @@ class World:
         if self.process is not None:
             self.process.swap(self.catalog)
 
+    def _sweep(self) -> None:
+        if self.process is not None and self.process.journal.is_quiet:
+            self.say("retention sweeps")
+            self.process.journal.sweep(self.process.clock.now())
+
     def _pause(self) -> None:
-        if self.process is not None:
+        if self.process is not None and not self.outside.is_healed:
             self.say("operator: pause")
             self.process.switch.pause("", "somebody", self.process.clock.now())
             self._after(self.random.choice((0.01, 5.0, 600.0)), self._resume)
