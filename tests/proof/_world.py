@@ -104,16 +104,13 @@ class World:
         """Let everything come to its end; whatever is held gets a person's word."""
         until = self.line.now_s + _PATIENCE_S
         while self.line.now_s < until:
+            self._start()
             assert self.process is not None
             self._resolve_all(self.process)
             before = self.line.now_s
             self._drive(before + 3_600.0)
-            if self.process.is_at_rest and self._is_quiet_outside():
+            if self.process is not None and self.process.is_at_rest and self._is_quiet_outside():
                 break
-            if not self.process.loop.due and not self.loop.due and not self.process.loop.ready:
-                self._resolve_all(self.process)
-                if not self.process.loop.ready:
-                    break
         self._look_at(self.process)
         self._crash()  # what is left on disk is all that counts
         self._start()

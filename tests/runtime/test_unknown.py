@@ -268,6 +268,21 @@ def test_one_that_was_in_an_earlier_call_proves_nothing_of_its_batch(desk, polic
     asyncio.run(scenario())
 
 
+def test_message_that_is_proven_while_its_look_begins_is_looked_up_no_more(desk):
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(ANNA)
+            await here.settle_down()
+            here.clock.advance(timedelta(seconds=2))  # the look is due, and has not taken its first step
+            here.settling.hear(receipt(sim.messages[0], "delivered"))
+            await here.settle_down()
+            assert here.states() == {ANNA: "sent"}
+            assert here.stats.internal_errors == 0
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("policy", ["check", "hold"])
 def test_receipt_proves_a_message(desk, policy):
     async def scenario():
