@@ -63,12 +63,14 @@ _STOPPED = "the daemon stopped while this message was in a call to the provider"
 class Doubt(msgspec.Struct):
     """A message in doubt. since: when the doubt began, later after a restart. reason: why there is one.
 
+    after: an id of the journal's from then: calls with a higher one began later, whatever was done to the clock.
     is_proven: another message of its call was found, so it went out; only its message id is still looked for.
     is_held: it waits for a person.
     """
 
     send: Send
     since: datetime
+    after: int
     reason: str
     is_proven: bool = False
     is_held: bool = False
@@ -145,21 +147,23 @@ class Settling:
         """A call with these begins: what is heard of them from now on counts."""
         self._in_calls.update(send.id for send in batch)
 
-    def ended(self, account: str, batch: Iterable[Send], taken_after: datetime | None) -> None:
-        """The call's outcome is known. taken_after: when it began, where the provider has taken its messages."""
+    def ended(self, account: str, batch: Sequence[Send], *, is_taken: bool) -> None:
+        """The call's outcome is known. is_taken: whether the provider has taken its messages."""
         ids = [send.id for send in batch]
         self._in_calls.difference_update(ids)
         for send_id in ids:
             self._heard.pop(send_id, None)
-        if taken_after is not None and ids and (look_up := self._look_ups.get(account)) is not None:
-            look_up.note_taken(ids[0], taken_after)
+        look_up, mark = self._look_ups.get(account), next(filter(_is_witness, batch), None)
+        if is_taken and look_up is not None and mark is not None and mark.call is not None:
+            look_up.note_taken(mark.id, mark.call)
 
     def doubt(self, batch: Sequence[Send], reason: str) -> list[Settled]:
         """The call's outcome is not known: what becomes of each of its messages for now."""
         now = self._clock.now()
         self._in_calls.difference_update(send.id for send in batch)
         heard = {send.id: self._heard.pop(send.id) for send in batch if send.id in self._heard}
-        doubts = [Doubt(send=send, since=now, reason=f"outcome unknown: {reason}") for send in batch]
+        words, after = f"outcome unknown: {reason}", self._journal.new_id()
+        doubts = [Doubt(send=send, since=now, after=after, reason=words) for send in batch]
         return self._weighed(doubts, heard, self._decided)
 
     def take_up(self, send: Send) -> None:
@@ -214,7 +218,7 @@ class Settling:
     def _take_up_all(self) -> None:
         """With what was heard of them before the former process stopped."""
         sends, self._taken_up = self._taken_up, []
-        now = self._clock.now()
+        now, after = self._clock.now(), self._journal.new_id()
         by_text = {self._journal.send_ids.write(send.id): send.id for send in sends}
         first = min(send.call or send.id for send in sends)
         heard = {by_text[text]: fields for text, fields in self._journal.heard_of(by_text, first).items()}
@@ -224,7 +228,7 @@ class Settling:
         settled: list[Settled] = []
         for batch in batches.values():
             reason = f"outcome unknown: {_STOPPED}"
-            doubts = [Doubt(send=each, since=now, reason=_plain(each.reason) or reason) for each in batch]
+            doubts = [Doubt(send=each, since=now, after=after, reason=_plain(each.reason) or reason) for each in batch]
             known = {each.id: heard[each.id] for each in batch if each.id in heard}
             settled += self._weighed(doubts, known, self._still_held)
         if settled:
@@ -299,7 +303,7 @@ class Settling:
                     settled.append(self._known(each, row.message_id, row.status, "found in the provider's report"))
                 elif each.is_proven and now >= self._deadline(each):
                     settled.append(self._known(each, None, None, "others of its call were found at the provider"))
-                elif not each.is_proven and evidence is not None and evidence.is_absent(each.since, settling_time):
+                elif not each.is_proven and evidence is not None and evidence.is_absent(each, settling_time):
                     settled.append(self._absent(each))
                 elif not each.is_proven and now >= self._deadline(each):
                     self._forget(each)

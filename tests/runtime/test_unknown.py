@@ -168,8 +168,7 @@ def test_only_message_since_the_doubt_counts_however_soon_after_another_it_is(de
             sim.fail_next(Fault(kind="reset"))
             here.send(ANNA)
             await here.settle_down()
-            began = here.clock.now() - timedelta(seconds=1)  # a call that was under way when the doubt began
-            here.settling._look_ups["default"].note_taken(999, began)
+            here.settling._look_ups["default"].note_taken(999, 1)  # a call that was under way when the doubt began
             await here.advance(2)
             here.send(LATER)
             for _ in range(14):
@@ -190,10 +189,37 @@ def test_call_from_before_the_doubt_is_no_watermark(desk):
             here.send(ANNA)
             await here.settle_down()
             [earlier] = [send.id for send in here.journal.sends(("sent",), 9)]
-            here.settling._look_ups["default"].note_taken(earlier, here.clock.now() - timedelta(seconds=1))
+            here.settling._look_ups["default"].note_taken(earlier, 1)
             for _ in range(14):
                 await here.advance(10)
             assert here.states() == {ANNA: "unknown", LATER: "sent"}
+
+    asyncio.run(scenario())
+
+
+def test_watermark_is_no_matter_of_the_clock(desk):
+    """It was set back between the later message, as it seems, and the doubt."""
+
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(ANNA)
+            await here.settle_down()
+            here.settling.hear(receipt(sim.messages[0], "delivered"))
+            await here.advance(5)
+            here.send(LATER)
+            await here.settle_down()
+            assert here.states() == {ANNA: "sent", LATER: "sent"}
+            here.clock.advance(-10 * MINUTE)
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(BEN)
+            await here.settle_down()
+            sim.messages.pop()  # the report does not show it yet
+            here.clock.advance(10 * MINUTE)
+            for _ in range(3):
+                await here.advance(5)
+            assert here.states()[BEN] in ("unknown", "held")
+            assert len(sim.calls) == 3
 
     asyncio.run(scenario())
 
