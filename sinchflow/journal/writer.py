@@ -4,6 +4,9 @@ A unit is an event to accept or a set of `Changes`. The thread takes all units t
 transaction with one fsync, and reports to each on the event loop's thread. While it is at work the next group
 gathers, so the group grows with the load by itself.
 
+A unit that cannot be written is handed in again by whoever has it. So that none overtakes it, all that were handed in
+before its owner knew are refused as well.
+
 Repeats are told apart by key. An index over random keys costs as much as all else of an event together (each key
 dirties a page of its own), so the keys of recent events are kept in memory (`recent.Recent`, on the loop's side) and
 moved to the indexed table `seen` in sorted portions when there is time. Here an event is only looked up in `seen`.
@@ -14,7 +17,7 @@ import queue
 import threading
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 import msgspec
@@ -56,6 +59,8 @@ _CHECKPOINT_BUSY = 20_000
 #: One unit and whom to tell: an event's row with an `Accepted`, `Changes` with a `Done`, an `Erasure` with a
 #: `ForgetDone`.
 Unit = tuple[tuple[Any, ...] | Changes | Erasure, Callable[[Any], None]]
+#: In a row with units: from here on they were handed in by somebody who knows what was refused.
+Heard = Literal["heard"]
 #: Callbacks, each with what to tell it.
 Results = list[tuple[Callable[[Any], None], Any]]
 
@@ -87,7 +92,8 @@ class Writer(threading.Thread):
         self._seen_to = seen_to
         self._unmoved = unmoved
         self._moved = moved
-        self._units: queue.SimpleQueue[list[Unit] | None] = queue.SimpleQueue()
+        self._units: queue.SimpleQueue[list[Unit] | Heard | None] = queue.SimpleQueue()
+        self._refused: Exception | None = None  # why, until it is heard
         self.log_pages = 0
         self.meter = CommitMeter()
         self.chores = Chores(wake=lambda: self._units.put([]))
@@ -115,6 +121,8 @@ class Writer(threading.Thread):
                 if units is None:
                     stopping = True
                     break
+                if units == "heard":
+                    break
                 group += units
                 if len(group) >= _GROUP_LIMIT:
                     break
@@ -127,6 +135,8 @@ class Writer(threading.Thread):
                 self._report(self._write(group))
                 self.meter.seconds.observe(perf_counter() - began)
                 self.meter.units.observe(len(group))
+            if units == "heard":
+                self._refused = None
             self._move_keys_if_due()
             self._file_runs_if_due()
             self.chores.do_if_due(self._connection, is_idle=self._units.empty())
@@ -152,6 +162,9 @@ class Writer(threading.Thread):
             if isinstance(unit, Erasure):
                 erasures.append((unit, done))
                 continue
+            if self._refused is not None:
+                results.append((done, self._refused))
+                continue
             try:
                 batch.add(unit)
                 results.append((done, None))
@@ -169,11 +182,16 @@ class Writer(threading.Thread):
             if self._connection.in_transaction:
                 execute("ROLLBACK")
             reason = explain(error, self._connection.filename)
-            return [(done, reason) for _, done in group]
+            self._refused = reason
+            return [*((done, reason) for _, done in group), (self._note_heard, None)]
         self._unmoved += len(events)
         self._unfiled += batch.runs
         results += [(done, self._erase(erasure)) for erasure, done in erasures]
         return results
+
+    def _note_heard(self, _: None) -> None:
+        """On the loop's thread, once those whose units were refused have been told."""
+        self._units.put("heard")
 
     def _erase(self, erasure: Erasure) -> Forgotten | Exception:
         """A transaction of its own; the bytes leave the file by `secure_delete`, and the log by a checkpoint."""

@@ -69,8 +69,13 @@ class Accounts:
         switch: Switch,
         calls: Iterable[Call],
         unanswered: Collection[int],
+        client_of: Callable[[Connection], Client] = open_client,
     ) -> None:
-        """calls: those that the throttles still count, of all accounts. unanswered: which of them had no answer yet."""
+        """calls: those that the throttles still count, of all accounts. unanswered: which of them had no answer yet.
+
+        client_of: how an account is reached.
+        """
+        self._client_of = client_of
         self._journal = journal
         self._commits = commits
         self._clock = clock
@@ -162,7 +167,7 @@ class Accounts:
             await client.close()
 
     def _open(self, name: str, connection: Connection | None) -> _Account:
-        client = None if connection is None else open_client(connection)
+        client = None if connection is None else self._client_of(connection)
         limits = Limits() if connection is None else connection.limits
         window = CallWindow(limits, self._past.pop(name, ()))
         outbox = Outbox(
@@ -185,7 +190,7 @@ class Accounts:
         if peer != account.peer or anew:
             if account.client is not None:
                 self._retire(account.client)
-            account.client = account.line.client = None if connection is None else open_client(connection)
+            account.client = account.line.client = None if connection is None else self._client_of(connection)
             account.peer = peer
         account.outbox.reconnect(account.client, Limits() if connection is None else connection.limits)
         account.line.look_again()

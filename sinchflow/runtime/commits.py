@@ -87,6 +87,7 @@ class Commits:
         self._loop = loop
         self._is_scheduled = False
         self._is_failing = False
+        self._failed: list[tuple[Changes, list[Callable[[], None]]]] = []  # to be handed in again, in order
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -117,6 +118,11 @@ class Commits:
         self._in_flight += 1
         self._journal.commit(changes, lambda error: self._stored(error, changes, thens))
 
+    def _hand_in_again(self) -> None:
+        failed, self._failed = self._failed, []
+        for changes, thens in failed:
+            self._hand_in(changes, thens)
+
     def _stored(self, error: Exception | None, changes: Changes, thens: list[Callable[[], None]]) -> None:
         self._in_flight -= 1
         if isinstance(error, Unstorable):  # our bug: its runs stay where they were, all others go on
@@ -126,7 +132,9 @@ class Commits:
         elif error is not None:
             self._is_failing = True
             self._stats.troubles["journal"] = str(error)
-            self._clock.call_after(_RETRY_EVERY, lambda: self._hand_in(changes, thens))
+            self._failed.append((changes, thens))
+            if len(self._failed) == 1:
+                self._clock.call_after(_RETRY_EVERY, self._hand_in_again)
             return
         if self._is_failing:
             self._is_failing = False
@@ -138,5 +146,5 @@ class Commits:
                 tell(act)
         for then in thens:
             self._loop.call_soon(then)
-        if not self._in_flight and not self._is_scheduled:
+        if not self._in_flight and not self._is_scheduled and not self._failed:
             self._idle.set()

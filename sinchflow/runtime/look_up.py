@@ -39,18 +39,18 @@ _BETWEEN_MARKS = timedelta(seconds=5)
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a look has shown. asked_at: when it began, by the steady time. asked: the sends that it asked for.
 
-    found: by send. watermark: after when the latest message was taken that the report shows; None: it shows none.
+    found: by send. watermark: the latest call whose message the report shows; None: it shows none.
     """
 
     asked_at: datetime
     asked: frozenset[int]
     found: Mapping[int, Reported]
-    watermark: datetime | None
+    watermark: int | None
 
-    def is_absent(self, since: datetime, settling_time: timedelta) -> bool:
-        """Whether a message that is in doubt since then and was not found is known to be missing."""
-        is_settled = self.asked_at >= since + settling_time
-        return is_settled and self.watermark is not None and self.watermark >= since
+    def is_absent(self, doubt: "Doubt", settling_time: timedelta) -> bool:
+        """Whether a message that was not found is known to be missing."""
+        is_settled = self.asked_at >= doubt.since + settling_time
+        return is_settled and self.watermark is not None and self.watermark > doubt.after
 
 
 class LookUp:
@@ -83,19 +83,22 @@ class LookUp:
         self._settling_time = settling_time
         self._deadline = deadline
         self._judge = judge
-        self._marks: deque[tuple[int, datetime]] = deque(maxlen=_MARKS)
-        self._latest: tuple[int, datetime] | None = None  # perhaps the only one since a doubt
+        self._marks: deque[tuple[int, int]] = deque(maxlen=_MARKS)  # a send and its call
+        self._marked_at: datetime | None = None
+        self._latest: tuple[int, int] | None = None  # perhaps the only one since a doubt
         self._pause = _FIRST_LOOK
         self._due: datetime | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
 
-    def note_taken(self, send_id: int, after: datetime) -> None:
-        """The provider has taken this message in a call that began then: it is one that the report will show."""
-        if self._latest is None or after > self._latest[1]:
-            self._latest = (send_id, after)
-        if not self._marks or after - self._marks[-1][1] >= _BETWEEN_MARKS:
-            self._marks.append((send_id, after))
+    def note_taken(self, send_id: int, call: int) -> None:
+        """The provider has taken this message in this call: it is one that the report will show."""
+        now = self._clock.steady()
+        if self._latest is None or call > self._latest[1]:
+            self._latest = (send_id, call)
+        if self._marked_at is None or now - self._marked_at >= _BETWEEN_MARKS:
+            self._marked_at = now
+            self._marks.append((send_id, call))
 
     def begin(self) -> None:
         """There is a new doubt: look soon."""
@@ -146,6 +149,8 @@ class LookUp:
     async def _ask(self) -> None:
         """One round: all doubts, in as many calls as they need."""
         now, doubts = self._clock.steady(), self._wanted()
+        if not doubts:
+            return  # all were resolved since the look was planned
         evidence: Evidence | None = None
         try:
             evidence = await self._evidence(doubts, now)
@@ -177,7 +182,7 @@ class LookUp:
             for each in await detail_reports.find(self._calls, SEND_ID, portion, since, until):
                 self._note_twice(found.get(by_value[each.value]), each)
                 found[by_value[each.value]] = each
-        seen = [when for send_id, when in marks.items() if send_id in found]
+        seen = [call for send_id, call in marks.items() if send_id in found]
         return Evidence(
             asked_at=now, asked=frozenset(ids), found=found,
             watermark=max(seen, default=None),

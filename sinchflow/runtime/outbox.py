@@ -307,15 +307,13 @@ class Outbox:
             self._put_back(batch)
             return
         self._settling.begins(batch)
-        began = self._clock.steady()
         client = self._client  # a reload may take the account away between the storing of a call and the call
         bodies = [self._body(send) for send in batch]
         result = NotSent(reason="the account is gone") if client is None else await messages.send(client, bodies)
         self._stats.calls[type(result).__name__] += 1
         settled = self._settled(batch, result)
         if not isinstance(result, Unknown):
-            taken_after = began if isinstance(result, messages.Accepted) else None
-            self._settling.ended(self._account, batch, taken_after)
+            self._settling.ended(self._account, batch, is_taken=isinstance(result, messages.Accepted))
         if settled:
             self._settle(settled)
         in_parts = {send.id for part in self._parts for send in part}

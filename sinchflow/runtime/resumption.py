@@ -67,13 +67,13 @@ class Resumption:
                 continue
             self._runs.enter(Active(run, flow, None))
             self._admission.open_runs.note(run)
+        lost = {run.id for run in snapshot.runs} - self._active.keys()
+        for send in snapshot.sends:  # before what their runs send next; also of runs that ended just before
+            if send.run not in lost:
+                self._take_send(send)
         for run in snapshot.runs:
             if run.id in self._active:
                 self._resume(self._active[run.id], run)
-        lost = {run.id for run in snapshot.runs} - self._active.keys()
-        for send in snapshot.sends:  # also of runs that ended just before the former process did
-            if send.run not in lost:
-                self._take_send(send)
         for active in list(self._active.values()):
             self._pace.update(active)
         for run_id in self._admission.open_runs.to_release():

@@ -8,7 +8,8 @@ never simply sent again. What is done is its `on_unknown`:
 
 - `hold`: it waits for a person. `resend`: it is sent again. `skip`: its run goes on without it.
 - `check`: it is looked up by its send id, which it carries as metadata, in what the provider tells anyway (receipts and
-  replies) and in the provider's detail report. A call is atomic: one message that is found proves its whole batch.
+  replies) and in the provider's detail report. A call is atomic: one message that is found proves its whole batch,
+  unless it was in an earlier call as well, which may be the one that was acted upon.
   That the report lacks a message means something only when the report is known to have got that far: when it shows a
   message of ours that was taken later (the watermark), and the settling time has passed. Then it is sent once more.
   What is neither found nor known to be lacking after `unknown_after` is held.
@@ -62,12 +63,14 @@ _STOPPED = "the daemon stopped while this message was in a call to the provider"
 class Doubt(msgspec.Struct):
     """A message in doubt. since: when the doubt began, by the steady time; later after a restart. reason: why.
 
+    after: an id of the journal's from then: calls with a higher one began later, whatever was done to the clock.
     is_proven: another message of its call was found, so it went out; only its message id is still looked for.
     is_held: it waits for a person.
     """
 
     send: Send
     since: datetime
+    after: int
     reason: str
     is_proven: bool = False
     is_held: bool = False
@@ -149,24 +152,24 @@ class Settling:
             self._in_calls.add(send.id)
             self._work(send)
 
-    def ended(self, account: str, batch: Iterable[Send], taken_after: datetime | None) -> None:
-        """The call's outcome is known. taken_after: when it began, where the provider has taken its messages."""
+    def ended(self, account: str, batch: Sequence[Send], *, is_taken: bool) -> None:
+        """The call's outcome is known. is_taken: whether the provider has taken its messages."""
         ids = [send.id for send in batch]
         self._in_calls.difference_update(ids)
         for send_id in ids:
             self._heard.pop(send_id, None)
-        if taken_after is not None and ids and (look_up := self._look_ups.get(account)) is not None:
-            look_up.note_taken(ids[0], taken_after)
+        look_up, mark = self._look_ups.get(account), next(filter(_is_witness, batch), None)
+        if is_taken and look_up is not None and mark is not None and mark.call is not None:
+            look_up.note_taken(mark.id, mark.call)
 
     def doubt(self, batch: Sequence[Send], reason: str) -> list[Settled]:
         """The call's outcome is not known: what becomes of each of its messages for now."""
         now = self._clock.steady()
         self._in_calls.difference_update(send.id for send in batch)
         heard = {send.id: self._heard.pop(send.id) for send in batch if send.id in self._heard}
-        doubts = [Doubt(send=send, since=now, reason=f"outcome unknown: {reason}") for send in batch]
-        if heard:
-            return self._proven_by(doubts, heard)
-        return [self._decided(each) for each in doubts]
+        words, after = f"outcome unknown: {reason}", self._journal.new_id()
+        doubts = [Doubt(send=send, since=now, after=after, reason=words) for send in batch]
+        return self._weighed(doubts, heard, self._decided)
 
     def take_up(self, send: Send) -> None:
         """A message that a former process left in a call, in doubt, or held because of that."""
@@ -185,10 +188,10 @@ class Settling:
             self._heard[send_id] = fields
         elif (doubt := self._doubts.get(send_id)) is not None:
             call = doubt.send.call
-            batch = [doubt] if call is None else [*self._by_call[call].values()]
+            batch = [*self._by_call[call].values()] if call is not None and _is_witness(doubt.send) else [doubt]
             for each in batch:
                 self._forget(each)
-            self._settle(self._proven_by(batch, {send_id: fields}))
+            self._settle(self._weighed(batch, {send_id: fields}, self._decided))
             return True
         return False
 
@@ -222,7 +225,7 @@ class Settling:
     def _take_up_all(self) -> None:
         """With what was heard of them before the former process stopped."""
         sends, self._taken_up = self._taken_up, []
-        now = self._clock.steady()
+        now, after = self._clock.steady(), self._journal.new_id()
         by_text = {self._journal.send_ids.write(send.id): send.id for send in sends}
         first = min(send.call or send.id for send in sends)
         heard = {by_text[text]: fields for text, fields in self._journal.heard_of(by_text, first).items()}
@@ -232,20 +235,20 @@ class Settling:
         settled: list[Settled] = []
         for batch in batches.values():
             reason = f"outcome unknown: {_STOPPED}"
-            doubts = [Doubt(send=each, since=now, reason=_plain(each.reason) or reason) for each in batch]
+            doubts = [Doubt(send=each, since=now, after=after, reason=_plain(each.reason) or reason) for each in batch]
             known = {each.id: heard[each.id] for each in batch if each.id in heard}
-            if known:
-                settled += self._proven_by(doubts, known)
-                continue
-            for doubt in doubts:
-                if doubt.send.state == "held":
-                    doubt.is_held = True
-                    self._keep(doubt)
-                    self._rest(doubt.send)
-                else:
-                    settled.append(self._decided(doubt))
+            settled += self._weighed(doubts, known, self._still_held)
         if settled:
             self._settle(settled)
+
+    def _still_held(self, doubt: Doubt) -> Settled | None:
+        """What was held stays so; the others are doubted anew."""
+        if doubt.send.state != "held":
+            return self._decided(doubt)
+        doubt.is_held = True
+        self._keep(doubt)
+        self._rest(doubt.send)
+        return None
 
     def _decided(self, doubt: Doubt) -> Settled:
         """What a new doubt means for its message."""
@@ -298,15 +301,16 @@ class Settling:
             found = {} if evidence is None else {
                 each.send.id: evidence.found[each.send.id] for each in batch if each.send.id in evidence.found
             }  # fmt: skip
-            is_new = bool(found) and not any(each.is_proven for each in batch)
+            is_acted_upon = any(_is_witness(each.send) for each in batch if each.send.id in found)
+            is_new = is_acted_upon and not any(each.is_proven for each in batch)
             for each in batch:
-                each.is_proven = each.is_proven or bool(found)
+                each.is_proven = each.is_proven or is_acted_upon
                 if each.send.id in found:
                     row = found[each.send.id]
                     settled.append(self._known(each, row.message_id, row.status, "found in the provider's report"))
                 elif each.is_proven and now >= self._deadline(each):
                     settled.append(self._known(each, None, None, "others of its call were found at the provider"))
-                elif not each.is_proven and evidence is not None and evidence.is_absent(each.since, settling_time):
+                elif not each.is_proven and evidence is not None and evidence.is_absent(each, settling_time):
                     settled.append(self._absent(each))
                 elif not each.is_proven and now >= self._deadline(each):
                     self._forget(each)
@@ -321,9 +325,14 @@ class Settling:
         self._stats.resolved["found"] += 1
         return proven(doubt.send, message_id, status, f"{doubt.reason}; {how}")
 
-    def _proven_by(self, doubts: Sequence[Doubt], heard: Mapping[int, Mapping[str, Any]]) -> list[Settled]:
-        """A receipt or a reply has come to one of a call's messages: all of them went out."""
+    def _weighed(
+        self, doubts: Sequence[Doubt], heard: Mapping[int, Mapping[str, Any]],
+        otherwise: Callable[[Doubt], Settled | None],
+    ) -> list[Settled]:  # fmt: skip
+        """What becomes of a call's messages: those that a receipt or a reply has come to went out, and with a witness
+        all of them. otherwise: decides about those of which nothing is proven; None: nothing changes."""
         settled: list[Settled] = []
+        is_acted_upon = any(_is_witness(each.send) for each in doubts if each.send.id in heard)
         for doubt in doubts:
             fields = heard.get(doubt.send.id)
             if fields is not None:
@@ -333,9 +342,11 @@ class Settling:
                 )  # a reply has one of its own
                 how = "the provider told of it"
                 settled.append(self._known(doubt, message_id, status, how))
-            else:
+            elif is_acted_upon:
                 doubt.is_proven, doubt.is_held = True, False
                 settled.append(self._looked_up(doubt))
+            elif (decided := otherwise(doubt)) is not None:
+                settled.append(decided)
         return settled
 
     def _absent(self, doubt: Doubt) -> Settled:
@@ -387,6 +398,11 @@ class Settling:
             batch.pop(send.id, None)
             if not batch:
                 del self._by_call[send.call]
+
+
+def _is_witness(send: Send) -> bool:
+    """Whether its call must have been acted upon when the provider has the message: it was in no other."""
+    return send.attempt == 1
 
 
 def _plain(reason: str | None) -> str:

@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
-from sinchflow.model.command import Failed, Sent, Skipped
+from sinchflow.model.command import Failed, SendMessage, Sent, Skipped
+from sinchflow.model.event import Event
 from sinchflow.model.project import Limits, Sends
+from sinchflow.model.send import Send
 from sinchflow.simulate.faults import Fault
+from sinchflow.simulate.message import Message
 
 ANNA, BEN, CARLA, LATER = (f"+6149157015{digit}" for digit in range(4))
 MINUTE = timedelta(minutes=1)
@@ -165,8 +168,7 @@ def test_only_message_since_the_doubt_counts_however_soon_after_another_it_is(de
             sim.fail_next(Fault(kind="reset"))
             here.send(ANNA)
             await here.settle_down()
-            began = here.clock.now() - timedelta(seconds=1)  # a call that was under way when the doubt began
-            here.settling._look_ups["default"].note_taken(999, began)
+            here.settling._look_ups["default"].note_taken(999, 1)  # a call that was under way when the doubt began
             await here.advance(2)
             here.send(LATER)
             for _ in range(14):
@@ -187,10 +189,37 @@ def test_call_from_before_the_doubt_is_no_watermark(desk):
             here.send(ANNA)
             await here.settle_down()
             [earlier] = [send.id for send in here.journal.sends(("sent",), 9)]
-            here.settling._look_ups["default"].note_taken(earlier, here.clock.now() - timedelta(seconds=1))
+            here.settling._look_ups["default"].note_taken(earlier, 1)
             for _ in range(14):
                 await here.advance(10)
             assert here.states() == {ANNA: "unknown", LATER: "sent"}
+
+    asyncio.run(scenario())
+
+
+def test_watermark_is_no_matter_of_the_clock(desk):
+    """It was set back between the later message, as it seems, and the doubt."""
+
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(ANNA)
+            await here.settle_down()
+            here.settling.hear(receipt(sim.messages[0], "delivered"))
+            await here.advance(5)
+            here.send(LATER)
+            await here.settle_down()
+            assert here.states() == {ANNA: "sent", LATER: "sent"}
+            here.clock.advance(-10 * MINUTE)
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(BEN)
+            await here.settle_down()
+            sim.messages.pop()  # the report does not show it yet
+            here.clock.advance(10 * MINUTE)
+            for _ in range(3):
+                await here.advance(5)
+            assert here.states()[BEN] in ("unknown", "held")
+            assert len(sim.calls) == 3
 
     asyncio.run(scenario())
 
@@ -219,6 +248,63 @@ def test_one_that_is_found_proves_its_whole_batch(desk):
             [outcome] = here.outcomes[BEN]
             assert outcome.message["message_id"] is None
             assert len(sim.calls) == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("policy", ["check", "hold"])
+@pytest.mark.parametrize("way", ["receipt", "receipt during the call", "receipt before the restart", "report"])
+def test_one_that_was_in_an_earlier_call_proves_nothing_of_its_batch(desk, policy, way):
+    """It may have gone out with that call: the others of this one are still in doubt."""
+
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            now = here.clock.now()
+            anna, ben = (
+                Send(
+                    id=here.journal.new_id(), run=1, state="sending", created_at=now, call=9, attempt=attempt,
+                    command=SendMessage(id=f"1:{to}", account="default", to=to, body={}, on_unknown=policy),
+                )
+                for to, attempt in ((ANNA, 2), (BEN, 1))
+            )  # fmt: skip
+            here.commits.unit.new_sends += [anna, ben]
+            metadata = {"sinchflow_id": here.journal.send_ids.write(anna.id)}
+            earlier = Message(content="Hi", destination_number=ANNA, message_id="m-1", metadata=metadata)
+            if way == "receipt during the call":
+                here.settling.begins([anna, ben])
+                here.settling.hear(receipt(earlier, "delivered"))
+            if way == "receipt before the restart":
+                fields = receipt(earlier, "delivered")
+                event = Event(id=99, kind="delivery_receipt", key="r-1", received_at=here.clock.now(), fields=fields)
+                here.journal.accept(event, lambda _: None)
+                here.settling.take_up(anna)
+                here.settling.take_up(ben)
+            else:
+                here._settle(here.settling.doubt([anna, ben], "reset"))
+            if way == "receipt":
+                here.settling.hear(receipt(earlier, "delivered"))
+            if way == "report":
+                sim.account().take([earlier])
+            for _ in range(65):
+                await here.advance(10)
+            is_lost = way == "report" and policy == "hold"  # nobody looks there
+            assert here.states() == {ANNA: "held" if is_lost else "sent", BEN: "held"}
+            assert sim.calls == []
+
+    asyncio.run(scenario())
+
+
+def test_message_that_is_proven_while_its_look_begins_is_looked_up_no_more(desk):
+    async def scenario():
+        async with desk(rules=RULES) as (here, sim):
+            sim.fail_next(Fault(kind="reset", takes=True))
+            here.send(ANNA)
+            await here.settle_down()
+            here.clock.advance(timedelta(seconds=2))  # the look is due, and has not taken its first step
+            here.settling.hear(receipt(sim.messages[0], "delivered"))
+            await here.settle_down()
+            assert here.states() == {ANNA: "sent"}
+            assert here.stats.internal_errors == 0
 
     asyncio.run(scenario())
 
