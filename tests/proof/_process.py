@@ -49,6 +49,7 @@ class Process:
         self.accounts = accounts = Accounts(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
             refusal=worker.refusal, settling=worker.settling, switch=self.switch, calls=snapshot.calls,
+            unanswered=snapshot.unanswered_calls,
             client_of=lambda connection: _client(connection, outside, loop),
         )  # fmt: skip
         accounts.connect(catalog.connections)

@@ -146,6 +146,10 @@ class SkewedClock(SystemClock):
         """See `Clock.now`."""
         return self._line.now() + timedelta(seconds=self._skew_s())
 
+    def steady(self) -> datetime:
+        """See `Clock.steady`."""
+        return self._line.now()
+
     def call_at(self, when: datetime, call: Callable[[], None]) -> None:
         """See `Clock.call_at`."""
 
@@ -160,9 +164,9 @@ class SkewedClock(SystemClock):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._due:
-            sleep_s = (self._due[0][0] - self.now()).total_seconds()
-            self._timer = self._loop.call_later(max(sleep_s, 0.0), self._wake)
+        spans = [due[0][0] - now for due, now in self._clocks() if due]
+        if spans:
+            self._timer = self._loop.call_later(max(min(spans).total_seconds(), 0.0), self._wake)
 
     def was_set(self) -> None:
         """The clock has been set; the real one finds out within 20 s."""
