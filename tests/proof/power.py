@@ -1,0 +1,166 @@
+"""Power losses: what was acknowledged is in the journal after each, and nothing in it is half.
+
+Each loss is played in a process of its own, over a disk that forgets what was not synced (`_vfs`). The power goes at
+one operation of the disk, chosen at random among all that the same scene makes without a loss; sometimes it goes once
+more while the program starts again. Then the journal is opened as always, and compared with what was promised.
+"""
+
+import os
+import random
+import shutil
+import sys
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.proof._ledger import Ledger
+from tests.proof._scenes import SCENES, Scene
+from tests.proof._vfs import Disk
+from tests.proof.dose import Dose, Figure, at_least, exactly
+
+#: How a process ends whose power went, and one whose scene came to its end.
+_CUT, _WHOLE, _BROKEN = 77, 0, 70
+LOSSES = 1_000
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """One loss: in which scene, at which operation (None: at the end), with which chance."""
+
+    scene: str
+    seed: str
+    at: int | None = None
+
+
+def prove(dose: Dose) -> Iterable[Figure]:
+    """Losses over all scenes in turn, then the same over a disk that only says that it syncs."""
+    losses, faults = play(dose, dose.times(LOSSES, len(SCENES)))
+    yield at_least("power losses", sum(losses.values()), dose.times(LOSSES, len(SCENES)))
+    for scene, count in sorted(losses.items()):
+        yield Figure(name=f"power losses, {scene}", value=count)
+    yield exactly("of them with something lost, half or damaged", len(faults))
+    for loss, words in list(faults.items())[:10]:
+        yield Figure(name=loss, value=words)
+    deaf, found = play(dose, dose.times(100, 2 * len(SCENES)), is_deaf=True)
+    yield at_least(
+        "part of the losses on a disk that does not sync that is found out", len(found) / sum(deaf.values()), 0.2
+    )
+
+
+def play(dose: Dose, count: int, *, is_deaf: bool = False) -> tuple[Counter[str], dict[str, str]]:
+    """So many losses, by scene; and what was wrong after which."""
+    chance = random.Random(f"{dose.seed}-{is_deaf}")
+    grounds = {
+        name: _Ground(scene, dose.folder / f"{name}{'-deaf' * is_deaf}", dose.seed, is_deaf)
+        for name, scene in SCENES.items()
+    }
+    losses: Counter[str] = Counter()
+    faults: dict[str, str] = {}
+    for number in range(count):
+        name = list(SCENES)[number % len(SCENES)]
+        if wrong := grounds[name].lose(number, chance):
+            faults[f"{name} {number}"] = "; ".join(wrong[:3])
+        losses[name] += 1
+        dose.say(f"{number + 1} of {count} losses, {len(faults)} faults")
+    return losses, faults
+
+
+class _Ground:
+    """Where one scene is played again and again."""
+
+    def __init__(self, scene: Scene, folder: Path, seed: int, is_deaf: bool) -> None:
+        self._scene = scene
+        self._folder = folder
+        self._seed = seed
+        self._is_deaf = is_deaf
+        self._before = folder / "before"
+        self._before.mkdir(parents=True)
+        scene.prepare(self._before, random.Random(f"{seed}"))
+        self._operations = 0
+
+    def lose(self, number: int, chance: random.Random) -> list[str]:
+        """Play the scene until the power goes; what is wrong then."""
+        if not self._operations:
+            self._play("whole", self._before, self._scene.play, None, 0)
+        at = chance.randint(1, self._operations) if chance.random() < 0.97 else None
+        after, ledger = self._play(f"{number}", self._before, self._scene.play, at, number)
+        if chance.random() < 0.25:  # again, while it starts
+            again, _ = self._play(f"{number}-again", after, _start, chance.randint(1, 60), number)
+            shutil.rmtree(after)
+            after = again
+        try:
+            return self._scene.look(after, ledger)
+        except Exception as error:  # a proof goes on, and says what it met
+            return [f"{type(error).__name__}: {error}"]
+        finally:
+            shutil.rmtree(after)
+
+    def _play(
+        self, name: str, before: Path, play: Callable[[Path, Ledger, random.Random], None], at: int | None, number: int
+    ) -> tuple[Path, Ledger]:
+        live, after, noted = (self._folder / f"{name}-{part}" for part in ("live", "after", "ledger"))
+        shutil.copytree(before, live)
+        after.mkdir()
+        with warnings.catch_warnings():  # of threads that a fork does not take along: none of them is needed
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if not child:
+            _be_the_machine(live, after, noted, play, at, f"{self._seed}-{number}", self._is_deaf)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        shutil.rmtree(live)
+        if code not in (_CUT, _WHOLE):
+            raise AssertionError(f"the machine of {name} ended with {code}: {noted.with_suffix('.err').read_text()}")
+        record = msgspec.json.decode(noted.read_bytes())
+        noted.unlink()
+        if at is None and not self._operations:
+            self._operations = record["operations"]
+        return after, msgspec.convert(record["ledger"], Ledger)
+
+
+def _start(folder: Path, ledger: Ledger, chance: random.Random) -> None:
+    """The program starts again, and stops."""
+    from tests.proof._scenes import open_and_close
+
+    open_and_close(folder)
+
+
+def _be_the_machine(
+    live: Path, after: Path, noted: Path, play: Callable[[Path, Ledger, random.Random], None], at: int | None,
+    seed: str, is_deaf: bool,
+) -> None:  # fmt: skip
+    """Does not return: the process is the machine whose power goes."""
+    ledger, chance, operations = Ledger(), random.Random(seed), 0
+
+    def lose_power() -> None:
+        """Other threads go on for the moment that this takes: what was acknowledged is looked at first."""
+        sure, notes = {talk.event: talk.sure for talk in ledger.talks}, dict(ledger.notes)
+        disk.platter.after_cut(chance, after)
+        talks = [msgspec.structs.replace(talk, sure=sure.get(talk.event, 0)) for talk in ledger.talks]
+        record = {"ledger": msgspec.to_builtins(Ledger(talks=talks, notes=notes)), "operations": operations}
+        noted.write_bytes(msgspec.json.encode(record))
+
+    def before(what: str, path: str) -> None:
+        nonlocal operations
+        if what in ("read", "lock", "open"):
+            return
+        operations += 1
+        if operations == at:
+            lose_power()
+            os._exit(_CUT)
+
+    disk = Disk(live, before, is_deaf=is_deaf)
+    code: Any = _WHOLE
+    try:
+        with disk.in_place():
+            play(live, ledger, chance)
+        lose_power()
+    except BaseException:
+        noted.with_suffix(".err").write_text(traceback.format_exc())
+        code = _BROKEN
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
