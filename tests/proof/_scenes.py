@@ -1,9 +1,8 @@
-"""What goes on while the power goes: traffic, first start, upgrade, sweep, forgetting, backup, restoring, first start after."""
+"""What goes on while the power goes: traffic, first start, upgrade, sweep, forgetting, backup, restoring."""
 
 import asyncio
 import random
 import shutil
-import threading
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
@@ -207,15 +206,15 @@ def _with_backup(root: Path, chance: random.Random) -> None:
 
 
 def _backup(root: Path, ledger: Ledger, chance: random.Random) -> None:
+    def copy(path: Path) -> None:
+        try:
+            copying.back_up(path, root / "backup", NOW + DAY, is_forced=True, told=lambda part: None)
+            ledger.notes["backup"] = True
+        except SinchflowError as error:
+            ledger.notes["refused"] = str(error)
+
     async def both(journal: SqliteJournal) -> None:
-        copy = threading.Thread(
-            target=copying.back_up, args=(journal.path, root / "backup", NOW + DAY),
-            kwargs={"is_forced": True, "told": lambda part: None},
-        )  # fmt: skip
-        copy.start()
-        await Conversations(ledger, chance).hold(journal, 6, 2)
-        await asyncio.to_thread(copy.join)
-        ledger.notes["backup"] = True
+        await asyncio.gather(asyncio.to_thread(copy, journal.path), Conversations(ledger, chance).hold(journal, 6, 2))
 
     opened(root / DATA, both)
 

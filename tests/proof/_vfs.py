@@ -13,7 +13,7 @@ byte; names as the folder's first so many changes. Shared memory is never on the
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -170,7 +170,8 @@ class Disk:
     @contextmanager
     def in_place(self) -> Iterator["Disk"]:
         """SQLite's default, and what `os` does, until the end of the block."""
-        vfs = _Vfs(self)
+        vfs, connection = _Vfs(self), apsw.Connection
+        apsw.Connection = _Connection  # type: ignore[misc]
         calls = {name: getattr(os, name) for name in ("fsync", "replace", "rename", "unlink", "link", "mkdir", "open")}
         own = _Calls(self, calls)
         for name in calls:
@@ -180,6 +181,7 @@ class Disk:
         finally:
             for name, call in calls.items():
                 setattr(os, name, call)
+            apsw.Connection = connection  # type: ignore[misc]
             vfs.unregister()
 
     def opened(self, path: str) -> Inode | None:
@@ -189,6 +191,35 @@ class Disk:
         if path not in self.platter.names:
             self.platter.put(path, Inode(b""))
         return self.platter.names[path]
+
+
+class _Connection(apsw.Connection):
+    """SQLite has no errors at these ends; apsw raises what a VFS in Python raised meanwhile."""
+
+    def close(self, force: bool = False) -> None:
+        with suppress(apsw.Error):
+            super().close(force)
+
+    def backup(self, *which: Any) -> Any:
+        return _Copying(super().backup(*which))
+
+
+class _Copying:
+    def __init__(self, backup: Any) -> None:
+        self._backup = backup
+
+    def __enter__(self) -> Any:
+        return self._backup.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is None:
+            self._backup.__exit__(*error)
+            return
+        for _ in range(3):  # apsw leaves what the VFS raised behind for whatever comes next
+            try:
+                self._backup.close(True)
+            except (SystemError, apsw.Error):
+                continue
 
 
 class _Vfs(apsw.VFS):

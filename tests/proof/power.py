@@ -8,23 +8,20 @@ more while the program starts again. Then the journal is opened as always, and c
 import os
 import random
 import shutil
-import sys
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from tests.proof import _machine
 from tests.proof._ledger import Ledger
 from tests.proof._scenes import SCENES, Scene
 from tests.proof._vfs import Disk
 from tests.proof.dose import Dose, Figure, at_least, exactly
 
-#: How a process ends whose power went, and one whose scene came to its end.
-_CUT, _WHOLE, _BROKEN = 77, 0, 70
+#: How a process ends whose power went.
+_CUT = 77
 LOSSES = 1_000
 
 
@@ -87,12 +84,13 @@ class _Ground:
         if not self._operations:
             self._play("whole", self._before, self._scene.play, None, 0)
         at = chance.randint(1, self._operations) if chance.random() < 0.97 else None
+        is_cut_again, second = chance.random() < 0.25, chance.randint(1, 60)
         after, ledger = self._play(f"{number}", self._before, self._scene.play, at, number)
-        if chance.random() < 0.25:  # again, while it starts
-            again, _ = self._play(f"{number}-again", after, _start, chance.randint(1, 60), number)
-            shutil.rmtree(after)
-            after = again
         try:
+            if is_cut_again:  # while it starts
+                former = after
+                after, _ = self._play(f"{number}-again", former, _start, second, number)
+                shutil.rmtree(former)
             return self._scene.look(after, ledger)
         except Exception as error:  # a proof goes on, and says what it met
             return [f"{type(error).__name__}: {error}"]
@@ -105,15 +103,12 @@ class _Ground:
         live, after, noted = (self._folder / f"{name}-{part}" for part in ("live", "after", "ledger"))
         shutil.copytree(before, live)
         after.mkdir()
-        with warnings.catch_warnings():  # of threads that a fork does not take along: none of them is needed
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if not child:
-            _be_the_machine(live, after, noted, play, at, f"{self._seed}-{number}", self._is_deaf)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        seed = f"{self._seed}-{number}"
+        said = noted.with_suffix(".err")
+        code = _machine.play(lambda: _lose(live, after, noted, play, at, seed, is_deaf=self._is_deaf), said)
         shutil.rmtree(live)
-        if code not in (_CUT, _WHOLE):
-            raise AssertionError(f"the machine of {name} ended with {code}: {noted.with_suffix('.err').read_text()}")
+        if code not in (_CUT, _machine.WHOLE):
+            raise AssertionError(f"the machine of {name} ended with {code}: {said.read_text()[-300:]}")
         record = msgspec.json.decode(noted.read_bytes())
         noted.unlink()
         if at is None and not self._operations:
@@ -128,11 +123,17 @@ def _start(folder: Path, ledger: Ledger, chance: random.Random) -> None:
     open_and_close(folder)
 
 
-def _be_the_machine(
-    live: Path, after: Path, noted: Path, play: Callable[[Path, Ledger, random.Random], None], at: int | None,
-    seed: str, is_deaf: bool,
-) -> None:  # fmt: skip
-    """Does not return: the process is the machine whose power goes."""
+def _lose(
+    live: Path,
+    after: Path,
+    noted: Path,
+    play: Callable[[Path, Ledger, random.Random], None],
+    at: int | None,
+    seed: str,
+    *,
+    is_deaf: bool,
+) -> None:
+    """Play until the power goes, which ends the process, or to the end; leave what is on the disk then."""
     ledger, chance, operations = Ledger(), random.Random(seed), 0
 
     def lose_power() -> None:
@@ -143,7 +144,7 @@ def _be_the_machine(
         record = {"ledger": msgspec.to_builtins(Ledger(talks=talks, notes=notes)), "operations": operations}
         noted.write_bytes(msgspec.json.encode(record))
 
-    def before(what: str, path: str) -> None:
+    def before(what: str, _path: str) -> None:
         nonlocal operations
         if what in ("read", "lock", "open"):
             return
@@ -153,14 +154,6 @@ def _be_the_machine(
             os._exit(_CUT)
 
     disk = Disk(live, before, is_deaf=is_deaf)
-    code: Any = _WHOLE
-    try:
-        with disk.in_place():
-            play(live, ledger, chance)
-        lose_power()
-    except BaseException:
-        noted.with_suffix(".err").write_text(traceback.format_exc())
-        code = _BROKEN
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
+    with disk.in_place():
+        play(live, ledger, chance)
+    lose_power()
