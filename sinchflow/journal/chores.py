@@ -98,6 +98,9 @@ def _work(portion: Portion, connection: apsw.Connection, is_over: Callable[[], b
         portion.work(connection, is_over)
         execute("COMMIT")
     finally:
-        if connection.in_transaction:
-            execute("ROLLBACK")
-        execute("PRAGMA synchronous = FULL")
+        try:
+            if connection.in_transaction:
+                execute("ROLLBACK")
+        finally:  # else what is acknowledged next would not be flushed to the disk
+            if not connection.in_transaction:
+                execute("PRAGMA synchronous = FULL")

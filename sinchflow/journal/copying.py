@@ -6,6 +6,7 @@ with rests: while SQLite's own way to write a copy (`VACUUM INTO`) was at work o
 their acknowledgement, with pages up to 0.03 s; and it can tell no progress.
 """
 
+import fcntl
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -116,13 +117,16 @@ def put_back(backup: Path, journal: Path, now: datetime, *, is_forced: bool, tol
             _demand_sound(fresh.path)
         except apsw.Error as error:
             raise JournalError(f"{backup} is damaged: take another backup ({error})") from error
-        kept = _move_away(journal, now)
+        kept = _keep_former(journal, now)
         fresh.put_in_place()
     return kept
 
 
 class _Fresh:
-    """A file that is written beside its place and gets there whole."""
+    """A file that is written beside its place and gets there whole.
+
+    It is locked while it is written, so that what a killed process left is told from what another one is writing.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -130,8 +134,9 @@ class _Fresh:
 
     def __enter__(self) -> "_Fresh":
         try:
-            self.path.unlink(missing_ok=True)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            _remove_left(self._target.parent)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         except OSError as error:
             raise CannotStart(f"{self._target} cannot be written: {error.strerror}") from error
         return self
@@ -146,9 +151,31 @@ class _Fresh:
             raise JournalError(f"{self._target} cannot be written: {error.strerror}") from error
 
     def __exit__(self, *_: object) -> None:
-        for end in ("", "-journal", "-wal", "-shm"):
-            with suppress(OSError):
-                self.path.with_name(f"{self.path.name}{end}").unlink(missing_ok=True)
+        _remove(self.path)
+        os.close(self._file)
+
+
+def _remove_left(folder: Path) -> None:
+    """What backups left here that were killed."""
+    for path in folder.glob(".*.part"):
+        if not path.stem.rpartition(".")[2].isdecimal():
+            continue
+        with suppress(OSError):  # locked: another one is at work; or gone meanwhile
+            file = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            finally:
+                os.close(file)
+    for path in folder.glob(".*.part-journal"):
+        if not path.with_name(path.name.removesuffix("-journal")).exists():
+            path.unlink(missing_ok=True)
+
+
+def _remove(path: Path) -> None:
+    for end in ("-journal", "-wal", "-shm", ""):
+        with suppress(OSError):
+            path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
 
 
 def _copy(journal: Path, target: Path, told: Told) -> None:
@@ -210,19 +237,49 @@ def _copy_file(source: Path, target: Path, told: Told) -> None:
         raise JournalError(f"{source} cannot be copied to {target.parent}: {error.strerror}") from error
 
 
-def _move_away(journal: Path, now: datetime) -> Path | None:
-    """The log goes first: a log that stayed would be written into the restored journal."""
+def _keep_former(journal: Path, now: datetime) -> Path | None:
+    """Give the journal that is there another name besides its own, which the restored one takes over from it.
+
+    So there is a whole journal at its place at any moment. Its log goes into it first: a log that stayed would be
+    written into the restored journal.
+    """
     if not journal.exists():
         return None
     kept = journal.with_name(f"{journal.name}.before-restore-{now:%Y%m%dT%H%M%S}")
     try:
-        for end in ("-wal", "-shm", ""):
-            path = journal.with_name(f"{journal.name}{end}")
-            if path.exists():
-                path.rename(kept.with_name(f"{kept.name}{end}"))
+        if not _fold_log(journal):
+            _move(journal, kept, ("-wal", "-shm", "-journal", ""))
+            return kept
+        try:
+            os.link(journal, kept)
+        except OSError:  # a file system without links
+            _move(journal, kept, ("",))
+        else:
+            _sync(journal.parent)
     except OSError as error:
         raise JournalError(f"{journal} cannot be moved away: {error.strerror}") from error
     return kept
+
+
+def _fold_log(journal: Path) -> bool:
+    """Write the log into the journal and remove it; whether there is none any more. A damaged journal may keep its."""
+    logs = [journal.with_name(f"{journal.name}{end}") for end in ("-wal", "-journal")]
+    with suppress(apsw.Error):
+        connection = apsw.Connection(str(journal), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            if connection.pragma("application_id") == APPLICATION_ID:
+                connection.pragma("synchronous", "full")
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        finally:
+            connection.close()
+    return not any(log.exists() and log.stat().st_size for log in logs)
+
+
+def _move(journal: Path, kept: Path, ends: tuple[str, ...]) -> None:
+    for end in ends:
+        path = journal.with_name(f"{journal.name}{end}")
+        if path.exists():
+            path.rename(kept.with_name(f"{kept.name}{end}"))
 
 
 def _sync(path: Path) -> None:

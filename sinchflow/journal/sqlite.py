@@ -319,13 +319,25 @@ def _upgrade(connection: apsw.Connection) -> None:
             connection.pragma("user_version", version)
 
 
+def _make_folder(folder: Path) -> None:
+    """With the folders above it, each known to the disk by its name: else all of it could go with the power."""
+    if not folder.exists():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        above = os.open(folder.parent, os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
+
+
 class FolderLock:
     """An exclusive lock on the data folder; the file holds the owner's pid."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / "lock"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_folder(folder)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise CannotStart(
@@ -341,8 +353,9 @@ class FolderLock:
                 f"another sinchflow daemon (pid {owner}) works on the journal in {folder}: "
                 "stop it first, or name another folder with --data"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # the disk is full: the lock holds all the same, only the pid is not told
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let the next daemon in."""

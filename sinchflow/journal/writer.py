@@ -16,6 +16,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ from sinchflow.journal.explain import explain
 from sinchflow.journal.forget import Erasure
 from sinchflow.journal.journal import Changes, Forgotten
 from sinchflow.journal.meter import CommitMeter
+from sinchflow.journal.place import Place
 
 _KNOWN_KEYS = "SELECT key FROM seen WHERE key IN (VALUES {})"
 _NEXT_KEYS = "SELECT id, key FROM event WHERE id > ? ORDER BY id LIMIT ?"
@@ -85,6 +87,7 @@ class Writer(threading.Thread):
         """
         super().__init__(name="journal-writer", daemon=True)
         self._connection = connection
+        self._place = Place(Path(connection.filename))
         self._loop = loop
         self._salt = salt
         self._filed_to = filed_to
@@ -177,11 +180,11 @@ class Writer(threading.Thread):
             results += self._insert_events(events)
             self.stored_sources.update(batch.digests)
             batch.execute(self._connection, self._filed_to)
+            self._place.check()
             execute("COMMIT")
-        except apsw.Error as error:
-            if self._connection.in_transaction:
-                execute("ROLLBACK")
-            reason = explain(error, self._connection.filename)
+        except (apsw.Error, JournalError) as error:
+            self._roll_back()
+            reason = explain(error, self._connection.filename) if isinstance(error, apsw.Error) else error
             self._refused = reason
             return [*((done, reason) for _, done in group), (self._note_heard, None)]
         self._unmoved += len(events)
@@ -192,6 +195,18 @@ class Writer(threading.Thread):
     def _note_heard(self, _: None) -> None:
         """On the loop's thread, once those whose units were refused have been told."""
         self._units.put("heard")
+
+    def _roll_back(self) -> None:
+        """Undo what failed; when even that fails, the next group's `BEGIN` does, and this is tried again.
+
+        A chore that failed within its transaction could not set `synchronous` back.
+        """
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._connection.execute("PRAGMA synchronous = FULL")
+        except apsw.Error:
+            return
 
     def _erase(self, erasure: Erasure) -> Forgotten | Exception:
         """A transaction of its own; the bytes leave the file by `secure_delete`, and the log by a checkpoint."""
@@ -205,8 +220,7 @@ class Writer(threading.Thread):
                 execute(_NOTE_NO_REMNANTS)
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except (apsw.Error, msgspec.MsgspecError) as error:
-            if self._connection.in_transaction:
-                execute("ROLLBACK")
+            self._roll_back()
             if isinstance(error, apsw.Error):
                 return explain(error, self._connection.filename)
             return JournalError(f"a row of the journal cannot be read: {error}")
@@ -243,8 +257,7 @@ class Writer(threading.Thread):
                 execute(_NOTE_MOVED, (str(last),))
                 execute("COMMIT")
             except apsw.Error:  # nothing is lost: the keys stay in memory, and the next group reports what is wrong
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
+                self._roll_back()
                 return
             self._seen_to = last
             self._unmoved -= len(portion)
@@ -265,8 +278,7 @@ class Writer(threading.Thread):
                 execute(_NOTE_FILED, (str(portion[-1]),))
                 execute("COMMIT")
             except apsw.Error:  # nothing is lost: they are found in `run`, and the next group reports what is wrong
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
+                self._roll_back()
                 return
             self._filed_to = portion[-1]
 

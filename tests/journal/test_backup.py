@@ -349,3 +349,36 @@ def test_a_backup_that_is_killed_leaves_the_journal_and_what_was_there(filled: P
     assert copying.look_at(tmp_path / "b") == older
     assert len(opened(filled, lambda journal: journal.load(datetime(2000, 1, 1, tzinfo=UTC))).runs) == 1
     assert back_up(filled, tmp_path / "c").holds == older.holds
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one(filled: Path, tmp_path: Path) -> None:
+    for name in (".monday.1.part", ".monday.1.part-journal", ".tuesday.2.part-journal"):
+        (tmp_path / name).write_bytes(b"left")
+    (tmp_path / ".notes.part").write_text("somebody's own")
+    back_up(filled, tmp_path / "wednesday")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".notes.part", "data", "wednesday"]
+
+
+def test_a_backup_leaves_another_one_that_is_at_work_alone(filled: Path, tmp_path: Path) -> None:
+    def meanwhile(_part: float) -> None:
+        if not (tmp_path / "second").exists():
+            back_up(filled, tmp_path / "second")
+
+    copying.back_up(filled / FILE_NAME, tmp_path / "first", NOW, is_forced=False, told=meanwhile)
+    for name in ("first", "second"):
+        assert copying.look_at(tmp_path / name).holds["events"] == 2
+
+
+def test_there_is_a_whole_journal_in_its_place_at_any_moment_of_restoring(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(filled, tmp_path / "b")
+    replace, seen = os.replace, []
+
+    def looking(source: str, target: str) -> None:
+        seen.append((filled / FILE_NAME).exists() and not (filled / f"{FILE_NAME}-wal").exists())
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", looking)
+    kept = copying.put_back(tmp_path / "b", filled / FILE_NAME, NOW, is_forced=True, told=lambda part: None)
+    assert (seen, kept is not None and kept.exists()) == ([True], True)

@@ -1,25 +1,16 @@
-"""The power goes at some moments of a daemon's work; all of them are `python -m tests.proof power`'s."""
+"""The short form of `power`: a few losses of each scene."""
 
-import pytest
+from pathlib import Path
 
+from tests.proof import power
 from tests.proof.dose import Dose
-from tests.proof.power import lose_power, lose_power_while_upgrading
 
 
-@pytest.fixture
-def dose(tmp_path):
-    return Dose(seed=7, scale=0, folder=tmp_path)
+def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path) -> None:
+    losses, faults = power.play(Dose(seed=7, scale=1, folder=tmp_path), 21)
+    assert (faults, len(losses)) == ({}, 7)
 
 
-def test_what_was_acknowledged_outlives_a_loss_of_power(dose):
-    assert lose_power(dose, 20) == (20, [])
-
-
-def test_proof_sees_a_disk_that_says_too_early_that_it_has_written(dose):
-    _, wrong = lose_power(dose, 12, lies=True)
-    assert any("acknowledged events are lost" in each or "damaged" in each for each in wrong)
-
-
-def test_journals_of_former_releases_outlive_a_loss_of_power_while_they_are_upgraded(dose):
-    done, wrong = lose_power_while_upgrading(dose, 12)
-    assert (done, wrong) == (12, [])
+def test_a_disk_that_only_says_that_it_syncs_is_found_out(tmp_path: Path) -> None:
+    _, faults = power.play(Dose(seed=7, scale=1, folder=tmp_path), 7, is_deaf=True)
+    assert faults
