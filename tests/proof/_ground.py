@@ -57,7 +57,7 @@ class Wire:
     ) -> tuple[int, bytes]:
         """Status and body of the answer. Raises Lost."""
         content = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(content)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(content)}"]
         lines += [
             f"{name}: {value}" for name, value in ({"Content-Type": "application/json"} | dict(headers or {})).items()
         ]

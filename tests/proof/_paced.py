@@ -120,8 +120,8 @@ class Paced:
         self._commits = Commits(self._journal, clock, stats, loop)
         settling = Settling(
             journal=self._journal, commits=self._commits, clock=clock, stats=stats, loop=loop,
-            rules=lambda: Sends(on_unknown="hold"), settle=self._settle, rest=lambda send: None,
-            wanted_by=lambda send: "flow",
+            rules=lambda: Sends(on_unknown="hold"), settle=self._settle, work=lambda send: None,
+            rest=lambda send: None, wanted_by=lambda send: "flow",
         )  # fmt: skip
         switch = Switch(journal=self._journal, commits=self._commits, stats=stats)
         client: Any = self
@@ -131,7 +131,7 @@ class Paced:
         )  # fmt: skip
         outbox = self._outbox
         self._line = Line(
-            account="default", trouble="provider", client=client, window=window, has_sends=lambda: outbox.has_ready,
+            account="default", trouble="provider", client=client, window=window, has_sends=lambda: outbox.has_ready, answered=outbox.heard,
             journal=self._journal, commits=self._commits, clock=clock, stats=stats, loop=loop,
         )  # fmt: skip
 

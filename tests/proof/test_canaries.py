@@ -52,7 +52,7 @@ def test_what_an_http_step_says_holds_no_secret(canaries):
 
     with Echo().running() as echo:
         said = asyncio.run(scenario(echo.port))
-        assert echo.asked > 20
+        assert echo.asked > 15
     assert {name: found for name, each in said.items() if (found := canaries.found_in(repr(each).encode()))} == {}
 
 
