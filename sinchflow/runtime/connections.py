@@ -96,8 +96,8 @@ class Settings:
             base_url = self._text(account.base_url)
             if "@" in base_url.partition("://")[2].partition("/")[0]:
                 raise CannotStart(
-                    f"{account.base_url.origin}: base_url holds a login, which Sinch's API does not use, and which "
-                    "would be told wherever the address is: take it out; keys go under `credentials:`"
+                    f"{account.base_url.origin}: base_url holds a login, which Sinch does not use, and which would be "
+                    "told wherever the address is: take it out; keys go under `credentials:`"
                 )
         elif account.service is None:
             raise CannotStart(

@@ -201,7 +201,7 @@ def _text(response: httpx.Response, body: bytes) -> str:
     try:
         found = codecs.lookup(encoding).name.replace("_", "-")
         return body.decode("utf-8" if found in _NO_CHARSETS else found, "replace")
-    except (LookupError, UnicodeError):  # no encoding, or one that is not of texts
+    except (LookupError, ValueError):  # no encoding, one that is not of texts, or no name of one
         return body.decode("utf-8", "replace")
 
 

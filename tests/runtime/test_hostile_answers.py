@@ -11,6 +11,7 @@ import zlib
 from datetime import timedelta
 from urllib.parse import quote
 
+import httpx
 import pytest
 from msgspec.structs import replace
 
@@ -223,3 +224,19 @@ def test_value_is_hidden_however_it_is_written(write):
 def test_text_that_quotes_nobody_stays_as_it_is():
     text = "nothing of interest " * 1_000
     assert Veil(["t0ps3cret", "a b", "\n"]).hide(text) is text
+
+
+@pytest.mark.parametrize("charset", ["a\0b", "utf-8\0", "\x7f", "'" * 9, "é"])
+def test_charset_that_is_no_name_is_read_as_utf_8(charset):
+    """Given to httpx as it is: the network's client would refuse some of these itself."""
+    headers = {"Content-Type": f"text/plain; charset={charset}".encode("latin-1")}
+    answer = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, content="schön".encode()))
+
+    async def scenario():
+        client = OutboundClient(Outbound(), lambda _: answer)
+        try:
+            return (await call_url(client, replace(GET, url="https://a.example/"), SECRETS)).outcome
+        finally:
+            await client.close()
+
+    assert asyncio.run(scenario()).text == "schön"
