@@ -164,8 +164,13 @@ class Client:
 
     async def call(self, method: str, target: str, body: bytes = b"") -> Answer | NotSent | Unknown:
         """Make one request and wait for the whole answer. `target` begins with a slash; `body` is JSON or empty."""
-        import httpx
+        try:
+            import httpx
 
+            if self._http is None:
+                self._http = self._open()
+        except (ImportError, OSError) as error:  # no file may be opened at the moment: nothing has left
+            return NotSent(reason=f"cannot call {self._base_url}: {_words(error)}")
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
@@ -174,8 +179,6 @@ class Client:
             **self._key.headers(method, target, body),
         }
         try:
-            if self._http is None:
-                self._http = self._open()
             request = self._http.build_request(method, self._base_url + target, content=body, headers=headers)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             return NotSent(reason=f"{shown(self._base_url, 200)} is no usable address: {_words(error)}")
@@ -188,7 +191,7 @@ class Client:
             return Unknown(reason=f"{self._base_url} did not answer in time")
         except TimeoutError:
             return Unknown(reason=f"{self._base_url} did not finish its answer within {self._timeouts.call_s:g} s")
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except (httpx.HTTPError, httpx.StreamError, OSError, ImportError) as error:
             return Unknown(reason=f"the connection to {self._base_url} broke: {_words(error)}")
 
     async def _exchange(self, http: "httpx.AsyncClient", request: "httpx.Request") -> Answer | Unknown:
