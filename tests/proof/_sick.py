@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from tests.proof._vfs import Disk
+from tests.proof._vfs import Disk, What, as_raised
 from tests.runtime.conftest import House, _eventually, _serve
 
 HOURS = """\
@@ -46,10 +46,8 @@ class Patient:
         self.wrong: list[str] = []
         self.disk = Disk(house.root / ".sinchflow", self._before)
 
-    def _before(self, what: str, path: str) -> None:
+    def _before(self, what: What, path: str) -> None:
         if (code := self._refused.get(what)) is not None:
-            from tests.proof.disk import as_raised
-
             raise as_raised(what, code, path)
 
     def fall_ill(self) -> None:
@@ -70,8 +68,8 @@ class Patient:
         if found != wanted:
             self.wrong.append(f"{what}: {found!r}, not {wanted!r}")
 
-    async def course(self, count: int = 5) -> None:
-        """Well, ill, well again."""
+    async def course(self, count: int, ill_s: float) -> None:
+        """Well, ill for so long at least, well again; so many people text in each of these times."""
         house, numbers = self._house, [f"+6149157{number:04}" for number in range(3 * count + 1)]
         before, meanwhile, after = (numbers[part * count : (part + 1) * count] for part in range(3))
         under_way = numbers[-1]
@@ -98,7 +96,7 @@ class Patient:
         self.expect((await house.admin("/metrics")).status_code, 200, "ill, /metrics")
         status = await house.admin("/api/status")
         self.expect(status.status_code, 200, "ill, /api/status")
-        await asyncio.sleep(1.2)  # what cannot be stored is tried again each second
+        await asyncio.sleep(ill_s)  # what cannot be stored is tried again each second
         self.expect(len(house.sim.messages), count + 1, "ill, messages that the provider got")
 
         self.get_well()
@@ -134,7 +132,7 @@ class Patient:
             self.wrong.append(f"{when}, /health says {words!r}")
 
 
-def nurse(root: Path, illness: str) -> list[str]:
+def nurse(root: Path, illness: str, *, count: int = 5, ill_s: float = 2.2) -> list[str]:
     """One course of an illness; what was wrong."""
 
     async def whole() -> list[str]:
@@ -147,7 +145,7 @@ def nurse(root: Path, illness: str) -> list[str]:
             with ExitStack() as stack:
                 stack.enter_context(patient.disk.in_place())
                 async with house.at_work():
-                    await patient.course()
+                    await patient.course(count, ill_s)
             return patient.wrong
 
     return asyncio.run(whole())
