@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sinchflow.errors import CannotStart, SinchflowError
+from sinchflow.journal.identity import nothing_in
 from sinchflow.journal.journal import Changes
 from sinchflow.journal.sqlite import FILE_NAME, SqliteJournal
 from sinchflow.model.contact import Lifted, Suppression
@@ -22,6 +23,8 @@ def change(folder: Path, number: str, what: str) -> dict[str, Any]:
     """Do what the admin API does: suppress, allow or forget. Raises SinchflowError when it cannot be done."""
     if not (folder / FILE_NAME).exists():
         raise CannotStart(f"there is no journal in {folder}: no daemon has run there yet; name its folder with --data")
+    if not (folder / FILE_NAME).stat().st_size:
+        raise nothing_in(folder / FILE_NAME)
     return asyncio.run(_change(folder, number, what))
 
 

@@ -20,7 +20,7 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError, UsageError
 from sinchflow.journal import restored, rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION
+from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION, refuse_empty, refuse_foreign
 
 #: Pages copied at a time, and the rest after that: the disk is the daemon's, too.
 _PAGES = 500
@@ -183,8 +183,8 @@ def _copy(journal: Path, target: Path, told: Told) -> None:
     copy = apsw.Connection(str(target))
     try:
         source.set_busy_timeout(5_000)
-        if source.pragma("application_id") != APPLICATION_ID:
-            raise CannotStart(f"{journal} belongs to another program: name another folder with --data")
+        refuse_foreign(source, journal)
+        refuse_empty(source, journal)
         copy.pragma("synchronous", "off")  # it is flushed as a whole before it gets its name
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # from here on all is of this moment

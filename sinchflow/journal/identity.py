@@ -12,6 +12,20 @@ APPLICATION_ID = 0x534E4348
 SCHEMA_VERSION = 3
 
 
+def refuse_empty(connection: apsw.Connection, path: Path) -> None:
+    """Raises CannotStart when there is nothing in the file, as when a first start was cut short."""
+    if connection.execute("SELECT count(*) FROM sqlite_schema").get == 0 and not connection.pragma("application_id"):
+        raise nothing_in(path)
+
+
+def nothing_in(path: Path) -> CannotStart:
+    """What all commands say of a file without anything in it. The daemon begins a journal in it."""
+    return CannotStart(
+        f"no journal at {path}: the file is empty; start the daemon, which begins one, or put a backup in its place "
+        "with `sinchflow restore`"
+    )
+
+
 def refuse_foreign(connection: apsw.Connection, path: Path) -> None:
     """Raises CannotStart when the file is another program's, or of a newer release than this one."""
     application_id = connection.pragma("application_id")

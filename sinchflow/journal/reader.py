@@ -11,7 +11,7 @@ import msgspec
 from sinchflow.errors import CannotStart, JournalError
 from sinchflow.journal import rows
 from sinchflow.journal.explain import explain
-from sinchflow.journal.identity import refuse_foreign
+from sinchflow.journal.identity import refuse_empty, refuse_foreign
 from sinchflow.journal.journal import CallAnswer, FlowSource, SendOrigin, Snapshot, Suspended, Tick
 from sinchflow.model import codec
 from sinchflow.model.contact import Contact, Suppression
@@ -279,6 +279,7 @@ def connect(path: Path) -> apsw.Connection:
         raise CannotStart(str(explain(error, str(path)))) from error
     try:
         refuse_foreign(connection, path)
+        refuse_empty(connection, path)
     except apsw.Error as error:
         connection.close()
         raise explain(error, str(path)) from error

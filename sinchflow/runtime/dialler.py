@@ -5,17 +5,18 @@ the first call.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from sinchflow.model.command import CallUrl
+from sinchflow.model.command import CallUrl, Failed
+from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.secrets import Secrets
 
 if TYPE_CHECKING:
     import httpx
 
-    from sinchflow.runtime.attempted import Attempted
     from sinchflow.runtime.outbound import OutboundClient
 
 
@@ -44,13 +45,17 @@ class Dialler:
 
             self._client.rules = Outbound(allow)
 
-    async def call(self, command: CallUrl, secrets: Secrets) -> "Attempted":
+    async def call(self, command: CallUrl, secrets: Secrets) -> Attempted:
         """Make one attempt; see `perform.call_url`."""
-        from sinchflow.runtime.outbound import Outbound, OutboundClient
-        from sinchflow.runtime.perform import call_url
+        try:
+            from sinchflow.runtime.outbound import Outbound, OutboundClient
+            from sinchflow.runtime.perform import call_url
 
-        if self._client is None:
-            self._client = OutboundClient(Outbound(self._allowed), self._wrap)
+            if self._client is None:
+                self._client = OutboundClient(Outbound(self._allowed), self._wrap)
+        except (ImportError, OSError) as error:  # no file may be opened at the moment: nothing has left
+            words = f"the call cannot be made: {error}"
+            return Attempted(outcome=Failed(command=command.id, kind="connection", message=words))
         if self.traceparent is not None and "traceparent" not in map(str.lower, command.headers):
             header = self.traceparent(command.id)
             if header is not None:
@@ -58,8 +63,11 @@ class Dialler:
         return await call_url(self._client, command, secrets)
 
     def warm_up(self) -> None:
-        """Import what the first call needs. On any thread."""
-        import sinchflow.runtime.perform  # noqa: F401
+        """Import what the first calls need, of steps and to the provider. On any thread."""
+        with suppress(ImportError, OSError):  # no file may be opened at the moment: the first call tries again
+            import httpcore  # noqa: F401
+
+            import sinchflow.runtime.perform  # noqa: F401
 
     async def close(self) -> None:
         """Close all connections."""

@@ -185,8 +185,13 @@ class Client:
 
     async def call(self, method: str, target: str, body: bytes = b"") -> Answer | NotSent | Unknown:
         """Make one request and wait for the whole answer. `target` begins with a slash; `body` is JSON or empty."""
-        import httpx
+        try:
+            import httpx
 
+            if self._http is None:
+                self._http = self._open()
+        except (ImportError, OSError) as error:  # no file may be opened at the moment: nothing has left
+            return NotSent(reason=f"cannot call {self._base_url}: {_words(error)}")
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": ACCEPTED,
@@ -196,8 +201,6 @@ class Client:
             **self._key.headers(method, target, body),
         }
         try:
-            if self._http is None:
-                self._http = self._open()
             request = self._http.build_request(method, self._base_url + target, content=body, headers=headers)
         except (httpx.InvalidURL, UnicodeError, ValueError) as error:
             return NotSent(reason=f"{shown(self._base_url, 200)} is no usable address: {_words(error)}")
@@ -210,8 +213,13 @@ class Client:
             return Unknown(reason=f"{self._base_url} did not answer in time")
         except TimeoutError:
             return Unknown(reason=f"{self._base_url} did not finish its answer within {self._timeouts.call_s:g} s")
+<<<<<<< HEAD
         except (httpx.HTTPError, httpx.StreamError) as error:
             return Unknown(reason=f"the connection to {self._base_url} broke: {self._veil.hide(_words(error))}")
+=======
+        except (httpx.HTTPError, httpx.StreamError, OSError, ImportError) as error:
+            return Unknown(reason=f"the connection to {self._base_url} broke: {_words(error)}")
+>>>>>>> seven-disk
 
     async def _exchange(self, http: "httpx.AsyncClient", request: "httpx.Request") -> Answer | Unknown:
         response = await http.send(request, stream=True)

@@ -238,7 +238,7 @@ def test_journal_larger_than_the_disk_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "state", "words"),
-    [(None, "ok", "none yet"), (b"x" * 8_192, "fail", "cannot be read"), (b"", "fail", "belongs to another program")],
+    [(None, "ok", "none yet"), (b"x" * 8_192, "fail", "cannot be read"), (b"", "warn", "is empty")],
 )
 def test_journal_that_is_none(tmp_path: Path, content: bytes | None, state: str, words: str) -> None:
     if content is not None:

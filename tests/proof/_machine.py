@@ -13,7 +13,7 @@ WHOLE, BROKEN, HUNG = 0, 70, -signal.SIGALRM
 
 
 def play(work: Callable[[], None], said: Path, *, patience_s: int = 60) -> int:
-    """How the process ended that did the work: its exit code, or a signal's number below 0. said: gets its stderr."""
+    """How the process ended that did the work: its exit code, or a signal's number below 0. said: what it prints."""
     with warnings.catch_warnings():  # of threads that a fork does not take along: none of them is needed
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
@@ -27,7 +27,10 @@ def _be_it(work: Callable[[], None], said: Path, patience_s: int) -> None:
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(patience_s)
-        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
+        spoken = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(spoken, 1)
+        os.dup2(spoken, 2)
+        sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
         work()
         code = WHOLE

@@ -131,7 +131,8 @@ class Paced:
         )  # fmt: skip
         outbox = self._outbox
         self._line = Line(
-            account="default", trouble="provider", client=client, window=window, has_sends=lambda: outbox.has_ready, answered=outbox.heard,
+            account="default", trouble="provider", client=client, window=window,
+            has_sends=lambda: outbox.has_ready, answered=outbox.heard,
             journal=self._journal, commits=self._commits, clock=clock, stats=stats, loop=loop,
         )  # fmt: skip
 

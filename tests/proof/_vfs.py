@@ -353,3 +353,12 @@ class _Calls:
         if name is not None and os.path.exists(name):
             self._disk.opened(name)
         return file
+
+
+def as_raised(what: What, code: int, path: str) -> Exception:
+    """What a disk's refusal looks like to whoever asked."""
+    if what in ("fsync", "name"):
+        return OSError(code, "refused by the proof", path)
+    error = apsw.exception_for(code)
+    error.args = ("refused by the proof",)
+    return error

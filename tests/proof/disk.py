@@ -18,7 +18,8 @@ from sinchflow.errors import SinchflowError
 from tests.proof import _machine
 from tests.proof._ledger import Ledger
 from tests.proof._scenes import SCENES, Scene
-from tests.proof._vfs import Disk
+from tests.proof._sick import GONE, ILLNESSES, nurse
+from tests.proof._vfs import Disk, What, as_raised
 from tests.proof.dose import Dose, Figure, exactly
 
 #: What an operation may meet: SQLite's extended codes (sqlite.org/rescode.html), and the system's for the others.
@@ -33,7 +34,6 @@ _FAULTS: dict[str, tuple[int, ...]] = {
     "fsync": (errno.EIO,),
     "name": (errno.ENOSPC, errno.EROFS),
 }
-_OF_THE_SYSTEM = {"fsync", "name"}
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +44,28 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prove(dose: Dose) -> Iterable[Figure]:
-    """At scale 1 every operation of every scene, once and lasting."""
+    """At scale 1 every operation of every scene, once and lasting; then a daemon at work through each illness."""
     count, faults = sweep(dose)
     yield Figure(name="operations of the disk that were refused", value=count)
     yield exactly("of them with something hung, died, lost or half", len(faults))
     for case, words in list(faults.items())[:10]:
         yield Figure(name=case, value=words)
+
+    wrong = {illness: _nursed(dose.folder, illness) for illness in [*ILLNESSES, GONE]}
+    yield Figure(name="illnesses of a disk under a daemon at work", value=len(wrong))
+    yield exactly("of them with a wrong answer, or a message lost or repeated", sum(map(bool, wrong.values())))
+    for illness, words in wrong.items():
+        if words:
+            yield Figure(name=illness, value=words)
+
+
+def _nursed(folder: Path, illness: str) -> str:
+    root = folder / illness.replace(" ", "-")
+    root.mkdir()
+    try:
+        return "; ".join(nurse(root, illness))
+    except Exception as error:  # a proof goes on, and says what it met
+        return f"{type(error).__name__}: {error}"
 
 
 def sweep(dose: Dose) -> tuple[int, dict[str, str]]:
@@ -117,7 +133,7 @@ def _meet(
     ledger, operations, refused = Ledger(), 0, ""
     chance = random.Random(f"{seed}")
 
-    def before(what: str, path: str) -> None:
+    def before(what: What, path: str) -> None:
         nonlocal operations, refused
         operations += 1
         if case is None or not (operations == case.at or (case.is_lasting and what == refused)):
@@ -135,12 +151,3 @@ def _meet(
     finally:
         record = {"ledger": msgspec.to_builtins(ledger), "operations": operations, "error": error}
         noted.write_bytes(msgspec.json.encode(record))
-
-
-def as_raised(what: str, code: int, path: str) -> Exception:
-    """What a disk's refusal looks like to whoever asked."""
-    if what in _OF_THE_SYSTEM:
-        return OSError(code, "refused by the proof", path)
-    error = apsw.exception_for(code)
-    error.args = ("refused by the proof",)
-    return error

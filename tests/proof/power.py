@@ -1,5 +1,6 @@
 """Power losses: what was acknowledged is in the journal after each, and nothing in it is half.
 
+Most are of a journal under one kind of load (`_scenes`), others of a whole daemon (`_town`).
 Each loss is played in a process of its own, over a disk that forgets what was not synced (`_vfs`). The power goes at
 one operation of the disk, chosen at random among all that the same scene makes without a loss; sometimes it goes once
 more while the program starts again. Then the journal is opened as always, and compared with what was promised.
@@ -9,12 +10,12 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from tests.proof import _machine
+from tests.proof import _machine, _town
 from tests.proof._ledger import Ledger
 from tests.proof._scenes import SCENES, Scene
 from tests.proof._vfs import Disk
@@ -22,21 +23,17 @@ from tests.proof.dose import Dose, Figure, at_least, exactly
 
 #: How a process ends whose power went.
 _CUT = 77
-LOSSES = 1_000
-
-
-class Loss(msgspec.Struct, frozen=True, kw_only=True):
-    """One loss: in which scene, at which operation (None: at the end), with which chance."""
-
-    scene: str
-    seed: str
-    at: int | None = None
+LOSSES, DAEMONS = 1_000, 500
 
 
 def prove(dose: Dose) -> Iterable[Figure]:
     """Losses over all scenes in turn, then the same over a disk that only says that it syncs."""
     losses, faults = play(dose, dose.times(LOSSES, len(SCENES)))
-    yield at_least("power losses", sum(losses.values()), dose.times(LOSSES, len(SCENES)))
+    with _town.sinch() as base:
+        scenes = {f"daemon, {rule}": _town.scene(base, rule) for rule in _town.RULES}
+        more, wrong = play(dose, dose.times(DAEMONS, 2), scenes=scenes)
+    losses, faults = losses + more, {**faults, **wrong}
+    yield at_least("power losses", sum(losses.values()), dose.times(LOSSES + DAEMONS, len(SCENES) + 2))
     for scene, count in sorted(losses.items()):
         yield Figure(name=f"power losses, {scene}", value=count)
     yield exactly("of them with something lost, half or damaged", len(faults))
@@ -48,17 +45,19 @@ def prove(dose: Dose) -> Iterable[Figure]:
     )
 
 
-def play(dose: Dose, count: int, *, is_deaf: bool = False) -> tuple[Counter[str], dict[str, str]]:
+def play(
+    dose: Dose, count: int, *, is_deaf: bool = False, scenes: Mapping[str, Scene] = SCENES
+) -> tuple[Counter[str], dict[str, str]]:
     """So many losses, by scene; and what was wrong after which."""
     chance = random.Random(f"{dose.seed}-{is_deaf}")
     grounds = {
         name: _Ground(scene, dose.folder / f"{name}{'-deaf' * is_deaf}", dose.seed, is_deaf)
-        for name, scene in SCENES.items()
+        for name, scene in scenes.items()
     }
     losses: Counter[str] = Counter()
     faults: dict[str, str] = {}
     for number in range(count):
-        name = list(SCENES)[number % len(SCENES)]
+        name = list(scenes)[number % len(scenes)]
         if wrong := grounds[name].lose(number, chance):
             faults[f"{name} {number}"] = "; ".join(wrong[:3])
         losses[name] += 1

@@ -7,7 +7,7 @@ from tests.proof.dose import Dose
 
 
 def test_nothing_acknowledged_is_lost_with_the_power(tmp_path: Path) -> None:
-    losses, faults = power.play(Dose(seed=7, scale=1, folder=tmp_path), 21)
+    losses, faults = power.play(Dose(seed=7, scale=1, folder=tmp_path), 14)
     assert (faults, len(losses)) == ({}, 7)
 
 

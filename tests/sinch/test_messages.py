@@ -3,9 +3,11 @@
 import asyncio
 import base64
 import json
+import resource
 import socket
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,27 @@ def raw(status: int, body: bytes | str | dict[str, Any] = b"", **headers: str) -
 
 def run(main: Coroutine[Any, Any, SendResult]) -> SendResult:
     return asyncio.run(main)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """No file and no socket can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_nothing_has_left_while_no_file_can_be_opened(scheme: str) -> None:
+    async def scenario() -> SendResult:
+        async with Client(f"{scheme}://127.0.0.1:9", KEY, timeouts=QUICK) as client:
+            with no_more_files():
+                return await send(client, TWO)
+
+    assert isinstance(run(scenario()), NotSent)
 
 
 async def send_to(url: str, bodies: list[dict[str, Any]] | None = None, timeouts: Timeouts = QUICK) -> SendResult:

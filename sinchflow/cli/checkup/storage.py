@@ -161,7 +161,8 @@ def _speed(place: Path) -> Iterator[Finding]:
 
 def journal(data: Path) -> Iterator[Finding]:
     """Whether it opens, is of a schema that this release knows, and looks whole as far as a few seconds show."""
-    from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION
+    from sinchflow.errors import CannotStart
+    from sinchflow.journal.identity import APPLICATION_ID, SCHEMA_VERSION, refuse_empty
     from sinchflow.journal.sqlite import FILE_NAME
     from sinchflow.journal.survey import sizes
     from sinchflow.runtime.status import size
@@ -179,6 +180,7 @@ def journal(data: Path) -> Iterator[Finding]:
         return
     try:
         connection.set_busy_timeout(2_000)
+        refuse_empty(connection, path)
         schema, application = connection.pragma("user_version"), connection.pragma("application_id")
         if application != APPLICATION_ID:
             yield fail("journal", f"{path} belongs to another program", "name the right folder with --data")
@@ -187,6 +189,9 @@ def journal(data: Path) -> Iterator[Finding]:
             yield fail("journal", f"schema {schema}, this release knows {SCHEMA_VERSION}", "upgrade sinchflow")
             return
         trouble, is_whole = _quick_check(connection)
+    except CannotStart:
+        yield warn("journal", f"{path} is empty", "start the daemon, which begins one, or restore a backup")
+        return
     except apsw.Error as error:
         yield fail("journal", f"{path} cannot be read: {error}", "restore a backup: `sinchflow restore`")
         return
