@@ -213,13 +213,8 @@ class Client:
             return Unknown(reason=f"{self._base_url} did not answer in time")
         except TimeoutError:
             return Unknown(reason=f"{self._base_url} did not finish its answer within {self._timeouts.call_s:g} s")
-<<<<<<< HEAD
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            return Unknown(reason=f"the connection to {self._base_url} broke: {self._veil.hide(_words(error))}")
-=======
         except (httpx.HTTPError, httpx.StreamError, OSError, ImportError) as error:
-            return Unknown(reason=f"the connection to {self._base_url} broke: {_words(error)}")
->>>>>>> seven-disk
+            return Unknown(reason=f"the connection to {self._base_url} broke: {self._veil.hide(_words(error))}")
 
     async def _exchange(self, http: "httpx.AsyncClient", request: "httpx.Request") -> Answer | Unknown:
         response = await http.send(request, stream=True)
