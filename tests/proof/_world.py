@@ -101,6 +101,15 @@ class World:
         return self.watch.check(self.disk, self.outside, self.weather, self.catalog.project, always)
 
     def _end(self) -> None:
+        self._come_to_rest()
+        self._look_at(self.process)
+        self._crash()  # what is left on disk is all that counts
+        self._start()
+        self._drive(self.line.now_s + 60.0)
+        self._come_to_rest()  # what catch-up has found at the start may begin runs
+        self._look_at(self.process)
+
+    def _come_to_rest(self) -> None:
         """Let everything come to its end; whatever is held gets a person's word."""
         until = self.line.now_s + _PATIENCE_S
         while self.line.now_s < until:
@@ -111,11 +120,6 @@ class World:
             self._drive(before + 3_600.0)
             if self.process is not None and self.process.is_at_rest and self._is_quiet_outside():
                 break
-        self._look_at(self.process)
-        self._crash()  # what is left on disk is all that counts
-        self._start()
-        self._drive(self.line.now_s + 60.0)
-        self._look_at(self.process)
 
     def _is_quiet_outside(self) -> bool:
         return not self.loop.ready and all(handle.cancelled() for *_, handle in self.loop.due)

