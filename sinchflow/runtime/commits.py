@@ -125,8 +125,8 @@ class Commits:
             thens = []
         elif error is not None:
             self._is_failing = True
-            self._stats.troubles["journal"] = str(error)
             self._clock.call_at(self._clock.now() + _RETRY_EVERY, lambda: self._hand_in(changes, thens))
+            self._stats.troubles["journal"] = str(error)
             return
         if self._is_failing:
             self._is_failing = False

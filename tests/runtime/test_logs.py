@@ -1,5 +1,6 @@
 """What the daemon's log says, and what it does not say."""
 
+import errno
 import io
 import json
 import logging
@@ -175,3 +176,20 @@ def test_trouble_is_told_once_when_it_begins_and_once_when_it_is_over():
     troubles.setdefault("journal", "full")
     del troubles["journal"]
     assert told == [("provider", "no connection"), ("provider", None), ("journal", "full"), ("journal", None)]
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        self.write("")
+
+
+def test_who_logs_goes_on_when_the_line_cannot_be_written(logged, monkeypatch):
+    logged()
+    monkeypatch.setattr("sys.stderr", Full())
+    logs.configure(LogSettings(format="json"))
+    structlog.get_logger().warning("the disk is full")
