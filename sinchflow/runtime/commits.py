@@ -131,10 +131,10 @@ class Commits:
             thens = []
         elif error is not None:
             self._is_failing = True
-            self._stats.troubles["journal"] = str(error)
             self._failed.append((changes, thens))
             if len(self._failed) == 1:
                 self._clock.call_after(_RETRY_EVERY, self._hand_in_again)
+            self._stats.troubles["journal"] = str(error)
             return
         if self._is_failing:
             self._is_failing = False

@@ -23,6 +23,7 @@ import structlog
 import uvloop
 from starlette.routing import BaseRoute
 
+from sinchflow.errors import CannotStart
 from sinchflow.journal.journal import Snapshot
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.runtime import logs
@@ -313,11 +314,15 @@ class Daemon:
             }
         )
         fresh = path.with_suffix(".new")
-        with contextlib.suppress(FileNotFoundError):
-            fresh.unlink()
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        fresh.replace(path)
+        try:
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+            fresh.replace(path)
+        except OSError as error:
+            raise CannotStart(
+                f"{path} cannot be written ({error.strerror}): commands could not find the daemon"
+            ) from error
         undo.callback(path.unlink, missing_ok=True)
 
 

@@ -10,7 +10,8 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
-from typing import Any, Literal, get_args
+from contextlib import suppress
+from typing import Any, Literal, TextIO, get_args
 
 import msgspec
 import structlog
@@ -83,10 +84,28 @@ def configure(settings: LogSettings, hide: Callable[[str], str] | None = None) -
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.level.upper())),
         # what the command line puts in its place would escape the colours, too
-        logger_factory=structlog.PrintLoggerFactory(getattr(sys.stderr, "styled", sys.stderr)),
+        logger_factory=structlog.PrintLoggerFactory(_Patient(getattr(sys.stderr, "styled", sys.stderr))),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Others()], level=logging.WARNING, force=True)
+
+
+class _Patient:
+    """A stream that may be a file on a full disk, or a pipe whose reader died: what it does not take is lost.
+
+    Whoever logs has something to see to, and must not be stopped by that.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def without_numbers(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

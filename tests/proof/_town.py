@@ -21,7 +21,7 @@ import msgspec
 from sinchflow.runtime.daemon import Daemon, Options
 from tests.proof import _machine
 from tests.proof._ledger import Ledger
-from tests.proof._scenes import Scene
+from tests.proof._scenes import SCENES, Scene
 
 #: Their runs wait already when the others text.
 EARLY = [f"+6149156{number:04}" for number in range(100)]
@@ -86,6 +86,24 @@ def scene(base: str, rule: str) -> Scene:
         return _look(root, base, ledger.notes.get("acknowledged", []))
 
     return Scene(prepare=prepare, play=play, look=look)
+
+
+def start() -> Scene:
+    """A daemon starts on a project with open runs' journal, and stops; there is nobody to talk to."""
+
+    def prepare(root: Path, _chance: random.Random) -> None:
+        (root / "flows").mkdir()
+        (root / "flows/hours.yaml").write_text(FLOW)
+        (root / "sinchflow.yaml").write_text(SETTINGS.format(base="http://127.0.0.1:9", rule=RULES["hold"]))
+        SCENES["traffic"].prepare(root, _chance)
+
+    async def nothing(_daemon: Daemon) -> None:
+        pass
+
+    def play(root: Path, _ledger: Ledger, _chance: random.Random) -> None:
+        asyncio.run(_at_work(root, nothing))
+
+    return Scene(prepare=prepare, play=play, look=SCENES["traffic"].look)
 
 
 def _ask(url: str, body: Any = None) -> Any:

@@ -19,6 +19,7 @@ from tests.proof import _machine
 from tests.proof._ledger import Ledger
 from tests.proof._scenes import SCENES, Scene
 from tests.proof._sick import GONE, ILLNESSES, nurse
+from tests.proof._town import start
 from tests.proof._vfs import Disk, What, as_raised
 from tests.proof.dose import Dose, Figure, exactly
 
@@ -71,7 +72,7 @@ def _nursed(folder: Path, illness: str) -> str:
 def sweep(dose: Dose) -> tuple[int, dict[str, str]]:
     """How many cases were played, and what was wrong in which."""
     count, faults = 0, {}
-    for name, scene in SCENES.items():
+    for name, scene in {**SCENES, "start": start()}.items():
         ground = _Ground(scene, dose.folder / f"disk-{name}", dose.seed)
         whole = ground.operations()
         step = max(1, round(1 / dose.scale))

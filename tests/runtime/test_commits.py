@@ -84,6 +84,21 @@ def test_refused_unit_is_handed_in_every_second_and_later_ones_wait_behind_it(cl
     asyncio.run(scenario())
 
 
+def test_a_unit_is_handed_in_again_although_telling_of_the_trouble_fails(clock):
+    async def scenario():
+        bench = Bench(clock, refusals=1)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        bench.stats.troubles.on_change.append(lambda subject, reason: 1 / 0)
+        bench.decide(1)
+        await bench.turn()
+        bench.stats.troubles.on_change.clear()
+        clock.advance(SECOND)
+        await bench.turn()
+        assert (bench.journal.stored, bench.performed) == ([1], [1])
+
+    asyncio.run(scenario())
+
+
 def test_units_refused_together_keep_their_order(clock):
     async def scenario():
         bench = Bench(clock, refusals=2)

@@ -1,5 +1,6 @@
 """What the daemon's log says, and what it does not say."""
 
+import errno
 import io
 import json
 import logging
@@ -190,3 +191,20 @@ def test_no_secret_is_in_a_line_whoever_quotes_it(logged, format_):
         logging.getLogger("library").warning("header %s", "t0ps3cret/key", exc_info=True)
     assert "t0ps3cret" not in out.getvalue()
     assert "lost ***" in out.getvalue()
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        self.write("")
+
+
+def test_who_logs_goes_on_when_the_line_cannot_be_written(logged, monkeypatch):
+    logged()
+    monkeypatch.setattr("sys.stderr", Full())
+    logs.configure(LogSettings(format="json"))
+    structlog.get_logger().warning("the disk is full")

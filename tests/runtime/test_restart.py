@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from sinchflow.errors import CannotStart
 from sinchflow.simulate.faults import Fault
 
 CONTACT = "+61491570156"
@@ -302,5 +303,18 @@ def test_deeply_nested_answer_ends_the_run_one_way_or_the_other(house, scene, ev
                 await eventually(lambda: house.daemon.stats.runs_ended.total() == 1)
                 assert house.daemon.stats.internal_errors == 0
                 assert house.daemon.stats.troubles == {}
+
+    scene(scenario)
+
+
+def test_a_start_that_cannot_say_where_it_listens_is_refused(house, scene):
+    async def scenario():
+        (house.root / ".sinchflow/daemon.json").mkdir(parents=True)
+        with pytest.raises(CannotStart, match=r"daemon\.json cannot be written \(Is a directory\)"):
+            async with house.at_work():
+                pass
+        (house.root / ".sinchflow/daemon.json").rmdir()
+        async with house.at_work():
+            pass
 
     scene(scenario)
