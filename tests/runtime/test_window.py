@@ -26,8 +26,7 @@ def at(seconds: float) -> datetime:
         (4, [0, 1], 20, 1, 20),  # spaced enough already
         (4, [0, 1], 2, 10, 2),  # a full batch does not wait for its place
         (4, [0, 1, 2, 3], 4, 10, 60.001),  # used up: when the oldest leaves the window
-        (4, [0, 1, 2, 3], 60, 1, 60.001),  # a former process's was kept in whole milliseconds: it was up to one later
-        (4, [0, 1, 2, 3], 60.001, 1, 60.001),  # the oldest has left; spaced from the last
+        (4, [0, 1, 2, 3], 60, 1, 60),  # the oldest has left; spaced from the last
         (4, [0, 1, 2, 3, 4, 5], 6, 1, 62.001),  # the limit was lowered: the two oldest have to go
         (1, [0], 1, 1, 60.001),
         (None, [0, 0, 0], 0, 1, 0),
