@@ -25,6 +25,7 @@ Overload is the `Backlog`'s business, what a contact may have is the `Allowances
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -392,11 +393,16 @@ class Worker:
     # --- stopping ---------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: timedelta) -> None:
-        """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start."""
+        """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start.
+
+        As long again for what is to be stored: a journal that refuses must not keep the daemon alive.
+        """
         self._is_stopping = True
         self._backlog.stop()
         await self._runs.stop(grace)
-        await self._commits.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.total_seconds()):
+                await self._commits.drain()
 
 
 def _started(refusals: Sequence[str], run_ids: Sequence[int]) -> Started:
