@@ -5,10 +5,11 @@ order as soon as there is room. A start uses the same way: it reads back whateve
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sinchflow.journal.journal import Journal
 from sinchflow.model.event import Event
+from sinchflow.runtime.reading import Reading
 
 #: Runs at work and waiting events held in memory; beyond it, new events wait in the journal.
 CAPACITY = 20_000
@@ -26,14 +27,17 @@ class Backlog:
         *,
         enter: Callable[[Event], None],
         load: Callable[[], int],
+        reading: Reading,
     ) -> None:
         self._journal = journal
+        self._reading = reading
         self._loop = loop
         self._enter = enter
         self._load = load
         self._from: int | None = 0  # events above this id wait in the journal; None: none do
         self._read_up_to = 0  # events up to this id came from the journal
         self._elsewhere: set[int] = set()
+        self._portion: Sequence[Event] = ()
         self._is_scheduled = False
         self._is_stopping = False
 
@@ -73,7 +77,15 @@ class Backlog:
         self._is_scheduled = False
         if self._from is None or self._is_stopping or self._load() >= CAPACITY // 2:
             return  # runs that come to rest ask again
-        portion = self._journal.unrouted(after=self._from, limit=_PORTION)
+        if self._reading.works(self._read_portion, again=self.read_soon):
+            self._enter_portion()
+
+    def _read_portion(self) -> None:
+        assert self._from is not None
+        self._portion = self._journal.unrouted(after=self._from, limit=_PORTION)
+
+    def _enter_portion(self) -> None:
+        portion, self._portion = self._portion, ()
         if not portion:
             self._from = None
             return

@@ -323,7 +323,7 @@ class Daemon:
             raise CannotStart(
                 f"{path} cannot be written ({error.strerror}): commands could not find the daemon"
             ) from error
-        undo.callback(path.unlink, missing_ok=True)
+        undo.callback(_forget, path)
 
 
 def _longest_memory(catalog: Catalog) -> timedelta:
@@ -331,6 +331,12 @@ def _longest_memory(catalog: Catalog) -> timedelta:
     limits = [connection.limits.per for connection in catalog.connections.values()]
     spans = [*limits, *(flow.throttle.per for flow in catalog.flows.values() if flow.throttle)]
     return max(*spans, longest_memory(catalog.project.policy))
+
+
+def _forget(path: Path) -> None:
+    """Delete the file; on a disk that is read-only by now it stays, and commands find nobody at what it says."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 async def _within(work: Callable[[], Any], patience: timedelta) -> None:

@@ -58,6 +58,7 @@ from sinchflow.runtime.marks import Marks
 from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.people import People
 from sinchflow.runtime.questions import ask_provider
+from sinchflow.runtime.reading import Reading
 from sinchflow.runtime.resumption import Resumption
 from sinchflow.runtime.settle import Settling
 from sinchflow.runtime.settled import Settled, withdrawn
@@ -86,6 +87,7 @@ class Runs:
         matching: Matching,
         lanes: Lanes,
         people: People,
+        reading: Reading,
         has_room: Callable[[], None],
     ) -> None:
         """has_room: told whenever a run comes to rest."""
@@ -95,7 +97,7 @@ class Runs:
         self._stats = stats
         self._catalog = catalog
         self._matching = matching
-        self._people = people
+        self._people, self._reading = people, reading
         self._active: dict[int, Active] = {}
         self._pace = Pace(lanes, has_room)
         self._accounts: Accounts | None = None
@@ -244,8 +246,7 @@ class Runs:
         if active is None or active.run.is_final:
             return False
         active.inbox.append((Cancelled(reason), None, None))
-        if not active.is_storing:
-            self._drain(active)
+        self._drain_if_due(active)
         return True
 
     def cancel_of(self, contact: str, reason: str) -> tuple[int, bool]:
@@ -290,16 +291,14 @@ class Runs:
         for tell in self.on_settled:
             tell(settled)
         for active in heard.values():
-            if not active.is_storing:
-                self._drain(active)
+            self._drain_if_due(active)
         self._commits.flush_soon()
 
     def called(self, run_id: int, outcome: Outcome, then: Callable[[], None] | None = None) -> None:
         """See `HoldsRuns.called`; also for outcomes of waits. then: for what is to be stored in one unit with that."""
         if (active := self._active.get(run_id)) is not None:
             active.inbox.append((outcome, None, then))
-            if not active.is_storing:
-                self._drain(active)
+            self._drain_if_due(active)
         elif then is not None:
             then()
 
@@ -316,6 +315,8 @@ class Runs:
 
     def _drain(self, active: Active) -> None:
         """All outcomes that have gathered, in order, as one step of the run."""
+        if not self._reading.works(lambda: self._look_up(active), again=lambda: self._drain_if_due(active)):
+            return
         now, run = self._clock.now(), active.run
         commands, kept = list[Command](), dict[str, tuple[Any, ...]]()
         thens: list[Callable[[], None]] = []
@@ -337,6 +338,15 @@ class Runs:
         for then in thens:
             then()
 
+    def _drain_if_due(self, active: Active) -> None:
+        if active.inbox and not active.is_storing:
+            self._drain(active)
+
+    def _look_up(self, active: Active) -> None:
+        active.event = active.event or self._journal.event(active.run.event_id)
+        if active.run.contact is not None:
+            self._people.known(active.run.contact)
+
     def _advance(
         self, active: Active, run: Run, outcome: Outcome | Cancelled, now: datetime, new: dict[str, tuple[Any, ...]]
     ) -> Transition | None:
@@ -354,8 +364,7 @@ class Runs:
             return None
 
     def _event_of(self, active: Active) -> Event:
-        if active.event is None:
-            active.event = self._journal.event(active.run.event_id)
+        active.event = active.event or self._journal.event(active.run.event_id)
         if active.event is None:
             raise LookupError(f"event {active.run.event_id} is not in the journal")
         if active.run.is_opt_out and active.event.kind != "opt_out":

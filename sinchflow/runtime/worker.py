@@ -25,6 +25,7 @@ Overload is the `Backlog`'s business, what a contact may have is the `Allowances
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,7 +36,7 @@ from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Fit
 from sinchflow.engine.filters import Message
 from sinchflow.engine.routing import Match
-from sinchflow.errors import SinchflowError
+from sinchflow.errors import JournalError, SinchflowError
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
     AwaitReply,
@@ -58,6 +59,7 @@ from sinchflow.runtime.matching import Matching
 from sinchflow.runtime.notes import Notes
 from sinchflow.runtime.people import People
 from sinchflow.runtime.policing import OPERATOR, Policing
+from sinchflow.runtime.reading import Reading
 from sinchflow.runtime.retries import Retries
 from sinchflow.runtime.runs import Runs
 from sinchflow.runtime.starts import Started, Starts, kept_answer
@@ -97,14 +99,16 @@ class Worker:
             notes=self._notes,
         )  # fmt: skip
         self._lanes = Lanes(clock, journal, self._route_event)
+        self._reading = Reading(clock, stats)
         self._runs = Runs(
             journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=lambda: self.catalog,
             dialler=dialler, matching=self._matching, lanes=self._lanes, has_room=self._has_room,
-            people=self.people,
+            people=self.people, reading=self._reading,
         )  # fmt: skip
         self._backlog = Backlog(
-            journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.load
-        )
+            journal, loop, enter=self._lanes.enter, load=lambda: self._runs.at_work + self._lanes.load,
+            reading=self._reading,
+        )  # fmt: skip
         self.starts = Starts(journal=journal, commits=commits, stats=stats, backlog=self._backlog, begin=self._begin)
         self.settle = self._runs.settle
         self.settling = self._runs.settling
@@ -233,9 +237,21 @@ class Worker:
     def _guarded(self, event: Event, route: Callable[[Event], None]) -> None:
         try:
             route(event)
+        except JournalError as error:  # nothing of it is decided yet; the event keeps its turn
+            if event.contact is not None:
+                self._lanes.begin(event.contact)
+            self._reading.failed(error, lambda: self._try_again(event, route))
         except Exception:  # our bug: the event stays unrouted until the next start; all others go on
             self._stats.internal_errors += 1
             log.exception("internal error while routing; the event stays in the journal", event_id=event.id)
+
+    def _try_again(self, event: Event, route: Callable[[Event], None]) -> None:
+        if self._is_stopping:
+            return
+        self._reading.works(lambda: self._journal.event(event.id), again=lambda: None)  # for the trouble's end
+        self._guarded(event, route)
+        if event.contact is not None:
+            self._lanes.rest(event.contact)
 
     def _route(self, event: Event) -> None:
         """Policy's words, waits that want it, else flows; a receipt goes to waits and flows."""
@@ -339,16 +355,16 @@ class Worker:
 
         opt_outs: flows that take the message for the opt-out that it means.
         """
-        unit = self._commits.unit
-        unit.routed.append(event.id)
         started: dict[int, str] = {}
         refusals: list[str] = []
         seen = [(match, event) for match in matches]
         if opt_outs:
             seen += [(match, as_opt_out(event)) for match in opt_outs]
         now = self._clock.now() if seen else event.received_at
-        for match, event_ in seen:
-            transition = self._begun(event_, match, now, is_opt_out=event_ is not event)
+        begun = [self._begun(event_, match, now, is_opt_out=event_ is not event) for match, event_ in seen]
+        unit = self._commits.unit
+        unit.routed.append(event.id)  # from here on nothing fails: all of it is stored
+        for (match, event_), transition in zip(seen, begun, strict=True):
             refusal = self._runs.admit(match.flow, transition, event_, now)
             if refusal is None:
                 started[transition.run.id] = match.flow.name
@@ -382,11 +398,16 @@ class Worker:
     # --- stopping ---------------------------------------------------------------------------------------------------
 
     async def stop(self, grace: timedelta) -> None:
-        """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start."""
+        """Route nothing more and wait for calls under way, at most `grace`; the rest goes on at the next start.
+
+        As long again for what is to be stored: a journal that refuses must not keep the daemon alive.
+        """
         self._is_stopping = True
         self._backlog.stop()
         await self._runs.stop(grace)
-        await self._commits.drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.total_seconds()):
+                await self._commits.drain()
 
 
 def _started(refusals: Sequence[str], run_ids: Sequence[int]) -> Started:

@@ -7,6 +7,7 @@ folder is taken away.
 import asyncio
 import errno
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,24 @@ class Patient:
         words = str(answer.json()["troubles"].get("journal", ""))
         if (wanted == 503) is not (words.startswith("journal /") and "\n" not in words):
             self.wrong.append(f"{when}, /health says {words!r}")
+
+
+def stops(root: Path, illness: str) -> bool:
+    """Whether a daemon stops that has something to store, on a disk that does not get well."""
+
+    async def whole() -> bool:
+        house = House(root)
+        house.flow(HOURS)
+        house.settings()
+        (root / ".sinchflow").mkdir()
+        patient = Patient(house, illness)
+        with patient.disk.in_place():
+            async with asyncio.timeout(40), house.at_work():
+                patient.fall_ill()
+                house.daemon.switch.pause("", "", datetime.now(UTC))
+        return True
+
+    return asyncio.run(whole())
 
 
 def nurse(root: Path, illness: str, *, count: int = 5, ill_s: float = 2.2) -> list[str]:

@@ -89,7 +89,7 @@ def scene(base: str, rule: str) -> Scene:
 
 
 def start() -> Scene:
-    """A daemon starts on a project with open runs' journal, and stops; there is nobody to talk to."""
+    """A daemon starts on a journal with open runs, and stops; there is nobody to talk to."""
 
     def prepare(root: Path, _chance: random.Random) -> None:
         (root / "flows").mkdir()
@@ -103,7 +103,11 @@ def start() -> Scene:
     def play(root: Path, _ledger: Ledger, _chance: random.Random) -> None:
         asyncio.run(_at_work(root, nothing))
 
-    return Scene(prepare=prepare, play=play, look=SCENES["traffic"].look)
+    def look(root: Path, ledger: Ledger) -> list[str]:
+        """The daemon has routed what was accepted; no flow is for it."""
+        return [each for each in SCENES["traffic"].look(root, ledger) if "is half: (True, False, None" not in each]
+
+    return Scene(prepare=prepare, play=play, look=look)
 
 
 def _ask(url: str, body: Any = None) -> Any:

@@ -117,7 +117,7 @@ class _Ground:
         live, noted, said = (self._folder / name for name in ("live", "noted", "said"))
         shutil.copytree(self._before, live)
         noted.unlink(missing_ok=True)
-        code = _machine.play(lambda: _meet(live, noted, self._scene.play, case, self._seed), said, patience_s=20)
+        code = _machine.play(lambda: _meet(live, noted, self._scene.play, case, self._seed), said, patience_s=45)
         words = said.read_text().strip()
         if not noted.exists():
             return f"it ended with {code}: {words[-600:]}", Ledger(), 0
