@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from sinchflow.errors import JournalError
 from sinchflow.journal.journal import Journal
 from sinchflow.model import codec
 from sinchflow.model.event import Event
@@ -22,6 +23,7 @@ LONGEST_WAIT = timedelta(seconds=30)
 MOST_IN_MEMORY = 50
 #: One that is larger waits in the journal.
 _LARGE_BYTES = 8 * 1024
+_RETRY_EVERY = timedelta(seconds=1)
 #: As many ids take the memory of one event.
 _IDS_PER_EVENT = 50
 
@@ -57,7 +59,7 @@ class Lanes:
         """Route the event when its contact is at rest; at once where it has none. first: before those that wait."""
         contact = event.contact
         lane = None if contact is None else self._lanes.get(contact)
-        if contact is None or lane is None or not lane.active:
+        if contact is None or lane is None or not (lane.active or lane.waiting):
             self._route(event)
             return
         if lane.waiting is None:
@@ -98,7 +100,11 @@ class Lanes:
     def _go_on(self, contact: str, lane: _Lane, *, is_overdue: bool = False) -> None:
         while lane.waiting and (is_overdue or not lane.active):
             is_overdue = False
-            event = self._take(lane.waiting)
+            try:
+                event = self._take(lane.waiting)
+            except JournalError:  # the next unit tells of it, and is tried again every second, too
+                self._clock.call_after(_RETRY_EVERY, lambda: self._again(contact))
+                return
             lane.blocked_since = self._clock.steady()
             if event is not None:
                 self._route(event)
@@ -108,13 +114,20 @@ class Lanes:
                 del self._lanes[contact]
 
     def _take(self, waiting: "deque[Event | int]") -> Event | None:
-        """The next event. None: it is in the journal no more, because its contact was forgotten."""
+        """The next event. None: it is in the journal no more, because its contact was forgotten. Raises JournalError,
+        and leaves it where it was."""
+        event = waiting[0]
+        found = event if isinstance(event, Event) else self._journal.event(event)
+        waiting.popleft()
         self.waiting -= 1
-        event = waiting.popleft()
-        if isinstance(event, Event):
-            return event
-        self._in_journal -= 1
-        return self._journal.event(event)
+        self._in_journal -= not isinstance(event, Event)
+        return found
+
+    def _again(self, contact: str) -> None:
+        """The journal could not be read a moment ago."""
+        lane = self._lanes.get(contact)
+        if lane is not None and lane.waiting:
+            self._go_on(contact, lane)
 
     def _watch(self) -> None:
         if not self._is_watching:

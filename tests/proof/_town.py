@@ -12,12 +12,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import msgspec
 
+from sinchflow.runtime import daemon
 from sinchflow.runtime.daemon import Daemon, Options
 from tests.proof import _machine
 from tests.proof._ledger import Ledger
@@ -101,6 +103,9 @@ def start() -> Scene:
         pass
 
     def play(root: Path, _ledger: Ledger, _chance: random.Random) -> None:
+        daemon._GRACE = timedelta(
+            seconds=0.2
+        )  # of this process alone: a disk that stays ill is waited for at each stop
         asyncio.run(_at_work(root, nothing))
 
     def look(root: Path, ledger: Ledger) -> list[str]:

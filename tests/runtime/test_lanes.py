@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
+from sinchflow.errors import JournalError
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.model.event import Event
 from sinchflow.runtime.lanes import MOST_IN_MEMORY, Lanes
@@ -112,3 +113,23 @@ def test_event_that_was_forgotten_meanwhile_is_passed_over(clock):
     for _ in range(98):
         traffic.lanes.rest("+61491570156")
     assert traffic.routed == [number for number in range(1, 101) if number != 60]
+
+
+def test_event_that_cannot_be_read_keeps_its_turn(clock, monkeypatch):
+    traffic = Traffic(clock)
+    storm = [event(number) for number in range(1, MOST_IN_MEMORY + 4)]
+    traffic.enter(*storm)
+    traffic.runs = 0
+
+    def fails(_: int) -> Event:
+        raise JournalError("the disk reports an error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(traffic.journal, "event", fails)
+        traffic.lanes.rest("+61491570156")
+        clock.advance(timedelta(seconds=3))
+        assert len(traffic.routed) == MOST_IN_MEMORY + 1
+        traffic.enter(event(99))
+        assert 99 not in traffic.routed
+    clock.advance(timedelta(seconds=1))
+    assert (traffic.routed, traffic.lanes.waiting) == ([*(each.id for each in storm), 99], 0)
