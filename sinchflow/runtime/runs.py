@@ -26,16 +26,8 @@ from sinchflow.engine.conversation import Answers
 from sinchflow.engine.cursors import is_asked, release_command, sleeps_of
 from sinchflow.journal.journal import Journal, Snapshot
 from sinchflow.model.command import (
-    AskProvider,
-    AwaitReply,
-    CallUrl,
-    Command,
-    Outcome,
-    SendMessage,
-    StartRun,
-    Told,
-    Woken,
-)
+    AskProvider, AwaitReply, CallUrl, Command, Outcome, SendMessage, StartRun, Told, Woken,
+)  # fmt: skip
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Run, Transition
