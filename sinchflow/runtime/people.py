@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sinchflow.journal.journal import Journal
-from sinchflow.model.command import AskProvider, Command, KeepContact
+from sinchflow.model.command import AskProvider, Command, KeepContact, Told
 from sinchflow.model.contact import (
     PSEUDONYM_MARK,
     Contact,
@@ -91,6 +91,11 @@ class People:
         self._commits.unit.suppressions.append(Lifted(number=number))
         self._commits.flush_soon()
         return True
+
+    def told(self, outcome: object, now: datetime) -> None:
+        """What came of a command: whom the provider has taken off its list is let through again."""
+        if isinstance(outcome, Told) and outcome.data.get("opted_out") is False:
+            self.allow(str(outcome.data["number"]), now)
 
     def unlisted(self, listed: frozenset[str]) -> list[str]:
         """Who is suppressed because of the provider's list alone, and does not stand on it any more."""

@@ -25,9 +25,7 @@ from sinchflow.engine import interpreter
 from sinchflow.engine.conversation import Answers
 from sinchflow.engine.cursors import is_asked, release_command, sleeps_of
 from sinchflow.journal.journal import Journal, Snapshot
-from sinchflow.model.command import (
-    AskProvider, AwaitReply, CallUrl, Command, Outcome, SendMessage, StartRun, Told, Woken,
-)  # fmt: skip
+from sinchflow.model.command import AskProvider, AwaitReply, CallUrl, Command, Outcome, SendMessage, StartRun, Woken
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import Flow
 from sinchflow.model.run import Run, Transition
@@ -317,8 +315,7 @@ class Runs:
             if then is not None:
                 thens.append(then)
             active.moving.discard(outcome.command)
-            if isinstance(outcome, Told) and outcome.data.get("opted_out") is False:
-                self._people.allow(str(outcome.data["number"]), now)
+            self._people.told(outcome, now)
             if send is not None:
                 self._commits.unit.sends.append(send)
             transition = self._advance(active, run, outcome, now, kept)
