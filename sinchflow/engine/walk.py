@@ -220,12 +220,14 @@ class Walk(Settling):
                     if arm.condition is None or self._holds(arm.condition, scope):
                         draft.record(address, "branch", index)
                         return f"{address}.choose.{index}.0" if arm.steps else following(self._flow, address)
+                draft.record(address, "branch")
             case Log(text=text):
                 line = templates.text(text, scope)
                 draft.record(address, "log", line)
                 draft.commands.append(LogLine(id=f"{draft.run.asks_as}:{address}:0", text=line))
             case Stop(text=text):
                 draft.end("stopped", templates.text(text, scope))
+                draft.record(address, "stop")
                 return HALT
             case Fail(text=text):
                 stand, message = self._before_fail(address), templates.text(text, scope)

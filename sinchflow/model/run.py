@@ -16,7 +16,9 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
 
     at: datetime
     address: str
-    what: str  #: `skipped` `command` `attempt` `outcome` `set` `branch` `loop` `log` `error` `retried` `left_out`
+    what: (
+        str  #: `skipped` `command` `attempt` `outcome` `set` `branch` `loop` `log` `stop` `error` `retried` `left_out`
+    )
     detail: Any = None
 
 

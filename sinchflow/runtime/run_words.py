@@ -96,6 +96,10 @@ def _text(record: Record, step: Step | None) -> str:
             return f"branch {index + 1}: " + ("else" if condition is None else f"`{condition.source}` holds")
         case "branch", int(index):
             return f"branch {index + 1}"
+        case "branch", None:
+            return "no branch holds"
+        case "stop", None:
+            return "the run stops here"
         case "skipped", None:
             condition = None if step is None else step.condition
             return "its `if` does not hold" if condition is None else f"`{condition.source}` does not hold"

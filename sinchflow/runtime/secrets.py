@@ -73,11 +73,13 @@ class Secrets:
 
         A URL, because some secrets are one, and a token may look like anything; nobody can own `.invalid` (RFC 2606).
         """
-        stand_ins = {
-            missing.name: f"https://{missing.name.lower().replace('_', '-')}.invalid"
-            for missing in self.missing(things)
-        }
+        stand_ins = {missing.name: self.stand_in(missing.name) for missing in self.missing(things)}
         return Secrets({**stand_ins, **self._values})
+
+    @staticmethod
+    def stand_in(name: str) -> str:
+        """The made-up value of a secret."""
+        return f"https://{name.lower().replace('_', '-')}.invalid"
 
     def only(self, names: Iterable[str]) -> dict[str, str]:
         """The values of these names."""

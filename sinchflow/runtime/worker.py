@@ -185,12 +185,17 @@ class Worker:
         """Route a stored event when its turn has come."""
         self._backlog.take(event)
 
-    def start(self, flow: Flow, inputs: dict[str, Any], then: Callable[[int | Exception], None]) -> None:
-        """Start a flow by hand. `then` gets the run's id once it is stored, or why there is none."""
+    def start(
+        self, flow: Flow, inputs: dict[str, Any], then: Callable[[int | Exception], None], contact: str | None = None
+    ) -> None:
+        """Start a flow by hand. `then` gets the run's id once it is stored, or why there is none.
+
+        contact: whom the run is about, unless the flow says so itself.
+        """
         event_id = self._journal.new_id()
         event = Event(
             id=event_id, kind="manual", key=f"{self._journal.identity}-{event_id}", received_at=self._clock.now(),
-            fields={"flow": flow.name, "inputs": inputs},
+            contact=contact, fields={"flow": flow.name, "inputs": inputs},
         )  # fmt: skip
 
         def told(answer: Started | Exception) -> None:
