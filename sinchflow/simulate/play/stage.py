@@ -308,10 +308,7 @@ class Stage:
         if category is not None:
             self.categories[run.id] = category
         flow = self._catalog.flow(run.digest) if self._walked is not None else None
-        if self._walked is not None and flow is not None:
-            event = self._journal.event(run.event_id) if before is None else None
-            if event is not None:
-                self._walked.begun(flow, event.kind)
+        if self._walked is not None:
             self._walked.advanced(flow, before, run)
 
     def _category(self, before: Run | None, run: Run) -> str | None:
@@ -329,16 +326,17 @@ class Stage:
                 return _told(step.action, str(record.detail))
         return None
 
-    def _routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+    def _routed(self, event: Event, matched: Sequence[str], refused: Mapping[str, str]) -> None:
         if event.kind == "inbound_sms" and not matched:
             self.note("no flow takes this message")
-        for name in matched:
-            if name not in started:
-                if self._walked is not None:
-                    self._walked.held_back(self._catalog.flows[name])
-                self.note(f"{name} matches, but its throttle or concurrency begins no run of it now")
+        for name, reason in refused.items():
+            self.note(f"{name} matches, but begins no run now: {reason}")
+        if self._walked is not None:
+            self._walked.routed(self._catalog, event, self._worker.facts(event.contact), matched, refused)
 
     def _held_back(self, send: Send) -> None:
+        if self._walked is not None:
+            self._walked.held_back(send)
         what = "is put off" if send.state == "deferred" else "is not sent"
         self.note(f'a message to {send.command.to} {what}: {send.reason}: "{send.command.body.get("content", "")}"')
 
