@@ -18,7 +18,8 @@ SECONDS = re.compile(r"\d+\.\d\d s$", re.MULTILINE)
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -20,20 +20,14 @@ from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
 from sinchflow.model.send import Send
-from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.catalog import Catalog
-from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection
+from sinchflow.runtime.core import Core
 from sinchflow.runtime.dialler import Dialler
-from sinchflow.runtime.flow_calls import FlowCalls
-from sinchflow.runtime.ingress import Ingress
-from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.settled import SEND_ID, Settled
 from sinchflow.runtime.stats import Stats
-from sinchflow.runtime.switch import Switch
-from sinchflow.runtime.worker import Worker
 from sinchflow.simulate.fate import Timeline
 from sinchflow.simulate.message import Message
 from sinchflow.simulate.opt_out_list import is_opt_out
@@ -214,31 +208,18 @@ class Stage:
     def _open(self) -> None:
         loop, journal, clock, catalog = self._loop, self._journal, self.clock, self._catalog
         self.stats = stats = Stats()
-        commits = Commits(journal, clock, stats, loop)
-        self.switch = switch = Switch(journal=journal, commits=commits, stats=stats)
-        dialler = self._dialler()
-        self._worker = worker = Worker(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=dialler
-        )
-        snapshot = journal.load(clock.now() - _LONGEST_MEMORY)
-        self._accounts = Accounts(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            refusal=worker.refusal, settling=worker.settling, switch=switch, calls=snapshot.calls,
-            client_of=self._client, unanswered=snapshot.unanswered_calls,
+        core = Core(
+            journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self._dialler(),
+            client_of=self._client,
         )  # fmt: skip
-        self._accounts.connect(catalog.connections)
-        worker.connect(self._accounts)
+        self._worker, self._schedules, worker = core.worker, core.schedules, core.worker
+        snapshot = journal.load(clock.now() - _LONGEST_MEMORY)
+        self._accounts = core.connect(snapshot)
         worker.on_advanced.append(self._advanced)
         worker.on_routed.append(self._routed)
         worker.on_held_back.append(self._held_back)
         worker.on_settled.append(self._settled)
-        self._schedules = Schedules(journal=journal, commits=commits, clock=clock, stats=stats, take=worker.take)
-        self._ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
-            flow_calls=FlowCalls(
-                journal=journal, clock=clock, stats=stats, starts=worker.starts, catalog=lambda: worker.catalog
-            ),
-        )  # fmt: skip
+        self._ingress = core.ingress(worker.take)
         worker.resume(snapshot)
         self._schedules.start(catalog)
 
