@@ -2,6 +2,7 @@
 
 import pytest
 
+from sinchflow.errors import SinchflowError
 from sinchflow.simulate.play.coverage import coverage
 from sinchflow.simulate.play.many import Troupe
 from sinchflow.simulate.play.project import TestProject
@@ -12,14 +13,14 @@ HTTP = f'http: {{method: POST, url: "{URL}", json: {{who: "{{{{ contact.number }
 
 @pytest.fixture
 def played(tmp_path):
-    """`played(flow, script, settings)`: why it fails, None when it passes, and the places of what it has not walked."""
+    """`played(flow, script, settings, given)`: why it fails (None: it passes), and words for what is not walked."""
 
-    def play(flow, script, settings=""):
+    def play(flow, script, settings="", given=""):
         (tmp_path / "flows").mkdir()
         (tmp_path / "flows/sample.yaml").write_text(flow)
         (tmp_path / "sinchflow.yaml").write_text(settings)
         steps = "".join(f"      - {step}\n" for step in script)
-        (tmp_path / "sample.test.yaml").write_text(f"tests:\n  - name: sample\n    script:\n{steps}")
+        (tmp_path / "sample.test.yaml").write_text(f"{given}tests:\n  - name: sample\n    script:\n{steps}")
         project = TestProject(tmp_path)
         troupe = Troupe(project, walks=True)
         try:
@@ -70,3 +71,21 @@ def test_start_that_is_refused_begins_nothing(played):
 def test_limit_that_no_test_can_meet_is_not_asked_for(played, setting, missing):
     flow = "on: {inbound_sms: {keyword: HI}}\nsteps:\n  - reply: Hi\n"
     assert played(flow, ["in: hi", "out: Hi"], f"policy: {{{setting}}}\n") == (None, missing)
+
+
+def test_who_has_opted_out_before_gets_nothing_and_no_flow_is_told(played):
+    told = f"on: opt_out\nsteps:\n  - {HTTP}\n"
+    sends = (
+        "on: manual\nsteps:\n  - id: all\n"
+        '    send_sms: {to: ["+61491570157", "+61491570158"], message: Hi}\n'
+        "outputs: {skipped: '{{ steps.all.skipped | length }}'}\n"
+    )
+    given = "numbers: {anna: +61491570157}\nopted_out: [anna]\n"
+    script = ["start: sample", "out: {to: +61491570158, text: Hi}", "run: {flow: sample, outputs: {skipped: 1}}"]
+    flow = f"name: sample\n{sends}---\nname: told\n{told}"
+    assert played(flow, script, given=given) == (None, ["begun by opt_out", "taken"])
+
+
+def test_opted_out_names_numbers(played):
+    with pytest.raises(SinchflowError, match=r'sample.test.yaml:1:13: "ana" is no phone number \[test-value\]'):
+        played("on: manual\nsteps:\n  - log: x\n", ["start: sample", "silence: true"], given="opted_out: [ana]\n")

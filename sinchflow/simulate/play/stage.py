@@ -121,6 +121,12 @@ class Stage:
                 break
             await self._loop.rest(_A_MOMENT / 20)
 
+    def suppress(self, number: str) -> None:
+        """Somebody has opted out before anything happens."""
+        self._worker.people.suppress(number, "provider", self.clock.now())
+        for sinch in self._sinch.values():
+            sinch.account().opted_out.add(number)
+
     def remember(self, number: str, known: dict[str, Any]) -> None:
         """What is known of somebody before anything happens."""
         self._worker.people.remember(number, known, self.clock.now())
