@@ -43,6 +43,13 @@ def test_all_examples_together():
     assert missing(FLOWS.parent, [Path("flows")]) == []
 
 
+@pytest.mark.parametrize("zone", ["Australia/Melbourne", "America/Los_Angeles"])
+def test_all_examples_together_in_another_time_zone(zone, tmp_path):
+    shutil.copytree(FLOWS, tmp_path / "flows")
+    (tmp_path / "sinchflow.yaml").write_text(f"timezone: {zone}\n")
+    assert missing(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", PROJECTS)
 def test_example_that_is_a_project(name):
     assert missing(FLOWS / name) == []
