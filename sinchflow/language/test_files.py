@@ -36,20 +36,23 @@ def transcript_files(root: Path, paths: Sequence[Path] = ()) -> Iterator[Path]:
     """The test files that `paths` mean, a file itself or those of a folder; without paths those of the project.
 
     Hidden files and folders, and folders that are projects of their own, are passed over. Links to folders are
-    followed, but not back into a folder that they stand in.
+    followed, but a folder that several paths lead to is looked into once.
     """
+    seen: set[str] = set()
     for path in paths or (Path(),):
         whole = root / path
         if os.path.isdir(whole):
-            yield from _below(whole, ())
-        elif whole.name.endswith(TESTS):
+            yield from _below(whole, seen)
+        elif whole.name.endswith(TESTS) and (real := os.path.realpath(whole)) not in seen:
+            seen.add(real)
             yield whole
 
 
-def _below(folder: Path, ancestors: tuple[str, ...]) -> Iterator[Path]:
+def _below(folder: Path, seen: set[str]) -> Iterator[Path]:
     real = os.path.realpath(folder)
-    if real in ancestors:
+    if real in seen:
         return
+    seen.add(real)
     try:
         with os.scandir(folder) as found:
             children = sorted(found, key=lambda each: each.name)
@@ -59,10 +62,12 @@ def _below(folder: Path, ancestors: tuple[str, ...]) -> Iterator[Path]:
         if child.name.startswith(".") or child.name in _NOT_OURS:
             continue
         if not child.is_dir():
-            if child.name.endswith(TESTS):
+            whole = os.path.realpath(child.path)
+            if child.name.endswith(TESTS) and whole not in seen:
+                seen.add(whole)
                 yield folder / child.name
         elif not any(os.path.lexists(os.path.join(child.path, mark)) for mark in (PROJECT_FILE, "pyvenv.cfg")):
-            yield from _below(folder / child.name, (*ancestors, real))
+            yield from _below(folder / child.name, seen)
 
 
 def check_tests(
