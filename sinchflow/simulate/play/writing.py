@@ -1,0 +1,34 @@
+"""Transcript tests written down: one line a step, in YAML's flow style, as a person would write it."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+
+def written_file(given: Mapping[str, Any], name: str, steps: Iterable[Mapping[str, Any]]) -> str:
+    """A file with one test. given: what stands at its top, by key."""
+    lines = [f"{key}: {flow_style(value)}" for key, value in given.items()]
+    return "\n".join([*lines, "", "tests:", *lines_of_test({"name": name}, steps)]) + "\n"
+
+
+def lines_of_test(head: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One test in the list `tests:`. head: its name, and what is given to it alone."""
+    own = [f"{key}: {flow_style(value)}" for key, value in head.items()]
+    lines = [f"{'    ' if at else '  - '}{line}" for at, line in enumerate([*own, "script:"])]
+    return [*lines, *(f"      - {flow_style(dict(step))[1:-1]}" for step in steps)]
+
+
+def flow_style(value: Any) -> str:
+    """A value on one line."""
+    written: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False, allow_unicode=True)
+    return written.removesuffix("...\n").strip()
+
+
+def written_span(seconds: int) -> str:
+    """A duration in its largest whole unit."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
