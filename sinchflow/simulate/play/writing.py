@@ -1,6 +1,7 @@
 """Transcript tests written down: one line a step, in YAML's flow style, as a person would write it."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,8 +23,25 @@ def lines_of_test(head: Mapping[str, Any], steps: Iterable[Mapping[str, Any]]) -
 
 def flow_style(value: Any) -> str:
     """A value on one line."""
-    written: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False, allow_unicode=True)
+    written: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, width=math.inf, sort_keys=False, allow_unicode=True
+    )
     return written.removesuffix("...\n").strip()
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML writes YAML 1.1: texts that are numbers in YAML 1.2 only are to be quoted, too."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Whatever stands twice is written twice."""
+        return True
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|0o[0-7]+$|0x[0-9a-fA-F]+$"),
+    list("-+.0123456789"),
+)
 
 
 def written_span(seconds: int) -> str:

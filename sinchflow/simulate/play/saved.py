@@ -1,0 +1,242 @@
+"""What was done on the phone, written down as a transcript test that does it again and expects what came of it."""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from sinchflow.errors import SinchflowError
+from sinchflow.language.document import compose, documents
+from sinchflow.language.files import TESTS, shown_name
+from sinchflow.language.script import Script, scripts_of
+from sinchflow.language.settings import PROJECT_FILE
+from sinchflow.model.project import DEFAULT_ACCOUNT
+from sinchflow.model.run import Run
+from sinchflow.simulate.play.calling import call_step
+from sinchflow.simulate.play.player import play
+from sinchflow.simulate.play.project import TestProject
+from sinchflow.simulate.play.stage import Texted
+from sinchflow.simulate.play.turns import Session, Turn
+from sinchflow.simulate.play.virtual_time import VirtualLoop
+from sinchflow.simulate.play.writing import lines_of_test, written_file
+
+_LONGEST_NAME = 60
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be written down. main: the contact of the test. names: numbers by name. name: the test's, if given."""
+
+    session: Session
+    main: str
+    names: Mapping[str, str]
+    env: Mapping[str, str]
+    name: str | None
+
+    @property
+    def run(self) -> Run | None:
+        """The run that came last, of those of the project's own flows."""
+        runs, flows = self.session.stage.runs, self.session.stage.catalog.flows
+        return next((run for _, run in sorted(runs.items(), reverse=True) if run.flow in flows), None)
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The script."""
+        session = self.session
+        placed = [(turn.order, self._done(turn)) for turn in session.turns]
+        placed += [(text.order, {"out": self._expected(text)}) for text in session.texted()]
+        placed += [(called.order, {"http": call_step(called, answer)}) for called, answer in session.calls()]
+        return [*(step for _, step in sorted(placed, key=lambda each: each[0])), self._end()]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What stands beside it."""
+        said = {word for step in self.steps for value in step.values() if isinstance(value, dict) for word in
+                (value.get("from"), value.get("to")) if isinstance(word, str)}  # fmt: skip
+        numbers = {name: number for name, number in self.names.items() if name in said}
+        given = {
+            "flow": self.run and self.run.flow, "now": self.session.begin.isoformat(timespec="minutes" if session.begin.second == 0 else "seconds"),
+            "contact": self.main, "numbers": numbers, "env": dict(self.env),
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value}
+
+    def title(self, taken: Iterable[str] = ()) -> str:
+        """The name given, else what was done first; told apart from those that are taken."""
+        did = [_title(turn) for turn in self.session.turns]
+        title = self.name or ", then ".join(" ".join(each.split()) for each in did if each) or "what was done"
+        title = title if len(title) <= _LONGEST_NAME else f"{title[: _LONGEST_NAME - 2].rstrip()} …"
+        others = set(taken)
+        count = 1
+        while (unique := title if count == 1 else f"{title} ({count})") in others:
+            count += 1
+        return unique
+
+    def _done(self, turn: Turn) -> dict[str, Any]:
+        step = dict(turn.step)
+        match turn.verb:
+            case "in":
+                who = step.pop("from")
+                return {"in": _short("text", step | self._whom("from", who))}
+            case "receipt":
+                who = step.pop("to")
+                last = [each for each in self.session.texted() if each.order < turn.order][-1]
+                return {"receipt": _short("status", step | ({} if last.to == who else {"to": self._named(who)}))}
+            case "webhook":
+                status = self.session.statuses[turn.order]
+                method = {} if step.pop("method") == "POST" else {"method": turn.step["method"]}
+                return {"webhook": step | method | ({"status": status} if status >= 300 else {})}
+            case "start":
+                return {"start": _short("flow", step)}
+            case "restart" | "reload":
+                return {turn.verb: True}
+            case verb:
+                return {verb: step[verb]}
+
+    def _expected(self, texted: Texted) -> Any:
+        step: dict[str, Any] = {"text": texted.message.content} if texted.message.content else {}
+        if texted.account != DEFAULT_ACCOUNT:
+            step["account"] = texted.account
+        step |= self._whom("to", texted.to)
+        return _short("text", step or {"to": texted.to})
+
+    def _end(self) -> dict[str, Any]:
+        run = self.run
+        if run is None:
+            return {"silence": True}
+        category = self.session.stage.categories.get(run.id)
+        return {"run": _short("status", {"status": run.status} | ({} if category is None else {"category": category}))}
+
+    def _whom(self, key: str, number: str) -> dict[str, str]:
+        return {} if number == self.main else {key: self._named(number)}
+
+    def _named(self, number: str) -> str:
+        return next((name for name, each in self.names.items() if each == number), number)
+
+
+def save(story: Story, project: TestProject, root: Path, file: str, *, overwrites: bool) -> str:
+    """Write it to `file` of the project, or add it to the tests that are there; says which.
+
+    Played as it is going to stand there it passes, else SinchflowError is raised, and nothing is written.
+    """
+    path = _place(root, file)
+    if not story.session.turns:
+        raise SinchflowError("nothing has been done yet that could be saved")
+    name = shown_name(root, path)
+    is_there = path.exists() and not overwrites
+    try:
+        old = path.read_text(encoding="utf-8") if is_there else ""
+    except (OSError, ValueError) as error:
+        raise SinchflowError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8'}") from None
+    text = _added(old, name, story) if is_there else _new(root, path, story)
+    _play(project, project.written_here(name, text), name)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SinchflowError(f"{name} cannot be written: {error.strerror}") from None
+    return f"added to {name}" if is_there else f"wrote {name}"
+
+
+def _place(root: Path, file: str) -> Path:
+    path = root / file
+    if not path.name.endswith(TESTS):
+        raise SinchflowError(f'"{file}": a test file is called NAME{TESTS[0]}')
+    try:
+        inside = path.resolve().relative_to(root.resolve())
+    except ValueError:
+        raise SinchflowError(f'"{file}" is not in the project: its tests would not find its flows') from None
+    if any(part.startswith(".") for part in inside.parts):
+        raise SinchflowError(f'"{file}": `sinchflow test` does not look into hidden folders')
+    if not path.parent.is_dir():
+        raise SinchflowError(f'"{file}": there is no folder {shown_name(root, path.parent)}')
+    return path
+
+
+def _new(root: Path, path: Path, story: Story) -> str:
+    schema = root / ".sinchflow" / "test.schema.json"  # `init` writes it
+    head = ""
+    if schema.is_file() and (root / PROJECT_FILE).is_file():
+        up = "../" * len(path.resolve().relative_to(root.resolve()).parent.parts)
+        head = f"# yaml-language-server: $schema={up or './'}.sinchflow/test.schema.json\n"
+    return head + written_file(story.given, story.title(), story.steps)
+
+
+def _added(text: str, name: str, story: Story) -> str:
+    """The file with one more test at its end."""
+    there = _scripts(text, name)
+    if not there:
+        raise SinchflowError(f"{name} is there already and holds no test that another could be added to: {_WAYS}")
+    flow, own = there[0].flow, story.given.get("flow")
+    if flow != own:
+        raise SinchflowError(f"{name} is of {_flow(flow)}, and this is of {_flow(own)}: {_WAYS}")
+    common = _given(text)
+    given = {key: value for key, value in story.given.items() if common.get(key) != value and key != "flow"}
+    lines = lines_of_test({"name": story.title(each.name for each in there), **given}, story.steps)
+    before = text.rstrip("\n") + "\n\n"
+    for indent in (2, 0, 4, 6):
+        longer = before + "".join(f"{' ' * indent}{line.removeprefix('  ')}\n" for line in lines)
+        after = _scripts(longer, name)
+        if len(after) == len(there) + 1 and _same(after[:-1], there):
+            return longer
+    raise SinchflowError(f"{name}: a test can only be added where `tests:` comes last, one item a line: {_WAYS}")
+
+
+_WAYS = "choose another name, or write over it with /save!"
+
+
+def _play(project: TestProject, script: Script, name: str) -> None:
+    loop = VirtualLoop()
+    try:
+        failure = play(script, project.catalog(script), loop).failure
+    finally:
+        loop.close()
+    if failure is not None:
+        raise SinchflowError(
+            f"{name} is not written, for played as a test it goes otherwise at line {failure.origin.line}: "
+            f"{failure.message}. When flows were changed meanwhile: /new, and do it again"
+        )
+
+
+def _scripts(text: str, name: str) -> Sequence[Script]:
+    found = [*documents(text, name)]
+    return scripts_of(found[0]) if len(found) == 1 and not compose(found[0]) else ()
+
+
+def _given(text: str) -> Mapping[str, Any]:
+    """What the file gives to all its tests, scalars as they are written."""
+    with contextlib.suppress(yaml.YAMLError):
+        found = yaml.load(text, yaml.BaseLoader)  # noqa: S506 (BaseLoader makes nothing but texts, lists and mappings)
+        return found if isinstance(found, Mapping) else {}
+    return {}
+
+
+def _same(some: Sequence[Script], others: Sequence[Script]) -> bool:
+    return [*map(_told, some)] == [*map(_told, others)]
+
+
+def _told(script: Script) -> tuple[Any, ...]:
+    return script.name, script.flow, script.given, [(step.verb, step.value) for step in script.steps]
+
+
+def _flow(name: str | None) -> str:
+    return "no flow" if name is None else f"flow {name}"
+
+
+def _title(turn: Turn) -> str:
+    match turn.verb:
+        case "in":
+            return str(turn.step["text"])
+        case "start":
+            return f"start {turn.step['flow']}"
+        case "webhook":
+            return f"{turn.step['method']} {turn.step['path']}"
+        case "receipt":
+            return f"receipt {turn.step['status']}"
+        case _:
+            return ""
+
+
+def _short(only: str, members: Mapping[str, Any]) -> Any:
+    """The short form where there is nothing else to say."""
+    return members[only] if list(members) == [only] else dict(members)
