@@ -56,8 +56,10 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         said = {word for step in self.steps for value in step.values() if isinstance(value, dict) for word in
                 (value.get("from"), value.get("to")) if isinstance(word, str)}  # fmt: skip
         numbers = {name: number for name, number in self.names.items() if name in said}
+        begin = self.session.begin
+        now = begin.isoformat(timespec="seconds" if begin.second else "minutes")
         given = {
-            "flow": self.run and self.run.flow, "now": self.session.begin.isoformat(timespec="minutes" if session.begin.second == 0 else "seconds"),
+            "flow": self.run and self.run.flow, "now": now,
             "contact": self.main, "numbers": numbers, "env": dict(self.env),
         }  # fmt: skip
         return {name: value for name, value in given.items() if value}
