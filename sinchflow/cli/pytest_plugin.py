@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from sinchflow.language.script import Script
     from sinchflow.simulate.play.many import Result, Troupe
-    from sinchflow.simulate.play.player import Played
+    from sinchflow.simulate.play.outcome import Played
     from sinchflow.simulate.play.project import TestProject
 
 _SUFFIX = ".test.yaml"

@@ -12,7 +12,7 @@ from sinchflow.errors import SinchflowError
 if TYPE_CHECKING:
     from sinchflow.language.script import Script
     from sinchflow.simulate.play.many import Result
-    from sinchflow.simulate.play.player import Played
+    from sinchflow.simulate.play.outcome import Played
     from sinchflow.simulate.play.project import TestProject
     from sinchflow.simulate.play.record import Recording
 

@@ -150,7 +150,7 @@ def _cover(project: "TestProject", troupe: "Troupe", asked: _Asked) -> "Share":
     from sinchflow.cli.transcripts import coverage_html, coverage_text
     from sinchflow.simulate.play.coverage import coverage, total
 
-    covered = coverage(project.checked.flows, troupe.met)
+    covered = coverage(project.checked.flows, project.policy_points(), troupe.met)
     share = total(covered)
     if asked.html is not None:
         _write(asked.html, coverage_html(covered, share).encode())

@@ -13,9 +13,9 @@ from sinchflow.language.diagnostic import printable, split_lines
 
 if TYPE_CHECKING:
     from sinchflow.language.script import Script
-    from sinchflow.simulate.play.coverage import FileCoverage, Share
+    from sinchflow.simulate.play.coverage import Covered, Share
     from sinchflow.simulate.play.many import Result
-    from sinchflow.simulate.play.player import Failure, Line
+    from sinchflow.simulate.play.outcome import Failure, Line
 
 #: Before each kind of line in a chat.
 SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#"}
@@ -108,13 +108,13 @@ def _xml(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def coverage_text(covered: "Iterable[FileCoverage]", share: "Share") -> Iterator[str]:
+def coverage_text(covered: "Iterable[Covered]", share: "Share") -> Iterator[str]:
     """Flow by flow, with the place of every way that no test has walked."""
     listed = list(covered)
-    width = max((len(each.flow.name) for each in listed), default=0)
+    width = max((len(each.name) for each in listed), default=0)
     for each in listed:
         own = each.share
-        yield f"{each.flow.name.ljust(width)}  {own.percent:5.1f} %  {own.met}/{own.all}"
+        yield f"{each.name.ljust(width)}  {own.percent:5.1f} %  {own.met}/{own.all}"
         yield from (f"    {point.origin}: {printable(point.words)}" for point in each.missing)
     yield f"{'all flows'.ljust(width)}  {share.percent:5.1f} %  {share.met}/{share.all}"
 
@@ -138,7 +138,7 @@ td:first-child {{ width: 2rem }} td:nth-child(2) {{ width: 22rem; color: #666; f
 """
 
 
-def coverage_html(covered: "Iterable[FileCoverage]", share: "Share") -> str:
+def coverage_html(covered: "Iterable[Covered]", share: "Share") -> str:
     """One page that needs nothing else."""
     parts = []
     for each in covered:
@@ -148,6 +148,6 @@ def coverage_html(covered: "Iterable[FileCoverage]", share: "Share") -> str:
             f"<td>{html.escape(str(point.origin))}</td><td>{html.escape(printable(point.words))}</td></tr>"
             for point, met in each.points
         )
-        head = f'{html.escape(each.flow.name)} <span class="share">{own.percent:.1f} % · {own.met}/{own.all}</span>'
+        head = f'{html.escape(each.name)} <span class="share">{own.percent:.1f} % · {own.met}/{own.all}</span>'
         parts.append(f"<h2>{head}</h2>\n<table>\n{rows}\n</table>")
     return _PAGE.format(percent=share.percent, met=share.met, all=share.all, flows="\n".join(parts))

@@ -38,7 +38,7 @@ def transcript_files(root: Path, paths: Sequence[Path] = ()) -> Iterator[Path]:
     Hidden files and folders, and folders that are projects of their own, are passed over. Links to folders are
     followed, but not back into a folder that they stand in.
     """
-    for path in paths or (root,):
+    for path in paths or (Path(),):
         whole = root / path
         if os.path.isdir(whole):
             yield from _below(whole, ())

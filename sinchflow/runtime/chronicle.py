@@ -6,7 +6,7 @@ that the chronicle hooks itself in where things are told anyway, so that a level
 Names of a line: `run flow event_id send message_id contact account step`. Texts of messages are in no line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -73,7 +73,8 @@ class Chronicle:
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def _routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+    def _routed(self, event: Event, matched: Sequence[str], refused: Mapping[str, str]) -> None:
+        started = [name for name in matched if name not in refused]
         log.debug("event routed", kind=event.kind, **_about(event), matched=matched, started=started)
 
     def _answered(self, event: Event, run_id: int) -> None:

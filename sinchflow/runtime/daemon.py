@@ -27,19 +27,16 @@ from sinchflow.errors import CannotStart
 from sinchflow.journal.journal import Snapshot
 from sinchflow.journal.sqlite import SqliteJournal
 from sinchflow.runtime import logs
-from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.admin import Admin
 from sinchflow.runtime.allowances import longest_memory
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.chronicle import Chronicle
 from sinchflow.runtime.clock import Clock, SystemClock
-from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.contacts_api import ContactsApi
+from sinchflow.runtime.core import Core
 from sinchflow.runtime.dialler import Dialler
 from sinchflow.runtime.drift import CheckDrift
 from sinchflow.runtime.events_api import EventsApi
-from sinchflow.runtime.flow_calls import FlowCalls
-from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.looks import Looks
 from sinchflow.runtime.metrics import Gauges, Metrics
 from sinchflow.runtime.notify import Notifier, status_of
@@ -49,16 +46,13 @@ from sinchflow.runtime.resolve_api import ResolveApi
 from sinchflow.runtime.restored_api import RestoredApi
 from sinchflow.runtime.retention import Keeping
 from sinchflow.runtime.runs_api import RunsApi
-from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.servers import allow_many_files, listen, open_server
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.status_api import StatusApi
-from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.timers import Timers
 from sinchflow.runtime.tracing import begin_tracing
 from sinchflow.runtime.why_api import WhyApi
-from sinchflow.runtime.worker import Worker
 
 if TYPE_CHECKING:
     import httpx
@@ -153,31 +147,19 @@ class Daemon:
         admin_listener = undo.enter_context(listen(options.admin_host, options.admin_port, "--admin-port"))
         self.port, self.admin_port = listener.getsockname()[1], admin_listener.getsockname()[1]
 
-        commits = Commits(journal, clock, stats, loop)
+        self._dialler = dialler = Dialler(catalog.project.outbound_allow, self._transport)
+        core = Core(journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=dialler)
+        commits, self.switch, self.worker, self._schedules = core.commits, core.switch, core.worker, core.schedules
+        worker = self.worker
         undo.push_async_callback(_within, commits.drain, _GRACE)
-        self.switch = Switch(journal=journal, commits=commits, stats=stats)
-        self._dialler = Dialler(catalog.project.outbound_allow, self._transport)
-        undo.push_async_callback(self._dialler.close)
-        self.worker = worker = Worker(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog,
-            dialler=self._dialler,
-        )  # fmt: skip
+        undo.push_async_callback(dialler.close)
         self._chronicle.follow(worker, commits, stats)
-        tracing = begin_tracing(
-            os.environ, identity=journal.identity, clock=clock, worker=worker, dialler=self._dialler
-        )
+        tracing = begin_tracing(os.environ, identity=journal.identity, clock=clock, worker=worker, dialler=dialler)
         if tracing is not None:
             undo.push_async_callback(tracing.close)
         now = clock.now()
         snapshot = journal.load(now - _longest_memory(catalog))
-        self.switch = Switch(journal=journal, commits=commits, stats=stats)
-        self._accounts = Accounts(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            refusal=worker.refusal, settling=worker.settling, switch=self.switch,
-            calls=snapshot.calls, unanswered=snapshot.unanswered_calls,
-        )  # fmt: skip
-        self._accounts.connect(catalog.connections)
-        worker.connect(self._accounts)
+        self._accounts = core.connect(snapshot)
         undo.push_async_callback(self._accounts.close)
         undo.push_async_callback(_within, self._accounts.stop, _GRACE)
         undo.push_async_callback(worker.stop, _GRACE)
@@ -218,13 +200,7 @@ class Daemon:
                 ),
             ],
         )  # fmt: skip
-        ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard,
-            take=self._chronicle.taking(worker.take),
-            flow_calls=FlowCalls(
-                journal=journal, clock=clock, stats=stats, starts=worker.starts, catalog=lambda: worker.catalog
-            ),
-        )  # fmt: skip
+        ingress = core.ingress(self._chronicle.taking(worker.take))
         self._take_up(snapshot)
         await open_server(undo, ingress, listener, refused=self._refused, share=0.9)
         await open_server(undo, admin.app, admin_listener, refused=self._refused, share=0.1)
@@ -237,7 +213,6 @@ class Daemon:
         )  # fmt: skip
         undo.push_async_callback(self._timers.stop)
         self._timers.set(catalog, is_start=True)
-        self._schedules = Schedules(journal=journal, commits=commits, clock=clock, stats=stats, take=worker.take)
         undo.callback(self._schedules.stop)
         clock.on_set_back.append(self._schedules.plan_anew)
         self._schedules.start(catalog)
@@ -248,7 +223,7 @@ class Daemon:
         self._keeping.set(catalog.project.retention, _longest_memory(catalog))
         self._announce(undo)
         self._is_ready = True
-        loop.run_in_executor(None, self._dialler.warm_up)
+        loop.run_in_executor(None, dialler.warm_up)
         log.info(
             "ready", flows=len(catalog.flows), host=options.host, port=self.port, admin_port=self.admin_port,
             open_runs=len(snapshot.runs), journal=str(journal.path),

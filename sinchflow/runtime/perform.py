@@ -6,7 +6,6 @@ It makes one attempt. Whether there is another, and when, is decided by `engine.
 import asyncio
 import codecs
 import re
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -81,7 +80,8 @@ def _texts(command: CallUrl) -> Iterator[str]:
 
 async def _attempt(client: OutboundClient, command: CallUrl, request: httpx.Request, veil: Veil) -> Attempted:
     target = f"{command.method} {show_references(command.url)}"
-    began = time.monotonic()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
         async with asyncio.timeout(command.timeout.total_seconds()):
             response = await _send(client, command, request)
@@ -106,7 +106,7 @@ async def _attempt(client: OutboundClient, command: CallUrl, request: httpx.Requ
     text = clean_text(veil.hide(_text(response, body)))
     if not is_expected(response.status_code, command.expect):
         return _unexpected(command, target, response, text)
-    return _answered(command, target, response, text, time.monotonic() - began)
+    return _answered(command, target, response, text, loop.time() - began)
 
 
 async def _send(client: OutboundClient, command: CallUrl, request: httpx.Request) -> httpx.Response:

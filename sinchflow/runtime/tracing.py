@@ -119,9 +119,9 @@ class Tracing:
 
     # --- what is told -----------------------------------------------------------------------------------------------
 
-    def _routed(self, event: Event, _matched: Sequence[str], started: Sequence[str]) -> None:
+    def _routed(self, event: Event, matched: Sequence[str], refused: Mapping[str, str]) -> None:
         with _Harmless():
-            self._note(event, started)
+            self._note(event, [name for name in matched if name not in refused])
 
     def _answered(self, event: Event, run_id: int) -> None:
         with _Harmless():

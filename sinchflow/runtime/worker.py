@@ -24,7 +24,7 @@ Overload is the `Backlog`'s business, what a contact may have is the `Allowances
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -128,8 +128,8 @@ class Worker:
         self.is_run_open = self._runs.is_open
         self.run_ids_of = self._runs.ids_of
         self._is_stopping = False
-        #: called with each event that was routed, the flows that matched, and those of them that started
-        self.on_routed: list[Callable[[Event, Sequence[str], Sequence[str]], None]] = []
+        #: called with each event that was routed, the flows that matched, and why some of them begin no run
+        self.on_routed: list[Callable[[Event, Sequence[str], Mapping[str, str]], None]] = []
         #: called with each event that a wait took, and the wait's run
         self.on_answered: list[Callable[[Event, int], None]] = []
 
@@ -360,8 +360,8 @@ class Worker:
 
         opt_outs: flows that take the message for the opt-out that it means.
         """
-        started: dict[int, str] = {}
-        refusals: list[str] = []
+        started: list[int] = []
+        refusals: dict[str, str] = {}
         seen = [(match, event) for match in matches]
         if opt_outs:
             seen += [(match, as_opt_out(event)) for match in opt_outs]
@@ -372,17 +372,17 @@ class Worker:
         for (match, event_), transition in zip(seen, begun, strict=True):
             refusal = self._runs.admit(match.flow, transition, event_, now)
             if refusal is None:
-                started[transition.run.id] = match.flow.name
+                started.append(transition.run.id)
             else:
-                refusals.append(refusal)
+                refusals[match.flow.name] = refusal
                 free_in = self._runs.allowances.free_in(match.flow, transition.run) if is_throttle(refusal) else None
                 until = None if free_in is None else now + free_in
                 self._notes.refused(event.id, match.flow.name, refusal, until)
         self._notes.routed(event.id, has_begun=bool(started))
         self._commits.flush_soon()
         for tell in self.on_routed:
-            tell(event, [match.flow.name for match, _ in seen], [*started.values()])
-        answer = _started(refusals, [*started])
+            tell(event, [match.flow.name for match, _ in seen], refusals)
+        answer = _started([*refusals.values()], started)
         if event.kind == "webhook":
             unit.answers.extend(kept_answer(event, answer))
         return answer

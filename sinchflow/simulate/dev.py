@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import re
 import secrets as random_secrets
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -176,15 +176,13 @@ class Dev:
         self.conversation.add("call", self._hide(line), None, **{**detail, "url": self._hide(detail["url"]),
                               "body": self._hide(detail["body"])})  # fmt: skip
 
-    def _note_routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+    def _note_routed(self, event: Event, matched: Sequence[str], refused: Mapping[str, str]) -> None:
         if event.kind == "opt_out":
             self.conversation.add("note", "opted out: nothing more is sent to this number", event.contact)
         if event.kind == "inbound_sms" and not matched:
             self.conversation.add("note", "no flow matches this message", event.contact)
-        for name in matched:
-            if name not in started:
-                text = f"{name} matches, but throttle or concurrency begins no run of it now"
-                self.conversation.add("note", text, event.contact)
+        for name, reason in refused.items():
+            self.conversation.add("note", f"{name} matches, but begins no run now: {reason}", event.contact)
 
     def _note_held_back(self, send: Send) -> None:
         what = "put off" if send.state == "deferred" else "not sent"

@@ -7,18 +7,14 @@ import httpx
 
 from sinchflow.engine.retrying import CannotRetry
 from sinchflow.model.command import Outcome, Woken
-from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.catalog import Catalog
-from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection
+from sinchflow.runtime.core import Core
 from sinchflow.runtime.daemon import _GRACE, _longest_memory
 from sinchflow.runtime.dialler import Dialler
-from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.retries import _look
 from sinchflow.runtime.stats import Stats
-from sinchflow.runtime.switch import Switch
 from sinchflow.runtime.timers import Timers
-from sinchflow.runtime.worker import Worker
 from sinchflow.sinch.client import BasicKey, Client
 from tests.proof._disk import Disk, DiskJournal
 from tests.proof._outside import Outside, ProviderTransport, UrlTransport
@@ -39,24 +35,16 @@ class Process:
         self.journal = journal = DiskJournal(disk, loop)
         self._breaks = breaks
         self.is_stopped = False
-        self.commits = commits = Commits(journal, clock, stats, loop)
         self.dialler = Dialler(catalog.project.outbound_allow, lambda _: UrlTransport(outside, loop))
-        self.worker = worker = Worker(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self.dialler
-        )  # fmt: skip
-        snapshot = journal.load(clock.now() - _longest_memory(catalog))
-        self.switch = Switch(journal=journal, commits=commits, stats=stats)
-        self.accounts = accounts = Accounts(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            refusal=worker.refusal, settling=worker.settling, switch=self.switch, calls=snapshot.calls,
-            unanswered=snapshot.unanswered_calls,
+        core = Core(
+            journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self.dialler,
             client_of=lambda connection: _client(connection, outside, loop),
         )  # fmt: skip
-        accounts.connect(catalog.connections)
-        worker.connect(accounts)
-        self.ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take
-        )
+        self.commits, self.switch, self.worker = core.commits, core.switch, core.worker
+        worker = self.worker
+        snapshot = journal.load(clock.now() - _longest_memory(catalog))
+        self.accounts = accounts = core.connect(snapshot)
+        self.ingress = core.ingress(worker.take)
         commands = worker._runs._commands
         commands._tell = self._checked(commands._tell)
         self.timers = Timers(

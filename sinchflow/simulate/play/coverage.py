@@ -2,16 +2,22 @@
 
 A *point* is one way that a flow can go: a step that is taken or left out, an arm of `choose`, a category of answers, a
 failure that `on_error` takes, a trigger, a throttle that holds. The flows say which there are, traces which were met.
+What the project's policy is told to do is looked at as a flow of its own would be.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from sinchflow.engine.address import all_steps, step_at
+from sinchflow.engine.ends import THE_FLOW
+from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
+from sinchflow.engine.routing import route_to
+from sinchflow.model.event import Event
 from sinchflow.model.flow import (
     Choose,
+    Delay,
     DeliveryReceipt,
     Flow,
     ForEach,
@@ -20,19 +26,32 @@ from sinchflow.model.flow import (
     OptOut,
     Schedule,
     Step,
-    Throttle,
+    Trigger,
     WaitForReceipt,
     WaitForReply,
     Webhook,
 )  # fmt: skip
 from sinchflow.model.origin import Origin
-from sinchflow.model.run import Record, Run
+from sinchflow.model.project import Policy
+from sinchflow.model.run import Facts, Record, Run
+from sinchflow.model.send import Send
+from sinchflow.runtime.admission import REPLACED, is_throttle
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.policy_flows import PREFIX
 
 #: Between an iteration's number and the rest, and in addresses of points: any iteration.
 _ITERATION = re.compile(r"\.for_each\.\d+\.")
 _TRIGGERS: dict[type, str] = {
     InboundSms: "inbound_sms", DeliveryReceipt: "delivery_receipt", OptOut: "opt_out", Schedule: "schedule",
     Webhook: "webhook", Manual: "manual",
+}  # fmt: skip
+_POLICY = "policy"
+#: In the reasons that messages are held back for: which setting it was.
+_SETTING = re.compile(r"\(policy\.(\w+)\)")
+_REFUSALS = {
+    "allowed_countries": "a message to another country is not sent", "max_sends_per_run": "a run may send no more",
+    "max_sends_per_flow": "a flow may send no more", "max_sends_per_day": "no more is sent that day",
+    "max_sends_per_contact": "a contact gets no more",
 }  # fmt: skip
 
 
@@ -62,12 +81,41 @@ def points(flow: Flow) -> Iterator[Point]:
     for at, trigger in enumerate(flow.triggers):
         if not isinstance(trigger, Manual):
             yield Point(flow.name, f"on:{at}", f"begun by {_TRIGGERS[type(trigger)]}", trigger.origin)
-    if isinstance(flow.throttle, Throttle):
-        if not flow.throttle.otherwise:
-            yield Point(flow.name, "throttle", "held back by its throttle", flow.origin)
+    for key, words in _of_head(flow):
+        yield Point(flow.name, key, words, flow.origin)
+    if flow.throttle is not None:
         yield from _of_steps(flow, flow.throttle.otherwise)
     yield from _of_steps(flow, flow.steps)
     yield from _of_steps(flow, flow.on_error)
+
+
+def _of_head(flow: Flow) -> Iterator[tuple[str, str]]:
+    if flow.condition is not None:
+        yield "if", f"passed over, because `{flow.condition.source}` does not hold"
+    if flow.throttle is not None:
+        yield "throttle", "held back by its throttle"
+    match None if flow.concurrency is None else flow.concurrency.mode:
+        case "restart":
+            yield "concurrency", "an open run gives way to a new one"
+        case "queued":
+            yield "concurrency", "queued behind an open run"
+        case "single" | "parallel":
+            yield "concurrency", "not begun, because others of its runs are open"
+    if flow.timeout is not None:
+        yield "timeout", "ended by its timeout"
+
+
+def policy_points(policy: Policy, origins: Mapping[str, Origin]) -> Iterator[Point]:
+    """What the project's policy is told to do. origins: of the settings under `policy` that the project file has."""
+    for name, origin in origins.items():
+        match name, getattr(policy, name, None):
+            case (("opt_out" | "opt_in" | "help"), words) if words is not None and words.reply is not None:
+                yield Point(_POLICY, name, f"answered {name.replace('_', '-')} words", origin)
+            case "quiet_hours", hours if hours is not None:
+                done = "put off" if hours.action == "defer" else "not sent"
+                yield Point(_POLICY, name, f"a message is {done} in quiet hours", origin)
+            case _, limit if limit and name in _REFUSALS:
+                yield Point(_POLICY, name, _REFUSALS[name], origin)
 
 
 def _of_steps(flow: Flow, steps: Sequence[Step]) -> Iterator[Point]:
@@ -104,6 +152,8 @@ def _of_step(step: Step) -> Iterator[tuple[str, str]]:
             yield f"{at}:answer:timeout", "no receipt in time"
         case ForEach():
             yield f"{at}:items", "for an item"
+        case Delay(until=until, if_past=if_past) if until is not None and if_past != "continue":
+            yield f"{at}:past", f"its time is past ({if_past})"
 
 
 class Walked:
@@ -112,18 +162,37 @@ class Walked:
     def __init__(self) -> None:
         self.met: set[tuple[str, str]] = set()
 
-    def begun(self, flow: Flow, kind: str) -> None:
-        """A run of the flow has begun by an event of this kind."""
-        self.met.update(
-            (flow.name, f"on:{at}") for at, each in enumerate(flow.triggers) if _TRIGGERS[type(each)] == kind
-        )
+    def routed(
+        self, catalog: Catalog, event: Event, facts: Facts, matched: Sequence[str], refused: Mapping[str, str]
+    ) -> None:
+        """An event has been routed. refused: why some of the flows that matched begin no run."""
+        message = Message(str(event.fields.get("content") or ""))
+        for flow in catalog.flows.values():
+            passed = [at for at, each in enumerate(flow.triggers) if _passes(each, at, flow, event, message, facts)]
+            if flow.name in matched:
+                self.met.update((flow.name, f"on:{at}") for at in passed)
+            elif passed and not route_to(flow, event, facts, event.received_at, catalog.templates).matches:
+                self.met.add((flow.name, "if"))
+        for name, reason in refused.items():
+            self.met.add((name, "throttle" if is_throttle(reason) else "concurrency"))
 
-    def held_back(self, flow: Flow) -> None:
-        """The flow's throttle let no run begin."""
-        self.met.add((flow.name, "throttle"))
+    def held_back(self, send: Send) -> None:
+        """Policy has kept a message from leaving, for a while or for good."""
+        if found := _SETTING.search(send.reason or ""):
+            self.met.add((_POLICY, found[1]))
 
-    def advanced(self, flow: Flow, before: Run | None, run: Run) -> None:
-        """A run has gone on."""
+    def advanced(self, flow: Flow | None, before: Run | None, run: Run) -> None:
+        """A run has gone on. flow: its own, where it is one of the project's."""
+        if flow is None:
+            return
+        if flow.name.startswith(PREFIX):
+            self.met.add((_POLICY, flow.name.removeprefix(PREFIX).replace("-", "_")))
+            return
+        if run.is_held or run.reason == REPLACED:
+            self.met.add((flow.name, "concurrency"))
+        problem = run.handled or run.error
+        if problem is not None and problem.kind == "timeout" and problem.step == THE_FLOW:
+            self.met.add((flow.name, "timeout"))
         known = 0 if before is None else len(before.trace)
         new = run.trace[known:] if len(run.trace) > known else run.trace[-3:]
         asking = frozenset() if before is None else frozenset(each.address for each in before.cursors if each.tally)
@@ -137,8 +206,10 @@ class Walked:
     def _record(self, flow: Flow, record: Record) -> None:
         at, met = _ITERATION.sub(".for_each.0.", record.address), self.met
         if record.what == "skipped":
-            met.add((flow.name, f"{at}:left_out"))
-            if record.detail is None:
+            action = step_at(flow, at).action
+            is_past = isinstance(action, Delay) and record.detail == "its time is past"
+            met.add((flow.name, f"{at}:past" if is_past else f"{at}:left_out"))
+            if not is_past:
                 return
         met.add((flow.name, f"{at}:taken"))
         if record.what == "branch":
@@ -159,10 +230,10 @@ class Walked:
             self.met.add((flow.name, f"{at}:answer:{'timeout' if outcome == 'time' else named or fallback}"))
 
 
-class FileCoverage(msgspec.Struct, frozen=True):
-    """One flow: its points with whether each was met."""
+class Covered(msgspec.Struct, frozen=True):
+    """One flow, or the policy: its points with whether each was met."""
 
-    flow: Flow
+    name: str
     points: tuple[tuple[Point, bool], ...]
 
     @property
@@ -176,16 +247,34 @@ class FileCoverage(msgspec.Struct, frozen=True):
         return [point for point, met in self.points if not met]
 
 
-def coverage(flows: Iterable[Flow], met: Collection[tuple[str, str]]) -> list[FileCoverage]:
-    """Flow by flow, what was met; flows that are switched off are left out."""
-    return [
-        FileCoverage(flow, tuple((point, (point.flow, point.key) in met) for point in points(flow)))
-        for flow in flows
-        if flow.enabled
-    ]
+def coverage(flows: Iterable[Flow], policy: Iterable[Point], met: Collection[tuple[str, str]]) -> list[Covered]:
+    """Flow by flow, what was met, and at last the policy's own points; flows that are switched off are left out."""
+    listed = [(flow.name, [*points(flow)]) for flow in flows if flow.enabled]
+    if own := [*policy]:
+        listed.append((_POLICY, own))
+    return [Covered(name, tuple((point, (point.flow, point.key) in met) for point in of)) for name, of in listed]
 
 
-def total(covered: Iterable[FileCoverage]) -> Share:
+def total(covered: Iterable[Covered]) -> Share:
     """Over all flows."""
     shares = [each.share for each in covered]
     return Share(sum(share.met for share in shares), sum(share.all for share in shares))
+
+
+def _passes(trigger: Trigger, at: int, flow: Flow, event: Event, message: Message, facts: Facts) -> bool:
+    """Whether this trigger of a flow is one that the event is for."""
+    if _TRIGGERS[type(trigger)] != event.kind:
+        return False
+    match trigger:
+        case InboundSms():
+            return InboundFilter(trigger).passes(event, message, facts.lists) is not None
+        case DeliveryReceipt():
+            return ReceiptFilter(trigger).passes(event, facts.lists)
+        case OptOut():
+            return OptOutFilter(trigger).passes(event, facts.lists)
+        case Schedule():
+            return event.key.startswith(f"{flow.name}\n{at}\n")
+        case Webhook():
+            return trigger.path == event.fields.get("path") and event.fields.get("method") in trigger.method
+        case Manual():
+            return True

@@ -10,7 +10,8 @@ import structlog
 
 from sinchflow.language.script import Script
 from sinchflow.simulate.play.coverage import Walked
-from sinchflow.simulate.play.player import Failure, Line, Played, play
+from sinchflow.simulate.play.outcome import Failure, Line, Played
+from sinchflow.simulate.play.player import play
 from sinchflow.simulate.play.project import TestProject
 from sinchflow.simulate.play.virtual_time import VirtualLoop
 

@@ -15,13 +15,16 @@ from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.files import read_file, shown_name
+from sinchflow.language.nodes import Mapping
 from sinchflow.language.script import Script, scripts_of
+from sinchflow.language.settings import PROJECT_FILE
 from sinchflow.language.test_files import transcript_files
 from sinchflow.model.flow import Flow, Text, Value
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.runtime.catalog import Catalog, Overrides
 from sinchflow.runtime.connections import Connection, Hooks
 from sinchflow.runtime.secrets import Secrets
+from sinchflow.simulate.play.coverage import Point, policy_points
 from sinchflow.simulate.play.stage import TOKEN
 
 #: Ours, where neither project nor test names one: from the range that Australia keeps for fiction.
@@ -68,6 +71,18 @@ class TestProject:
         [document] = documents(text, name)
         compose(document)
         return scripts_of(document)[-1]
+
+    def policy_points(self) -> list[Point]:
+        """What the project file tells the policy to do, as points of coverage."""
+        data = read_file(self._root / PROJECT_FILE)
+        found = [] if isinstance(data, str) else [*documents(decode(data, PROJECT_FILE)[0], PROJECT_FILE)]
+        for document in found[:1]:
+            compose(document)
+            policy = document.root.get("policy") if isinstance(document.root, Mapping) else None
+            if isinstance(policy, Mapping):
+                origins = {key.text: document.origin_of(key) for key, _ in policy.entries}
+                return [*policy_points(self.checked.project.policy, origins)]
+        return []
 
     def catalog(self, script: Script) -> Catalog:
         """The flows and settings as this test has them; tests that are given the same share one."""

@@ -21,20 +21,14 @@ from sinchflow.model.flow import Flow, WaitForReply
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
 from sinchflow.model.send import Send
-from sinchflow.runtime.accounts import Accounts
 from sinchflow.runtime.attempted import Attempted
 from sinchflow.runtime.catalog import Catalog
-from sinchflow.runtime.commits import Commits
 from sinchflow.runtime.connections import Connection
+from sinchflow.runtime.core import Core
 from sinchflow.runtime.dialler import Dialler
-from sinchflow.runtime.flow_calls import FlowCalls
-from sinchflow.runtime.ingress import Ingress
-from sinchflow.runtime.schedules import Schedules
 from sinchflow.runtime.secrets import Secrets
 from sinchflow.runtime.settled import SEND_ID, Settled
 from sinchflow.runtime.stats import Stats
-from sinchflow.runtime.switch import Switch
-from sinchflow.runtime.worker import Worker
 from sinchflow.simulate.fate import Timeline
 from sinchflow.simulate.message import Message
 from sinchflow.simulate.opt_out_list import is_opt_out
@@ -238,31 +232,19 @@ class Stage:
     def _open(self) -> None:
         loop, journal, clock, catalog = self._loop, self._journal, self.clock, self._catalog
         self.stats = stats = Stats()
-        commits = Commits(journal, clock, stats, loop)
-        self.switch = switch = Switch(journal=journal, commits=commits, stats=stats)
-        self._dialler = dialler = _Stand(catalog.project.outbound_allow, self._call)
-        self._worker = worker = Worker(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=dialler
-        )
-        snapshot = journal.load(clock.now() - _LONGEST_MEMORY)
-        self._accounts = Accounts(
-            journal=journal, commits=commits, clock=clock, stats=stats, loop=loop, settle=worker.settle,
-            refusal=worker.refusal, settling=worker.settling, switch=switch, calls=snapshot.calls,
-            client_of=self._client, unanswered=snapshot.unanswered_calls,
+        self._dialler = _Stand(catalog.project.outbound_allow, self._call)
+        core = Core(
+            journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self._dialler,
+            client_of=self._client,
         )  # fmt: skip
-        self._accounts.connect(catalog.connections)
-        worker.connect(self._accounts)
+        self._worker, self._schedules, worker = core.worker, core.schedules, core.worker
+        snapshot = journal.load(clock.now() - _LONGEST_MEMORY)
+        self._accounts = core.connect(snapshot)
         worker.on_advanced.append(self._advanced)
         worker.on_routed.append(self._routed)
         worker.on_held_back.append(self._held_back)
         worker.on_settled.append(self._settled)
-        self._schedules = Schedules(journal=journal, commits=commits, clock=clock, stats=stats, take=worker.take)
-        self._ingress = Ingress(
-            journal=journal, clock=clock, stats=stats, loop=loop, guard=lambda: worker.catalog.guard, take=worker.take,
-            flow_calls=FlowCalls(
-                journal=journal, clock=clock, stats=stats, starts=worker.starts, catalog=lambda: worker.catalog
-            ),
-        )  # fmt: skip
+        self._ingress = core.ingress(worker.take)
         worker.resume(snapshot)
         self._schedules.start(catalog)
 
@@ -331,10 +313,7 @@ class Stage:
         if category is not None:
             self.categories[run.id] = category
         flow = self._catalog.flow(run.digest) if self._walked is not None else None
-        if self._walked is not None and flow is not None:
-            event = self._journal.event(run.event_id) if before is None else None
-            if event is not None:
-                self._walked.begun(flow, event.kind)
+        if self._walked is not None:
             self._walked.advanced(flow, before, run)
 
     def _category(self, before: Run | None, run: Run) -> str | None:
@@ -352,16 +331,17 @@ class Stage:
                 return _told(step.action, str(record.detail))
         return None
 
-    def _routed(self, event: Event, matched: Sequence[str], started: Sequence[str]) -> None:
+    def _routed(self, event: Event, matched: Sequence[str], refused: Mapping[str, str]) -> None:
         if event.kind == "inbound_sms" and not matched:
             self.note("no flow takes this message")
-        for name in matched:
-            if name not in started:
-                if self._walked is not None:
-                    self._walked.held_back(self._catalog.flows[name])
-                self.note(f"{name} matches, but its throttle or concurrency begins no run of it now")
+        for name, reason in refused.items():
+            self.note(f"{name} matches, but begins no run now: {reason}")
+        if self._walked is not None:
+            self._walked.routed(self._catalog, event, self._worker.facts(event.contact), matched, refused)
 
     def _held_back(self, send: Send) -> None:
+        if self._walked is not None:
+            self._walked.held_back(send)
         what = "is put off" if send.state == "deferred" else "is not sent"
         self.note(f'a message to {send.command.to} {what}: {send.reason}: "{send.command.body.get("content", "")}"')
 

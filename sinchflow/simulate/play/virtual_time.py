@@ -26,7 +26,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, patience_s: float = 10.0) -> None:
         self.moment_us = 0  #: as `time`; whole, so that what is added up over months is exact
         self._resting: tuple[int, asyncio.Future[None]] | None = None
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._gives_up_at = math.inf
         super().__init__(_NoWaiting(self._turn))
         self._clock_resolution = 5e-7  # timers this close are due
@@ -37,7 +37,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def begin(self) -> None:
         """Something new is played: its patience counts from now."""
-        self._gives_up_at = time.monotonic() + self._patience_s
+        self._gives_up_at = time.monotonic() + self.patience_s
 
     def end(self) -> None:
         """What was played is over."""

@@ -1,0 +1,105 @@
+"""The scene of one script: its stage, who is who, what has been said so far, and words for what happened."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sinchflow.expression.numbers import to_e164
+from sinchflow.language.script import Script
+from sinchflow.model.run import Run
+from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.run_words import place_of, told
+from sinchflow.simulate.play.coverage import Walked
+from sinchflow.simulate.play.outcome import Line, LineKind
+from sinchflow.simulate.play.stage import Answer, Called, Stage, Texted
+from sinchflow.simulate.play.virtual_time import VirtualLoop
+
+#: Where no test says otherwise: a Monday morning in the project's time zone, and a number kept for fiction.
+BEGIN = "2026-01-05T09:00"
+CONTACT = "+61491570156"
+
+
+class Scene:
+    """See the module's text. answer: what a call of a URL is answered. walked: is told which ways the flows go."""
+
+    def __init__(
+        self, script: Script, catalog: Catalog, loop: VirtualLoop, answer: Callable[[Called], Answer],
+        walked: Walked | None = None,
+    ) -> None:  # fmt: skip
+        self.script = script
+        given = script.given
+        self.zone = ZoneInfo(catalog.project.timezone)
+        self._country = catalog.project.country
+        self._names: Mapping[str, str] = given.get("numbers") or {}
+        contact = given.get("contact")
+        known = dict(contact) if isinstance(contact, Mapping) else {"number": contact or CONTACT}
+        self.contact = self.number(known.pop("number"))
+        self._said: list[Line] = []
+        self.stage = Stage(catalog, loop, self.time(given.get("now") or BEGIN), answer, walked)
+        if known:
+            self.stage.remember(self.contact, known)
+
+    # --- names -------------------------------------------------------------------------------------------------------
+
+    def number(self, name: Any) -> str:
+        """The number of somebody: a name that the script gives, or a number as people of the country write it."""
+        given = self._names.get(str(name), str(name))
+        return to_e164(given, self._country) or given
+
+    def time(self, text: Any) -> datetime:
+        """A time of the script, in UTC; without an offset it is of the project's zone."""
+        time = datetime.fromisoformat(str(text))
+        return (time if time.tzinfo else time.replace(tzinfo=self.zone)).astimezone(ZoneInfo("UTC"))
+
+    # --- what happened -----------------------------------------------------------------------------------------------
+
+    def texted(self) -> list[Texted]:
+        """The messages of ours so far."""
+        return [each for each in self.stage.happened if isinstance(each, Texted)]
+
+    def chat(self) -> list[Line]:
+        """All that happened, in order."""
+        happened = [_line(each) for each in self.stage.happened]
+        notes = [Line(each.order, each.at, "note", "", each.words) for each in self.stage.notes]
+        return sorted([*self._said, *happened, *notes], key=lambda line: line.order)
+
+    def say(self, kind: LineKind, who: str, text: str) -> None:
+        """Add a line of the script to the chat."""
+        self._said.append(Line(self.stage.next_order(), self.stage.clock.now(), kind, who, text))
+
+    def clues(self, run: Run | None = None) -> list[str]:
+        """What has gone otherwise than one would like since the script began. run: is told of anyhow."""
+        notes = [each.words for each in self.stage.notes[-3:]]
+        failed = [
+            f"{each.flow} has failed: {each.reason}{_placed(each)}"
+            for each in self.stage.runs.values()
+            if each.status == "failed" and each is not run
+        ]
+        return [*notes, *failed[-3:]]
+
+    def last_steps(self) -> list[str]:
+        """The last lines of the trace of the run that has gone on last."""
+        run = next(reversed(self.stage.runs.values()), None)
+        if run is None:
+            return []
+        records = [*told(self.stage.catalog.flow(run.digest), run.trace)][-5:]
+        return [f"{each['place'] or run.flow}: {each['step']}: {each['text']}" for each in records]
+
+
+def shown(each: Texted | Called) -> str:
+    """A message or a call in one line."""
+    line = _line(each)
+    return f"to {line.who}: {line.text}" if isinstance(each, Texted) else line.text
+
+
+def _line(each: Texted | Called) -> Line:
+    if isinstance(each, Texted):
+        return Line(each.order, each.at, "out", each.to, each.message.content)
+    body = each.body.decode("utf-8", "replace")
+    return Line(each.order, each.at, "call", "", f"{each.method} {each.url}{f' {body}' if body else ''}")
+
+
+def _placed(run: Run) -> str:
+    place = place_of(run)
+    return f" ({place})" if place else ""
