@@ -14,8 +14,8 @@ from sinchflow.errors import SinchflowError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sinchflow.simulate.play.outcome import Line
     from sinchflow.simulate.play.phone import Phone
-    from sinchflow.simulate.play.turns import Line
 
 #: The first customer, from the range that Australia keeps for fiction.
 _CONTACT = "+61491570156"
@@ -150,7 +150,7 @@ class _Chat:
         self._head(at)
         who = self._phone.named(line.who) if line.who else ""
         self._who_width = max(self._who_width, len(who))
-        head = f"{at:%H:%M:%S}  {who.ljust(self._who_width)} {SIGNS.get(line.kind, '#')} "
+        head = f"{at:%H:%M:%S}  {who.ljust(self._who_width)} {SIGNS[line.kind]} "
         body = f"\n{' ' * len(head)}".join(printable(each) for each in line.text.split("\n"))
         is_bad = line.kind == "event" and line.text.startswith("receipt: ") and line.text != "receipt: delivered"
         style = "red" if is_bad else _STYLES.get(line.kind, "dim")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sinchflow.simulate.play.outcome import Failure, Line
 
 #: Before each kind of line in a chat.
-SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#"}
+SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#", "fault": "#"}
 _NARROWEST, _WIDEST = 60, 160
 #: Lines of a chat before the one that is wrong.
 _MOST_LINES = 40

@@ -1,7 +1,7 @@
 """What is typed at the phone of `sinchflow simulate`: a text, or a command that begins with `/`."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -134,12 +134,7 @@ def _reload(phone: "Phone", _rest: str) -> str:
 
 
 def _undo(phone: "Phone", _rest: str) -> str:
-    turn = phone.undo()
-    return f"taken back: {turn.step.get('text') or ' '.join(['/' + turn.verb, *_told(turn.step)])}"
-
-
-def _told(step: Mapping[str, Any]) -> list[str]:
-    return [str(value) for name, value in step.items() if name in ("advance", "now", "status", "flow", "path")]
+    return f"taken back: {phone.undo()}"
 
 
 def _new(phone: "Phone", _rest: str) -> str:

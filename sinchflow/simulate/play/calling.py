@@ -1,6 +1,5 @@
-"""Calls that flows make and are made by, as a script's steps have them: what answers a call, who may call a webhook."""
+"""Calls of `http` steps, as the steps of a script have them: what is expected, and what each is answered."""
 
-import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -8,17 +7,7 @@ from typing import Any
 import msgspec
 
 from sinchflow.expression.durations import parse_duration
-from sinchflow.runtime.flow_hooks import FlowHook
 from sinchflow.simulate.play.stage import Answer, Called
-
-
-def proof(hook: FlowHook, body: bytes) -> dict[str, str]:
-    """The headers of a caller who knows the webhook's token and signs as it wants."""
-    headers = {} if hook.token is None else {"x-token": hook.token.decode()}
-    if hook.key is not None and hook.trigger.hmac is not None:
-        signed = hook.trigger.hmac
-        headers[signed.header.lower()] = hmac.digest(hook.key, body, signed.algorithm).hex()
-    return headers
 
 
 def answer_of(respond: Mapping[str, Any]) -> Answer:

@@ -26,9 +26,10 @@ from sinchflow.runtime.catalog import Catalog
 from sinchflow.runtime.flow_hooks import PREFIX
 from sinchflow.runtime.run_stories import summary
 from sinchflow.runtime.run_words import told
+from sinchflow.simulate.play.outcome import Line
 from sinchflow.simulate.play.project import TestProject
-from sinchflow.simulate.play.saved import Story, save
-from sinchflow.simulate.play.turns import Line, Session, Turn
+from sinchflow.simulate.play.saved import Story, save, title
+from sinchflow.simulate.play.turns import Session
 from sinchflow.simulate.play.virtual_time import Stuck
 
 #: What Sinch may report, and where a script may say so (schemas/test.schema.json).
@@ -60,7 +61,7 @@ class Phone:
         self._our_number: str | None = None
         zone = ZoneInfo(catalog.project.timezone)
         begin = (now if now.tzinfo else now.replace(tzinfo=zone)).replace(microsecond=0)
-        self._session = Session(catalog, begin.astimezone(zone), patience_s)
+        self._session = Session(catalog, begin.astimezone(zone), self._main, patience_s)
 
     def close(self) -> None:
         """Put everything away."""
@@ -71,13 +72,15 @@ class Phone:
     def text(self, text: str) -> None:
         """The current contact texts."""
         account = self._account_of(self._our_number)
-        self._take("in", {"text": text, "from": self.contact, "to": self._our_number, "account": account})
+        sender = None if self.contact == self._main else self.contact
+        step = {"text": text, "from": sender, "to": self._our_number, "account": account}
+        self._take("in", _short("text", step))
 
     def advance(self, duration: str) -> None:
         """Time passes."""
         if parse_duration(duration) is None:
             raise SinchflowError(f'"{duration}" is no duration: write 30s, 15m, 24h or 2d')
-        self._take("advance", {"advance": duration})
+        self._take("advance", duration)
 
     def go_to(self, time: str) -> None:
         """Time passes until then."""
@@ -88,7 +91,7 @@ class Phone:
         when = (read if read.tzinfo else read.replace(tzinfo=self.zone)).astimezone(self.zone)
         if when < self.now:
             raise SinchflowError(f"it is {self.now:%Y-%m-%dT%H:%M} already: time goes forward only")
-        self._take("now", {"now": when.isoformat()})
+        self._take("now", when.isoformat(timespec="minutes"))
 
     def receipt(self, status: str, code: str | None) -> None:
         """The provider reports on the last message to the current contact, else on the last one of all."""
@@ -96,12 +99,12 @@ class Phone:
             raise SinchflowError(f'Sinch reports no "{status}": {did_you_mean(status, STATUSES, "it reports")}')
         if code is not None and not (code.isascii() and code.isdecimal() and len(code) == 3):
             raise SinchflowError(f'"{code}" is no status code: it has three digits')
-        sent = self._session.texted()
+        sent = self._session.scene.texted()
         if not sent:
             raise SinchflowError("there is no message yet that a receipt could be about")
-        own = any(each.to == self.contact for each in sent)
-        to = self.contact if own else sent[-1].to
-        self._take("receipt", {"status": status, "status_code": code, "to": to})
+        is_other = sent[-1].to != self.contact and any(each.to == self.contact for each in sent)
+        step = {"status": status, "status_code": code, "to": self.contact if is_other else None}
+        self._take("receipt", _short("status", step))
 
     def start(self, name: str, inputs: dict[str, Any]) -> None:
         """A flow is started by hand."""
@@ -110,7 +113,7 @@ class Phone:
             raise SinchflowError(f'flow "{name}" cannot be started by hand: it has no trigger `manual`')
         if fault := fault_of(flow, inputs, self._catalog.facts):
             raise SinchflowError(f'flow "{name}" cannot start with this: {fault}')
-        self._take("start", {"flow": name, "inputs": inputs or None})
+        self._take("start", _short("flow", {"flow": name, "inputs": inputs or None}))
 
     def webhook(self, path: str, body: Any = None) -> None:
         """Another system calls a flow's webhook, with its token and signature. body: its JSON; None: there is none."""
@@ -125,8 +128,8 @@ class Phone:
             hint = did_you_mean(path, hooks, "there are") if hooks else "no flow has one at all"
             raise SinchflowError(f'no flow has a webhook at "{path}": {hint}')
         methods = hooks[path].method
-        method = "POST" if "POST" in methods else methods[0]
-        self._take("webhook", {"path": path, "method": method} | ({} if body is None else {"json": body}))
+        method = {} if "POST" in methods else {"method": methods[0]}
+        self._take("webhook", {"path": path} | method | ({} if body is None else {"json": body}))
 
     def respond(self, respond: dict[str, Any]) -> None:
         """What a call is answered: the next one for which nothing is ready yet."""
@@ -134,7 +137,7 @@ class Phone:
 
     def restart(self) -> None:
         """The daemon dies and is started again."""
-        self._take("restart", {})
+        self._take("restart", True)
 
     def reload(self) -> int:
         """The flows are read from disk: how many there are. With errors the old ones stay, and it raises them."""
@@ -143,14 +146,14 @@ class Phone:
         except SinchflowError as error:
             raise SinchflowError(f"the flows stay as they were, for {error}") from None
         self._project = project
-        self._take("reload", {}, catalog)
+        self._take("reload", True, catalog)
         return len(catalog.flows)
 
-    def undo(self) -> Turn:
-        """The last thing that was done is taken back, with all that came of it."""
+    def undo(self) -> str:
+        """The last thing that was done is taken back, with all that came of it. What it was."""
         if not self._session.turns:
             raise SinchflowError("nothing has been done yet that could be taken back")
-        return self._session.undo()
+        return title(self._session.undo()) or "what was done last"
 
     def anew(self) -> None:
         """All that happened is forgotten: it is the beginning again, with the flows of now."""
@@ -174,7 +177,7 @@ class Phone:
         """Write a transcript test of all that was done, or add it to a file of the same flow. Gives what was done."""
         session = self._session
         env = self._env(self._catalog.project.env)
-        story = Story(session=session, main=self._main, names=self.names, env=env, name=name)
+        story = Story(session=session, names=self.names, env=env, name=name)
         return save(story, self._project, self._root, file, overwrites=overwrites)
 
     # --- what there is to see ----------------------------------------------------------------------------------------
@@ -182,7 +185,7 @@ class Phone:
     @property
     def now(self) -> datetime:
         """What time it is, in the project's zone."""
-        return self._session.stage.clock.now().astimezone(self.zone)
+        return self._session.scene.stage.clock.now().astimezone(self.zone)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -204,11 +207,11 @@ class Phone:
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs, the newest first, as `sinchflow runs list` has them."""
-        return [self._summary(run) for _, run in sorted(self._session.stage.runs.items(), reverse=True)]
+        return [self._summary(run) for _, run in sorted(self._session.scene.stage.runs.items(), reverse=True)]
 
     def trace(self, run_id: int | None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """One run, the last one without an id, and its trace: as `sinchflow runs show` has them."""
-        runs = self._session.stage.runs
+        runs = self._session.scene.stage.runs
         if not runs:
             raise SinchflowError("there is no run so far")
         run = runs.get(max(runs) if run_id is None else run_id)
@@ -217,13 +220,13 @@ class Phone:
         return self._summary(run), [*told(self._catalog.flow(run.digest), run.trace)]
 
     def _summary(self, run: Run) -> dict[str, Any]:
-        return summary(run, self._catalog.flow(run.digest), self._session.stage.open_sends(run))
+        return summary(run, self._catalog.flow(run.digest), self._session.scene.stage.open_sends(run))
 
     # --- how ---------------------------------------------------------------------------------------------------------
 
-    def _take(self, verb: str, step: dict[str, Any], catalog: Catalog | None = None) -> None:
+    def _take(self, verb: str, value: Any, catalog: Catalog | None = None) -> None:
         try:
-            self._session.take(verb, {name: value for name, value in step.items() if value is not None}, catalog)
+            self._session.take(verb, value, catalog)
         except Stuck:
             raise SinchflowError(
                 "the flows do not come to rest, a loop of theirs has no end: this was taken back"
@@ -244,14 +247,14 @@ class Phone:
         return project, project.catalog(Script(name="", origin=Origin("", 1, 1), flow=None, given=given, steps=()))
 
     def _source(self, digest: str) -> FlowSource | None:
-        return self._session.stage.source(digest)
+        return self._session.scene.stage.source(digest)
 
     def _env(self, names: tuple[str, ...]) -> dict[str, str]:
         return {name: self._environ[name] for name in names if name in self._environ}
 
     @property
     def _catalog(self) -> Catalog:
-        return self._session.stage.catalog
+        return self._session.scene.stage.catalog
 
     def _who(self, text: str) -> str:
         return self.names.get(text) or self._number(text)
@@ -275,3 +278,9 @@ class Phone:
         if name not in flows:
             raise SinchflowError(f'there is no flow "{name}": {did_you_mean(name, flows, "there are")}')
         return flows[name]
+
+
+def _short(only: str, members: Mapping[str, Any]) -> Any:
+    """The step's members that there are; the short form where there is nothing else to say."""
+    filled = {name: value for name, value in members.items() if value is not None}
+    return filled[only] if list(filled) == [only] else filled

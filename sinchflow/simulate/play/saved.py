@@ -24,13 +24,14 @@ from sinchflow.simulate.play.virtual_time import VirtualLoop
 from sinchflow.simulate.play.writing import lines_of_test, written_file
 
 _LONGEST_NAME = 60
+#: What says nothing about a test.
+_UNNAMED = ("advance", "now", "restart", "reload")
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be written down. main: the contact of the test. names: numbers by name. name: the test's, if given."""
+    """What is to be written down. names: numbers by name. name: the test's, if given."""
 
     session: Session
-    main: str
     names: Mapping[str, str]
     env: Mapping[str, str]
     name: str | None
@@ -38,7 +39,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run(self) -> Run | None:
         """The run that came last, of those of the project's own flows."""
-        runs, flows = self.session.stage.runs, self.session.stage.catalog.flows
+        runs, flows = self.session.scene.stage.runs, self.session.scene.stage.catalog.flows
         return next((run for _, run in sorted(runs.items(), reverse=True) if run.flow in flows), None)
 
     @property
@@ -46,7 +47,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         """The script."""
         session = self.session
         placed = [(turn.order, self._done(turn)) for turn in session.turns]
-        placed += [(text.order, {"out": self._expected(text)}) for text in session.texted()]
+        placed += [(text.order, {"out": self._expected(text)}) for text in session.scene.texted()]
         placed += [(called.order, {"http": call_step(called, answer)}) for called, answer in session.calls()]
         return [*(step for _, step in sorted(placed, key=lambda each: each[0])), self._end()]
 
@@ -60,58 +61,44 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         now = begin.isoformat(timespec="seconds" if begin.second else "minutes")
         given = {
             "flow": self.run and self.run.flow, "now": now,
-            "contact": self.main, "numbers": numbers, "env": dict(self.env),
+            "contact": self.session.contact, "numbers": numbers, "env": dict(self.env),
         }  # fmt: skip
         return {name: value for name, value in given.items() if value}
 
-    def title(self, taken: Iterable[str] = ()) -> str:
+    def unique_title(self, taken: Iterable[str] = ()) -> str:
         """The name given, else what was done first; told apart from those that are taken."""
-        did = [_title(turn) for turn in self.session.turns]
-        title = self.name or ", then ".join(" ".join(each.split()) for each in did if each) or "what was done"
-        title = title if len(title) <= _LONGEST_NAME else f"{title[: _LONGEST_NAME - 2].rstrip()} …"
+        did = [title(turn) for turn in self.session.turns if turn.verb not in _UNNAMED]
+        name = self.name or ", then ".join(" ".join(each.split()) for each in did) or "what was done"
+        name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2].rstrip()} …"
         others = set(taken)
         count = 1
-        while (unique := title if count == 1 else f"{title} ({count})") in others:
+        while (unique := name if count == 1 else f"{name} ({count})") in others:
             count += 1
         return unique
 
     def _done(self, turn: Turn) -> dict[str, Any]:
-        step = dict(turn.step)
-        match turn.verb:
-            case "in":
-                who = step.pop("from")
-                return {"in": _short("text", step | self._whom("from", who))}
-            case "receipt":
-                who = step.pop("to")
-                last = [each for each in self.session.texted() if each.order < turn.order][-1]
-                return {"receipt": _short("status", step | ({} if last.to == who else {"to": self._named(who)}))}
-            case "webhook":
-                status = self.session.statuses[turn.order]
-                method = {} if step.pop("method") == "POST" else {"method": turn.step["method"]}
-                return {"webhook": step | method | ({"status": status} if status >= 300 else {})}
-            case "start":
-                return {"start": _short("flow", step)}
-            case "restart" | "reload":
-                return {turn.verb: True}
-            case verb:
-                return {verb: step[verb]}
+        """The step, with names for the numbers that have one; a webhook is refused again."""
+        if not isinstance(turn.value, dict):
+            return {turn.verb: turn.value}
+        step = {key: self._named(value) if key in ("from", "to") else value for key, value in turn.value.items()}
+        status = self.session.statuses.get(turn.order, 200)
+        return {turn.verb: step | ({"status": status} if status >= 300 else {})}
 
     def _expected(self, texted: Texted) -> Any:
+        """The value of an `out`."""
         step: dict[str, Any] = {"text": texted.message.content} if texted.message.content else {}
         if texted.account != DEFAULT_ACCOUNT:
             step["account"] = texted.account
-        step |= self._whom("to", texted.to)
-        return _short("text", step or {"to": texted.to})
+        if texted.to != self.session.contact or not step:
+            step["to"] = self._named(texted.to)
+        return step["text"] if list(step) == ["text"] else step
 
     def _end(self) -> dict[str, Any]:
         run = self.run
         if run is None:
             return {"silence": True}
-        category = self.session.stage.categories.get(run.id)
-        return {"run": _short("status", {"status": run.status} | ({} if category is None else {"category": category}))}
-
-    def _whom(self, key: str, number: str) -> dict[str, str]:
-        return {} if number == self.main else {key: self._named(number)}
+        category = self.session.scene.stage.categories.get(run.id)
+        return {"run": run.status if category is None else {"status": run.status, "category": category}}
 
     def _named(self, number: str) -> str:
         return next((name for name, each in self.names.items() if each == number), number)
@@ -161,7 +148,7 @@ def _new(root: Path, path: Path, story: Story) -> str:
     if schema.is_file() and (root / PROJECT_FILE).is_file():
         up = "../" * len(path.resolve().relative_to(root.resolve()).parent.parts)
         head = f"# yaml-language-server: $schema={up or './'}.sinchflow/test.schema.json\n"
-    return head + written_file(story.given, story.title(), story.steps)
+    return head + written_file(story.given, story.unique_title(), story.steps)
 
 
 def _added(text: str, name: str, story: Story) -> str:
@@ -174,7 +161,7 @@ def _added(text: str, name: str, story: Story) -> str:
         raise SinchflowError(f"{name} is of {_flow(flow)}, and this is of {_flow(own)}: {_WAYS}")
     common = _given(text)
     given = {key: value for key, value in story.given.items() if common.get(key) != value and key != "flow"}
-    lines = lines_of_test({"name": story.title(each.name for each in there), **given}, story.steps)
+    lines = lines_of_test({"name": story.unique_title(each.name for each in there), **given}, story.steps)
     before = text.rstrip("\n") + "\n\n"
     for indent in (2, 0, 4, 6):
         longer = before + "".join(f"{' ' * indent}{line.removeprefix('  ')}\n" for line in lines)
@@ -225,20 +212,18 @@ def _flow(name: str | None) -> str:
     return "no flow" if name is None else f"flow {name}"
 
 
-def _title(turn: Turn) -> str:
+def title(turn: Turn) -> str:
+    """What was done, in a few words."""
+    value = turn.value
     match turn.verb:
         case "in":
-            return str(turn.step["text"])
-        case "start":
-            return f"start {turn.step['flow']}"
+            return str(value["text"] if isinstance(value, dict) else value)
+        case "start" | "receipt":
+            short = value if isinstance(value, str) else value.get("flow") or value["status"]
+            return f"{turn.verb} {short}"
         case "webhook":
-            return f"{turn.step['method']} {turn.step['path']}"
-        case "receipt":
-            return f"receipt {turn.step['status']}"
+            return f"{value.get('method', 'POST')} {value['path']}"
+        case "restart" | "reload":
+            return turn.verb
         case _:
-            return ""
-
-
-def _short(only: str, members: Mapping[str, Any]) -> Any:
-    """The short form where there is nothing else to say."""
-    return members[only] if list(members) == [only] else dict(members)
+            return f"{turn.verb} {value}"

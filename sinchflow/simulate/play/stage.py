@@ -113,7 +113,9 @@ class Stage:
         self._ids = itertools.count(1)
         self.clock = LoopClock(loop, now)
         self._journal = self._new_journal()
-        self._sinch = {name: self._provider(name, each) for name, each in catalog.connections.items()}
+        self._sinch: dict[str, SimulatedSinch] = {}
+        for name, connection in catalog.connections.items():
+            self._sinch[name] = self._provider(name, connection)
         self.happened: list[Texted | Called] = []
         self.notes: list[Noted] = []
         self.ends: list[Ended] = []
@@ -259,6 +261,9 @@ class Stage:
     def _provider(self, name: str, connection: Connection) -> SimulatedSinch:
         number = connection.source_number or "+61491593156"
         sinch = SimulatedSinch(receipts=False, timeline=Timeline(enroute_s=None, submitted_s=None), number=number)
+        sinch.number_messages(
+            f"00000000-0000-4000-8{len(self._sinch):03x}-"
+        )  # a script that is played again has the same
         sinch.subscribe(lambda message: self._texted(name, message))
         return sinch
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+_BREAK = re.compile("[\n\r\x85\u2028\u2029]")
+
 
 def written_file(given: Mapping[str, Any], name: str, steps: Iterable[Mapping[str, Any]]) -> str:
     """A file with one test. given: what stands at its top, by key."""
@@ -37,6 +39,12 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Line breaks are escaped, so that a text stays on its line."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, '"' if _BREAK.search(text) else None)
+
+
+_Dumper.add_representer(str, _text)
 _Dumper.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|0o[0-7]+$|0x[0-9a-fA-F]+$"),
