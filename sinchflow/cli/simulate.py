@@ -118,7 +118,7 @@ class _Chat:
             import readline  # noqa: F401 (the arrow keys)
         try:
             while True:
-                yield _whole(input(self._prompt() if not parts else f"{'':{self._who_width + 10}}› "))
+                yield _whole(input(self._prompt() if not parts else f"{'':{self._who_width + 11}}› "))
         except (EOFError, KeyboardInterrupt):
             self._console.print()
 
@@ -137,7 +137,7 @@ class _Chat:
     def _show(self) -> None:
         """What is new."""
         for line in self._phone.news():
-            if not (self._is_typed and line.kind == "in"):  # it stands there already, as it was typed
+            if not (self._is_typed and line.kind in ("in", "time")):  # it stands there already, as it was typed
                 self._line(line)
 
     def _line(self, line: "Line") -> None:
@@ -151,7 +151,8 @@ class _Chat:
         who = self._phone.named(line.who) if line.who else ""
         self._who_width = max(self._who_width, len(who))
         head = f"{at:%H:%M:%S}  {who.ljust(self._who_width)} {SIGNS[line.kind]} "
-        body = f"\n{' ' * len(head)}".join(printable(each) for each in line.text.split("\n"))
+        first, *more = [printable(each) for each in line.text.split("\n")]
+        body = "\n".join([first, *(f"{' ' * len(head)}{each}".rstrip() for each in more)])
         is_bad = line.kind == "event" and line.text.startswith("receipt: ") and line.text != "receipt: delivered"
         style = "red" if is_bad else _STYLES.get(line.kind, "dim")
         text = Text(head, style="bold cyan" if line.kind == "in" else style).append(body, style=style)

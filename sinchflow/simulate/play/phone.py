@@ -229,8 +229,11 @@ class Phone:
             self._session.take(verb, value, catalog)
         except Stuck:
             raise SinchflowError(
-                "the flows do not come to rest, a loop of theirs has no end: this was taken back"
+                f"the flows do not come to rest: {self._session.patience_s:g} s of work were not enough. A loop of them "
+                "has no end, or a schedule is too dense for this span of time. It is taken back"
             ) from None
+        except KeyboardInterrupt:
+            raise SinchflowError("interrupted: it is taken back") from None
 
     def _load(self) -> tuple[TestProject, Catalog]:
         checked = self._checker.check(self._root)

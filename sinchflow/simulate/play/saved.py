@@ -67,9 +67,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     def unique_title(self, taken: Iterable[str] = ()) -> str:
         """The name given, else what was done first; told apart from those that are taken."""
-        did = [title(turn) for turn in self.session.turns if turn.verb not in _UNNAMED]
-        name = self.name or ", then ".join(" ".join(each.split()) for each in did) or "what was done"
-        name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2].rstrip()} …"
+        name = self.name or _in_short([title(turn) for turn in self.session.turns if turn.verb not in _UNNAMED])
         others = set(taken)
         count = 1
         while (unique := name if count == 1 else f"{name} ({count})") in others:
@@ -210,6 +208,18 @@ def _told(script: Script) -> tuple[Any, ...]:
 
 def _flow(name: str | None) -> str:
     return "no flow" if name is None else f"flow {name}"
+
+
+def _in_short(did: Sequence[str]) -> str:
+    """As many of them as a name has room for, the first in any case."""
+    shown = " ".join(did[0].split()) if did else "what was done"
+    shown = shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 2].rstrip()} …"
+    for each in did[1:]:
+        longer = f"{shown}, then {' '.join(each.split())}"
+        if len(longer) > _LONGEST_NAME:
+            return f"{shown} …" if not shown.endswith("…") else shown
+        shown = longer
+    return shown
 
 
 def title(turn: Turn) -> str:

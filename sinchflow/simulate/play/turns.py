@@ -47,6 +47,7 @@ class Session:
     def __init__(self, catalog: Catalog, begin: datetime, contact: str, patience_s: float) -> None:
         self.begin = begin
         self.contact = contact
+        self.patience_s = patience_s
         self.scene: Scene
         self.turns: list[Turn]
         self.ready: list[dict[str, Any]]  #: answers for the next calls
@@ -66,12 +67,12 @@ class Session:
     # --- turns -------------------------------------------------------------------------------------------------------
 
     def take(self, verb: str, value: Any, catalog: Catalog | None = None) -> None:
-        """Take a turn. Raises Stuck when it does not come to rest: it is taken back then."""
+        """Take a turn. Raises Stuck when it does not come to rest, or KeyboardInterrupt: it is taken back then."""
         turn = Turn(self.scene.stage.next_order(), verb, value, tuple(self.ready), catalog)
         turns = [*self.turns]
         try:
             self._play(self._act(turn))
-        except Stuck:
+        except (Stuck, KeyboardInterrupt):
             self._replay(turns)
             self.ready = [*turn.ready]
             raise
