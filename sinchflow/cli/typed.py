@@ -242,7 +242,11 @@ def _json_at(text: str, at: int, what: str) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, at)
     except (JSONDecodeError, RecursionError) as error:
-        reason = error.args[0] if isinstance(error, JSONDecodeError) else "it is nested too deep"
+        reason = "it is nested too deep"
+        if isinstance(error, JSONDecodeError):
+            after = text[error.pos : error.pos + 20]
+            where = f'at "{after}"' if after else "at its end"
+            reason = f"{error.msg[:1].lower()}{error.msg[1:]} {where}"
         raise SinchflowError(f"{what} is no JSON: {reason}") from None
 
 

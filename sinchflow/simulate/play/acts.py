@@ -68,7 +68,7 @@ async def _go_to(scene: Scene, step: ScriptStep) -> None:
 
 
 async def call_webhook(scene: Scene, step: ScriptStep) -> tuple[int, dict[str, Any]]:
-    """Another system calls a flow's webhook: the status and the body of the answer."""
+    """Another system calls a flow's webhook: the status and the body of the answer, as soon as it is there."""
     method, path = step.get("method") or "POST", str(step.get("path"))
     headers = {name.lower(): value for name, value in (step.get("headers") or {}).items()}
     body = b""
@@ -88,14 +88,13 @@ async def call_webhook(scene: Scene, step: ScriptStep) -> tuple[int, dict[str, A
         headers = {**_proof(hook, body), **headers}
     scene.say("event", "", f"{method} {PREFIX}{path}")
     query = urlencode(step.get("query") or {}).encode()
-    answered = await scene.stage.call_in(method, path, query=query, headers=headers, body=body)
-    await scene.stage.rest()
-    return answered
+    return await scene.stage.call_in(method, path, query=query, headers=headers, body=body)
 
 
 async def _webhook(scene: Scene, step: ScriptStep) -> None:
     """As `call_webhook`, and the answer is as it should be."""
     status, answer = await call_webhook(scene, step)
+    await scene.stage.rest()
     wanted = step.get("status")
     if wanted is not None and status != wanted:
         words = f"{status}: {answer.get('error') or answer.get('reason') or 'accepted'}"

@@ -228,12 +228,13 @@ class Phone:
         try:
             self._session.take(verb, value, catalog)
         except Stuck:
+            patience = f"{self._session.patience_s:g} s of work were not enough"
             raise SinchflowError(
-                f"the flows do not come to rest: {self._session.patience_s:g} s of work were not enough. A loop of them "
-                "has no end, or a schedule is too dense for this span of time. It is taken back"
+                f"the flows do not come to rest: {patience}. A loop of them has no end, or a schedule is too dense for "
+                "this span of time. What was done last is taken back"
             ) from None
         except KeyboardInterrupt:
-            raise SinchflowError("interrupted: it is taken back") from None
+            raise SinchflowError("interrupted: what was done last is taken back") from None
 
     def _load(self) -> tuple[TestProject, Catalog]:
         checked = self._checker.check(self._root)

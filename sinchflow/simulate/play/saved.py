@@ -117,7 +117,18 @@ def save(story: Story, project: TestProject, root: Path, file: str, *, overwrite
     except (OSError, ValueError) as error:
         raise SinchflowError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8'}") from None
     text = _added(old, name, story) if is_there else _new(root, path, story)
-    _play(project, project.written_here(name, text), name)
+    try:
+        script = project.written_here(name, text)
+    except SinchflowError as error:
+        raise SinchflowError(f"{name} is not written: {error}") from None
+    if difference := _difference(project, script):
+        is_changed = any(turn.verb == "reload" for turn in story.session.turns)
+        reason = (
+            "flows were changed meanwhile, perhaps: /new, and do it again"
+            if is_changed or not is_there
+            else ("what the file gives to its tests makes a difference, perhaps: choose another name")
+        )
+        raise SinchflowError(f"{name} is not written, for played as a test it goes otherwise: {difference} ({reason})")
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
@@ -145,7 +156,7 @@ def _new(root: Path, path: Path, story: Story) -> str:
     head = ""
     if schema.is_file() and (root / PROJECT_FILE).is_file():
         up = "../" * len(path.resolve().relative_to(root.resolve()).parent.parts)
-        head = f"# yaml-language-server: $schema={up or './'}.sinchflow/test.schema.json\n"
+        head = f"# yaml-language-server: $schema={up}.sinchflow/test.schema.json\n"
     return head + written_file(story.given, story.unique_title(), story.steps)
 
 
@@ -172,17 +183,17 @@ def _added(text: str, name: str, story: Story) -> str:
 _WAYS = "choose another name, or write over it with /save!"
 
 
-def _play(project: TestProject, script: Script, name: str) -> None:
+def _difference(project: TestProject, script: Script) -> str | None:
+    """What goes otherwise when the test is played; None: it passes."""
     loop = VirtualLoop()
     try:
         failure = play(script, project.catalog(script), loop).failure
     finally:
         loop.close()
-    if failure is not None:
-        raise SinchflowError(
-            f"{name} is not written, for played as a test it goes otherwise at line {failure.origin.line}: "
-            f"{failure.message}. When flows were changed meanwhile: /new, and do it again"
-        )
+    if failure is None:
+        return None
+    found = [f'"{each.found}" instead of "{each.wanted}"' for each in failure.differences[:1] if each.wanted]
+    return ": ".join([failure.message, *found])
 
 
 def _scripts(text: str, name: str) -> Sequence[Script]:

@@ -395,7 +395,7 @@ def _transport(on_call: _OnCall) -> Any:
             if answer.fault == "timeout":
                 await asyncio.sleep(command.timeout.total_seconds() + 1)
             if answer.fault is not None:
-                raise httpx.ConnectError("no connection: the test says so", request=request)
+                raise httpx.ConnectError("nobody is there", request=request)
             return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
     return Scripted()

@@ -134,6 +134,7 @@ class Session:
             match turn.verb:
                 case "webhook":
                     self._told(turn, *await call_webhook(self.scene, step))
+                    await self.scene.stage.rest()
                 case "reload":
                     self.scene.say("event", "", "the flows are read again")
                     self.scene.stage.reload(turn.catalog)

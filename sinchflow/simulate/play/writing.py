@@ -1,5 +1,6 @@
 """Transcript tests written down: one line a step, in YAML's flow style, as a person would write it."""
 
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -8,6 +9,8 @@ from typing import Any
 import yaml
 
 _BREAK = re.compile("[\n\r\x85\u2028\u2029]")
+#: What YAML and JSON disagree about in a quoted text.
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 def written_file(given: Mapping[str, Any], name: str, steps: Iterable[Mapping[str, Any]]) -> str:
@@ -28,7 +31,7 @@ def flow_style(value: Any) -> str:
     written: str = yaml.dump(
         value, Dumper=_Dumper, default_flow_style=True, width=math.inf, sort_keys=False, allow_unicode=True
     )
-    return written.removesuffix("...\n").strip()
+    return written.removesuffix("...\n").strip("\n")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -37,6 +40,11 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         """Whatever stands twice is written twice."""
         return True
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        """As JSON has it: on one line, and with emoji as they are."""
+        written = json.dumps(text, ensure_ascii=False)
+        self.write_indicator(_ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", written), True)
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:

@@ -1,0 +1,129 @@
+"""`sinchflow simulate` as a process: every session of tests/cases/phone, and what it shows and saves, word for word.
+
+A session is NAME.txt, typed in the project beside it; in NAME.out stand what is shown, the exit code and the files that
+it has saved. `UPDATE_CASES=1 pytest -n0 tests/cli/test_simulate.py` writes the latter anew: read what it wrote.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sinchflow.cli.typed import COMMANDS
+from sinchflow.language.check import Checker
+from sinchflow.simulate.play.many import Troupe
+from sinchflow.simulate.play.project import TestProject
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests/cases/phone"
+SESSIONS = sorted(CASES.glob("*.txt"))
+PAGE = (ROOT / "docs/simulate.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def project(tmp_path):
+    shutil.copytree(CASES / "project", tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=lambda path: path.stem)
+def test_session(session, project, sinchflow):
+    typed = session.read_text(encoding="utf-8")
+    done = sinchflow("simulate", "--now", "2026-12-01T09:00", stdin=typed)
+    saved = sorted(project.glob("**/*.test.yaml"))
+    files = "".join(f"--- {path.relative_to(project)}\n{path.read_text(encoding='utf-8')}" for path in saved)
+    shown = f"{done.stdout}--- exit code {done.returncode}\n{files}"
+    expected = session.with_suffix(".out")
+    if os.environ.get("UPDATE_CASES"):
+        expected.write_text(shown, encoding="utf-8")
+    assert (shown, done.stderr) == (expected.read_text(encoding="utf-8"), "")
+    assert Checker().check(project, tests=True).diagnostics == ()
+    tests = TestProject(project)
+    troupe = Troupe(tests)
+    assert [each.failure for each in troupe.play_all([*tests.scripts()]) if each.failure] == []
+    troupe.close()
+
+
+def test_every_command_is_played_in_a_session():
+    typed = "".join(path.read_text(encoding="utf-8") for path in SESSIONS)
+    played = set(re.findall(r"^(/\S+)", typed + "/reload\n", re.MULTILINE))  # it needs files that change: test_phone.py
+    assert COMMANDS.keys() - played == set()
+
+
+def test_every_command_is_on_the_page():
+    listed = set(re.findall(r"`(/\w+!?)", PAGE.split("| typed | does |")[1].split("\n\n")[0]))
+    assert listed == {*COMMANDS, "/quit"}
+
+
+def test_every_expected_output_belongs_to_a_session():
+    assert {path.stem for path in CASES.glob("*.out")} == {path.stem for path in SESSIONS}
+
+
+MISTAKES = [
+    (("--now", "soon"), 2, "'--now': \"soon\" is no time: write it like 2026-12-01T09:00"),
+    (("--contact", "12"), 2, 'sinchflow: "12" is no phone number: write it as +61491570156'),
+    (("extra",), 2, "extra"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "words"), MISTAKES)
+def test_wrong_arguments_are_told(arguments, code, words, project, sinchflow):
+    done = sinchflow("simulate", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+
+
+def test_a_folder_without_a_project_is_told(tmp_path, sinchflow):
+    done = sinchflow("simulate")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2, "", f"sinchflow: no project in {tmp_path.resolve()}: there is neither sinchflow.yaml nor flows/; begin with "
+        "`sinchflow init`\n",
+    )  # fmt: skip
+
+
+def test_a_project_with_errors_is_refused_with_its_findings(project, sinchflow):
+    (project / "flows/bad.yaml").write_text("on: inbound_sms\nsteps:\n  - replay: Hi\n")
+    done = sinchflow("simulate", stdin="BOOK\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith('sinchflow: the project has errors:\nflows/bad.yaml:3:5: unknown key "replay"')
+
+
+def test_a_broken_test_file_keeps_nobody_from_the_phone(project, sinchflow):
+    (project / "bad.test.yaml").write_text("tests: 5\n")
+    assert sinchflow("simulate", stdin="TELL x\n").returncode == 0
+
+
+def test_it_begins_now_in_the_projects_zone(project, sinchflow):
+    done = sinchflow("simulate", stdin="hello\n")
+    assert re.fullmatch(
+        r"\w{3} \d\d \w{3} \d{4}\n\d\d:\d\d:00  \+61491570156 › hello\n\d\d:\d\d:00 {15}# no flow takes this message\n",
+        done.stdout,
+    )
+
+
+def test_another_contact_and_bytes_that_are_no_text(project, sinchflow):
+    done = sinchflow("simulate", "--now", "2026-12-01T09:00", "--contact", "0491 570 158", stdin="a\x00\x1b[31mb\n")
+    assert done.stdout.splitlines()[1] == "09:00:00  +61491570158 › a\\u0000\\u001b[31mb"
+
+
+FLOW, *_ = re.findall(r"^```yaml\n# (?:\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+[CONSOLE] = re.findall(r"^```console\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_session_of_the_page_is_true(tmp_path, sinchflow):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/parking.yaml").write_text(FLOW, encoding="utf-8")
+    start, rest = CONSOLE.split("\n", 1)
+    session, _, files = rest.partition("$ cat ")
+    typed, shown = [], []
+    for line in session.splitlines():
+        if line.startswith("> "):
+            typed.append(line.removeprefix("> "))
+        else:
+            shown.append(line)
+    done = sinchflow(*start.split()[2:], stdin="\n".join(typed))
+    assert (done.stdout.splitlines(), done.stderr) == (shown, "")
+    name, _, text = files.partition("\n")
+    assert (tmp_path / name).read_text(encoding="utf-8") == text
