@@ -147,7 +147,7 @@ class Session:
     def _told(self, turn: Turn, status: int, answer: dict[str, Any]) -> None:
         """What a webhook answers."""
         self.statuses[turn.order] = status
-        words = answer.get("error") or answer.get("reason") or "accepted"
+        words = answer.get("error") or answer.get("reason") or f"run {answer.get('run')}"
         problems = [str(each) for each in answer.get("problems", ())]
         text = "\n".join([f"answered {status}: {words}", *problems])
         self.scene.say("event" if status < 300 else "fault", "", text)

@@ -41,6 +41,13 @@ class _Dumper(yaml.SafeDumper):
         """Whatever stands twice is written twice."""
         return True
 
+    def write_single_quoted(self, text: str, split: bool = True) -> None:
+        """In the other quotes where fewer characters have to be written twice."""
+        if text.count("'") > text.count('"') + text.count("\\"):
+            self.write_double_quoted(text, split)
+        else:
+            super().write_single_quoted(text, split)
+
     def write_double_quoted(self, text: str, split: bool = True) -> None:
         """As JSON has it: on one line, and with emoji as they are."""
         written = json.dumps(text, ensure_ascii=False)

@@ -1,9 +1,14 @@
 """The phone from within: flows that change while it is used, what never ends, where tests may be saved."""
 
+import contextlib
+import random
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from sinchflow.cli.typed import obey
 from sinchflow.errors import SinchflowError
 from sinchflow.simulate.play.many import Troupe
 from sinchflow.simulate.play.phone import Phone
@@ -26,6 +31,7 @@ on: {inbound_sms: {keyword: SHOP}}
 steps:
   - reply: "Order at {{ env.SHOP_URL }}"
 """
+CASES = Path(__file__).parents[2] / "cases" / "phone"
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
@@ -292,3 +298,37 @@ def test_a_project_with_schemas_gets_its_modeline(project, phone):
             f"# yaml-language-server: $schema={up}.sinchflow/test.schema.json", "flow: menu",
         ]  # fmt: skip
     assert passes(project) == 2
+
+
+LINES = [
+    "BOOK", "1", "2 please", "what?", "TELL hi 🎂", "TELL a\nb", "KIA", "STOP", "START", "HELP", "hello", "/advance 1m",
+    "/advance 30s", "/advance 2h", "/advance 13h", "/respond 503", "/respond timeout", "/respond connection",
+    '/respond 200 {"a": [1, "1"]}', "/respond 404 gone: no", "/receipt failed 330", "/receipt delivered", "/restart",
+    "/reload", "/from anna", "/from +61491570156", "/to +64211234567", "/to", "/start remind who=+61491570158",
+    '/start remind who="0491 570 157" text="x: \'y\'" tags=["1e3"]', '/webhook /delivery {"number": "+61491570157"}',
+    "/webhook /delivery {}", "/now 2026-12-03T05:00", "/undo",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_was_done_is_saved_and_taken_back(seed, tmp_path):
+    shutil.copytree(CASES / "project", tmp_path, dirs_exist_ok=True)
+    chance = random.Random(seed)
+    begin = datetime(2026, 12, 1, chance.choice([9, 22]), tzinfo=UTC)
+    with contextlib.closing(Phone(tmp_path, begin, "+61491570156", {})) as used:
+        used.name("anna", "+61491570157")
+        used.text("BOOK")
+        for line in chance.choices(LINES, k=15):
+            with contextlib.suppress(SinchflowError):
+                obey(used, line)
+        used.become("anna")
+        used.text("HELP")
+        used.save("x.test.yaml", None)
+        saved = (tmp_path / "x.test.yaml").read_text()
+        for line in ("BOOK", "/advance 3h", "/restart"):
+            obey(used, line)
+            assert chat(used) != []
+            used.undo()
+            used.save("x.test.yaml", None, overwrites=True)
+            assert (tmp_path / "x.test.yaml").read_text() == saved
+    assert passes(tmp_path) == 1
