@@ -5,8 +5,11 @@ it has saved. `UPDATE_CASES=1 pytest -n0 tests/cli/test_simulate.py` writes the 
 """
 
 import os
+import pty
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,72 @@ def test_it_begins_now_in_the_projects_zone(project, sinchflow):
 def test_another_contact_and_bytes_that_are_no_text(project, sinchflow):
     done = sinchflow("simulate", "--now", "2026-12-01T09:00", "--contact", "0491 570 158", stdin="a\x00\x1b[31mb\n")
     assert done.stdout.splitlines()[1] == "09:00:00  +61491570158 › a\\u0000\\u001b[31mb"
+
+
+class Terminal:
+    """A process at a terminal: what is typed, and what is shown up to the next prompt."""
+
+    def __init__(self, *command, cwd):
+        environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb", "NO_COLOR": "1"}
+        master, slave = pty.openpty()
+        self.process = subprocess.Popen(command, cwd=cwd, env=environ, stdin=slave, stdout=slave, stderr=slave)
+        os.close(slave)
+        self._master = master
+
+    def shown(self):
+        """Up to the next prompt, or the end."""
+        shown = b""
+        while not shown.endswith(" › ".encode()):
+            try:
+                shown += os.read(self._master, 65_536)
+            except OSError:  # the process has left
+                os.close(self._master)
+                break
+        return shown.decode().replace("\r\n", "\n")
+
+    def type(self, text):
+        os.write(self._master, text.encode())
+        return self.shown()
+
+
+def test_at_a_terminal_the_line_that_is_typed_is_the_line_of_the_chat(project):
+    command = (sys.executable, "-m", "sinchflow", "simulate", "--now", "2026-12-01T09:00")
+    terminal = Terminal(*command, cwd=project)
+    assert (
+        terminal.shown()
+        == """\
+sinchflow simulate  7 flows; time is virtual (Australia/Melbourne); nothing leaves this machine
+  Type a text and Enter to send it; /help shows more, Ctrl-D ends.
+
+Tue 01 Dec 2026
+09:00:00  +61491570156 › """
+    )
+    assert terminal.type("TELL two\\\n") == "TELL two\\\n                       › "
+    assert (
+        terminal.type("lines\n")
+        == """\
+lines
+09:00:00  +61491570158 ‹ +61491570156 says: two
+                         lines
+09:00:00               # run 2 of relay completed
+09:00:00  +61491570156 › """
+    )
+    assert terminal.type("/name mum +61491570158\n").endswith("\n09:00:00  +61491570156 › ")
+    assert terminal.type("/from mum\n") == "/from mum\n09:00:00  mum          › "
+    assert (
+        terminal.type("/advance 23h\n")
+        == """\
+/advance 23h
+Wed 02 Dec 2026
+07:00:00  +61491570159 ‹ Good morning
+07:00:00               # run 6 of morning completed
+08:00:00  mum          › """
+    )
+    assert terminal.type("/wat\n").splitlines()[1] == (
+        "  no command /wat: /help lists them; a text that begins with / is sent as //wat"
+    )
+    terminal.type("\x04")
+    assert terminal.process.wait() == 0
 
 
 FLOW, *_ = re.findall(r"^```yaml\n# (?:\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

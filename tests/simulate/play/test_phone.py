@@ -3,6 +3,7 @@
 import contextlib
 import random
 import shutil
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -179,6 +180,20 @@ def test_what_does_not_come_to_rest_is_taken_back(project, phone):
     assert used.now == NOW
     used.text("B")
     assert chat(used) == ["+61491570156 B", "+61491570156 You chose b.", "run 2 of menu completed"]
+
+
+def test_what_is_interrupted_is_taken_back(project, phone):
+    (project / "flows/tick.yaml").write_text("name: tick\non: {schedule: {every: 1m}}\nsteps:\n  - log: tick\n")
+    used = phone()
+    used.text("MENU")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        assert refusal(used.advance, "3650d") == "interrupted: what was done last is taken back"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    used.text("A")
+    assert chat(used) == ["+61491570156 A", "+61491570156 You chose a.", "run 2 of menu completed"]
 
 
 @pytest.mark.parametrize(
