@@ -73,7 +73,7 @@ def _checks(root: Path, folder: Path, *, offline: bool) -> "Iterator[tuple[str, 
     yield "journal", partial(storage.journal, folder)
     yield "daemon", partial(storage.owner, folder)
     yield "flows", partial(project.flows, checked)
-    yield "secrets", partial(project.secrets, checked)
+    yield "secrets", partial(project.secrets, root, checked)
     yield "webhook token", partial(project.token, root)
     if offline:
         return

@@ -35,12 +35,12 @@ def main() -> None:
 
 def report(line: str, *, is_debug: bool) -> None:
     """The error on stderr, after its traceback where `--debug` asks for one. No secret is in it, whoever quoted one."""
-    from sinchflow.runtime.secrets import Secrets
+    from sinchflow.runtime.secrets import Secrets, conceal
 
     if is_debug:
         import traceback
 
         line = f"{traceback.format_exc()}{line}"
     with contextlib.suppress(SinchflowError):  # they cannot be read, so nobody can have quoted them
-        line = Secrets.from_environment().veil_of_all().hide(line)
-    print(line, file=sys.stderr)
+        Secrets.from_environment()
+    print(conceal(line), file=sys.stderr)

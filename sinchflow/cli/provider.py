@@ -31,7 +31,7 @@ class Provider:
         """Raises CannotStart when there is no sound project file."""
         self.root = root
         self.project = _project(root)
-        self._secrets = Secrets.from_environment()
+        self._secrets = Secrets.of_project(root, self.project)
         self._settings = Settings(self.project, self._secrets, Templates())
 
     def connection(self, account: str = DEFAULT_ACCOUNT) -> Connection:

@@ -49,6 +49,7 @@ def build_project(document: Document) -> Project:
         webhooks=_webhooks(document, root.get("webhooks")),
         outbound_allow=_words(_inner(root, "outbound", "allow")),
         env=_words(root.get("env")),
+        secrets_dir=_word(root.get("secrets_dir")),
         language=_word(root.get("language")),
         lists={name: _word(node) or "" for name, node in _entries(root.get("lists"))},
         calendars={name: build_calendar(cast(Mapping, node)) for name, node in _entries(root.get("calendars"))},

@@ -156,6 +156,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: Webhooks = Webhooks()
     outbound_allow: tuple[str, ...] = ()  #: addresses, networks or host names that `http` may reach although private
     env: tuple[str, ...] = ()
+    secrets_dir: str | None = None  #: a folder with one file for each secret, as NAME; relative to the project
     language: str | None = None  #: of texts, where the contact's is not known
     lists: dict[str, str] = {}  #: names to CSV files, relative to the project
     calendars: dict[str, Calendar] = {}

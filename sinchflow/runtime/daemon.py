@@ -46,7 +46,7 @@ from sinchflow.runtime.resolve_api import ResolveApi
 from sinchflow.runtime.restored_api import RestoredApi
 from sinchflow.runtime.retention import Keeping
 from sinchflow.runtime.runs_api import RunsApi
-from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.secrets import Secrets, conceal
 from sinchflow.runtime.servers import allow_many_files, listen, open_server
 from sinchflow.runtime.stats import Stats
 from sinchflow.runtime.status_api import StatusApi
@@ -323,7 +323,8 @@ async def _within(work: Callable[[], Any], patience: timedelta) -> None:
 
 def serve(options: Options, settings: logs.LogSettings, check_drift: CheckDrift | None = None) -> None:
     """Run the daemon until SIGTERM or SIGINT. Raises CannotStart. check_drift: see `Daemon`."""
-    logs.configure(settings, Secrets.from_environment().veil_of_all().hide)
+    Secrets.from_environment()  # none of them is logged, even before the project is read
+    logs.configure(settings, conceal)
     allow_many_files()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

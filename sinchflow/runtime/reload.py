@@ -64,7 +64,9 @@ class Loader:
         if checked.has_errors:
             raise CannotStart(_findings(checked))
         keys = () if self._overrides is not None else read_keys(self._root)
-        return Catalog(checked, Secrets.from_environment(), self._source_of, self._overrides, keys=keys)
+        return Catalog(
+            checked, Secrets.of_project(self._root, checked.project), self._source_of, self._overrides, keys=keys
+        )
 
 
 def _state_of(root: Path) -> tuple[object, ...]:

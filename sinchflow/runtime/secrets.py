@@ -1,7 +1,8 @@
 """Secrets: where they come from, and how they get into a request at the last moment.
 
-A secret is the environment variable `SINCHFLOW_SECRET_NAME`, else the file NAME in systemd's credentials folder
-(`$CREDENTIALS_DIRECTORY`, systemd.exec(5)). Up to the request it travels as a reference (model/event.py).
+A secret is the environment variable `SINCHFLOW_SECRET_NAME`, else the file NAME in the project's `secrets_dir`, else in
+systemd's credentials folder (`$CREDENTIALS_DIRECTORY`, systemd.exec(5)). Up to the request it travels as a reference
+(model/event.py).
 """
 
 import json
@@ -18,6 +19,7 @@ from sinchflow.errors import CannotStart
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
+from sinchflow.model.project import Project
 from sinchflow.sinch.concealing import Veil
 
 PREFIX = "SINCHFLOW_SECRET_"
@@ -45,17 +47,29 @@ class Secrets:
         self._values = dict(values)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Secrets":
-        """All that the environment and systemd's credentials folder hold. Raises CannotStart when it cannot be read."""
+    def from_environment(cls, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> "Secrets":
+        """All that the environment, files in `folder` and systemd's credentials folder hold, in this order.
+
+        Raises CannotStart when files cannot be read.
+        """
         environ = os.environ if environ is None else environ
-        folder = environ.get("CREDENTIALS_DIRECTORY")
-        values = _files_in(Path(folder)) if folder else {}
-        values.update(
-            (name.removeprefix(PREFIX), value.rstrip("\r\n"))
+        credentials = environ.get("CREDENTIALS_DIRECTORY")
+        given = _files_in(Path(credentials), "$CREDENTIALS_DIRECTORY") if credentials else {}
+        own = {} if folder is None else _files_in(folder, "secrets_dir")
+        variables = {
+            name.removeprefix(PREFIX): value.rstrip("\r\n")
             for name, value in environ.items()
             if name.startswith(PREFIX)
-        )
-        return cls(values)
+        }
+        _concealed.note(*given.values(), *variables.values())
+        if folder is not None:
+            _concealed.note_project(*own.values())
+        return cls({**given, **own, **variables})
+
+    @classmethod
+    def of_project(cls, root: Path, project: Project) -> "Secrets":
+        """All that are known to the project in this folder. Raises CannotStart."""
+        return cls.from_environment(folder=None if project.secrets_dir is None else root / project.secrets_dir)
 
     def missing(self, things: Iterable[Any]) -> list[MissingSecret]:
         """The secrets that flows or settings refer to and that are not known, each once."""
@@ -109,18 +123,44 @@ class Secrets:
         """Hides the values of these secrets, and `more`, in case somebody quotes them."""
         return Veil([*(self._values[name] for name in names if name in self._values), *more])
 
-    def veil_of_all(self) -> Veil:
-        """Hides every value that is long enough to be no common word, for what should hold none of them anyway."""
-        return Veil(value for value in self._values.values() if len(value) >= _LEAST_OF_ALL)
+
+class _Concealed:
+    """The values that this process has read last, those that are long enough to be no common word."""
+
+    def __init__(self) -> None:
+        self._own: tuple[str, ...] = ()
+        self._project: tuple[str, ...] = ()
+        self.veil = Veil(())
+
+    def note(self, *values: str) -> None:
+        """From the environment."""
+        self._own = values
+        self._renew()
+
+    def note_project(self, *values: str) -> None:
+        """From a project's own files."""
+        self._project = values
+        self._renew()
+
+    def _renew(self) -> None:
+        self.veil = Veil(each for each in (*self._own, *self._project) if len(each) >= _LEAST_OF_ALL)
 
 
-def _files_in(folder: Path) -> dict[str, str]:
+_concealed = _Concealed()
+
+
+def conceal(text: str) -> str:
+    """The text without any secret that this process has read last, wherever from; itself when it has none."""
+    return _concealed.veil.hide(text)
+
+
+def _files_in(folder: Path, what: str) -> dict[str, str]:
     try:
-        files = [path for path in folder.iterdir() if path.is_file()]
+        files = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
         contents = [(path.name, path.read_bytes()) for path in files]
     except OSError as error:
         raise CannotStart(
-            f"secrets in $CREDENTIALS_DIRECTORY cannot be read ({error.strerror or error}): {error.filename or folder}"
+            f"secrets in {what} cannot be read ({error.strerror or error}): {error.filename or folder}"
         ) from error
     values = {}
     for name, content in contents:

@@ -105,7 +105,7 @@ class Dev:
     def stand_ins(self) -> dict[str, str]:
         """The secrets that flows name and nobody supplied, with what takes their place."""
         catalog = self.daemon.worker.catalog
-        missing = Secrets.from_environment().missing(catalog.flows.values())
+        missing = Secrets.of_project(self._options.root, catalog.project).missing(catalog.flows.values())
         return Secrets({}).with_stand_ins(catalog.flows.values()).only(each.name for each in missing)
 
     def _is_calm(self) -> bool:
@@ -200,7 +200,7 @@ class Dev:
 
     def _warn_of_stand_ins(self) -> None:
         catalog = self.daemon.worker.catalog
-        for missing in Secrets.from_environment().missing(catalog.flows.values()):
+        for missing in Secrets.of_project(self._options.root, catalog.project).missing(catalog.flows.values()):
             if missing.name not in self._warned:
                 self._warned.add(missing.name)
                 variable = f"{PREFIX}{missing.name}"
@@ -212,5 +212,8 @@ class Dev:
         """The text without the values of real secrets; stand-ins may be seen."""
         catalog = self.daemon.worker.catalog
         used = {each.name for each in Secrets({}).missing(catalog.flows.values())}
-        stand_ins = {each.name for each in Secrets.from_environment().missing(catalog.flows.values())}
+        stand_ins = {
+            each.name
+            for each in Secrets.of_project(self._options.root, catalog.project).missing(catalog.flows.values())
+        }
         return catalog.secrets.veil(used - stand_ins).hide(text)

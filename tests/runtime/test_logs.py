@@ -11,7 +11,7 @@ import structlog
 from sinchflow.runtime import logs
 from sinchflow.runtime.flood import ALWAYS, BURST, Flood
 from sinchflow.runtime.logs import LogSettings, read_settings
-from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.secrets import Secrets, conceal
 from sinchflow.runtime.troubles import Troubles
 
 NUMBER = "+61491570156"
@@ -26,11 +26,13 @@ def logged(monkeypatch):
     def set_up(**settings) -> io.StringIO:
         out = io.StringIO()
         monkeypatch.setattr("sys.stderr", out)
-        logs.configure(LogSettings(**{"format": "json", **settings}), Secrets(SECRETS).veil_of_all().hide)
+        Secrets.from_environment({f"SINCHFLOW_SECRET_{name}": value for name, value in SECRETS.items()})
+        logs.configure(LogSettings(**{"format": "json", **settings}), conceal)
         return out
 
     yield set_up
     structlog.reset_defaults()
+    Secrets.from_environment({})
     logging.getLogger().handlers[:] = before
 
 

@@ -3,11 +3,15 @@
 import json
 from urllib.parse import parse_qs
 
+import msgspec
 import pytest
 
+from sinchflow.errors import CannotStart
 from sinchflow.language.build import flow_from_source
+from sinchflow.language.check import Checker
+from sinchflow.language.settings import default_project
 from sinchflow.model.event import SECRET_BEGIN, SECRET_END
-from sinchflow.runtime.secrets import Secrets, show_references
+from sinchflow.runtime.secrets import Secrets, conceal, show_references
 
 VALUES = {"PLAIN": "abc", "ODD": 'a"b\\c\n& =+é%'}
 FLOW = """\
@@ -42,6 +46,32 @@ def test_environment_goes_before_credential_files_and_line_ends_are_dropped(tmp_
     assert secrets.fill(reference("FILE") + "|" + reference("BOTH")) == "from file|from environment"
     with pytest.raises(KeyError):
         secrets.fill(reference("OTHER"))
+
+
+def test_files_of_the_project_go_before_those_of_systemd_and_after_the_environment(tmp_path):
+    for folder, value in ((tmp_path / "systemd", "from systemd"), (tmp_path / "shop/keys", "from the project\n")):
+        folder.mkdir(parents=True)
+        (folder / "BOTH").write_text(value)
+        (folder / "ALL").write_text(value)
+    (tmp_path / "shop/keys/.hidden").write_bytes(b"\xff")
+    (tmp_path / "shop/sinchflow.yaml").write_text("secrets_dir: keys\n")
+    project = Checker().check(tmp_path / "shop").project
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path / "systemd"), "SINCHFLOW_SECRET_ALL": "from the environment"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environ.items():
+            patch.setenv(name, value)
+        secrets = Secrets.of_project(tmp_path / "shop", project)
+    assert secrets.fill(reference("BOTH") + "|" + reference("ALL")) == "from the project|from the environment"
+    assert conceal("it is 'from the project'") == "it is '***'"
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(tmp_path):
+    project = default_project()
+    project = msgspec.structs.replace(project, secrets_dir="keys")
+    with pytest.raises(CannotStart) as refused:
+        Secrets.of_project(tmp_path, project)
+    words = f"secrets in secrets_dir cannot be read (No such file or directory): {tmp_path / 'keys'}"
+    assert str(refused.value) == words
 
 
 def test_missing_secrets_are_named_once_with_variable_and_place():

@@ -30,11 +30,11 @@ def flows(checked: "Checked") -> Iterator[Finding]:
         yield ok("flows", f"{_many(len(checked.flows), 'flow')}, no findings")
 
 
-def secrets(checked: "Checked") -> Iterator[Finding]:
-    """Those that flows and settings name and the environment of this command lacks."""
+def secrets(root: Path, checked: "Checked") -> Iterator[Finding]:
+    """Those that flows and settings name and this command does not find. Raises CannotStart."""
     from sinchflow.runtime.secrets import Secrets
 
-    known = Secrets.from_environment()
+    known = Secrets.of_project(root, checked.project)
     missing = known.missing([*(flow for flow in checked.flows if flow.enabled), checked.project])
     if not missing:
         yield ok("secrets", "all that flows and settings name are there")
