@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from sinchflow.cli.run_text import listed, status, trace_text, waits
 from sinchflow.errors import SinchflowError
 from sinchflow.language.suggest import nearest
@@ -240,14 +242,17 @@ def _json(text: str, what: str) -> Any:
 def _json_at(text: str, at: int, what: str) -> tuple[Any, int]:
     """The JSON that begins there, and where it ends."""
     try:
-        return _DECODER.raw_decode(text, at)
-    except (JSONDecodeError, RecursionError) as error:
+        _, end = _DECODER.raw_decode(text, at)
+        return msgspec.json.decode(text[at:end]), end  # it refuses halves of characters and numbers without end
+    except JSONDecodeError as error:
+        after = text[error.pos : error.pos + 20]
+        where = f'at "{after}"' if after else "at its end"
+        reason = f"{error.msg[:1].lower()}{error.msg[1:]} {where}"
+    except (ValueError, msgspec.MsgspecError) as error:
+        reason = str(error)
+    except RecursionError:
         reason = "it is nested too deep"
-        if isinstance(error, JSONDecodeError):
-            after = text[error.pos : error.pos + 20]
-            where = f'at "{after}"' if after else "at its end"
-            reason = f"{error.msg[:1].lower()}{error.msg[1:]} {where}"
-        raise SinchflowError(f"{what} is no JSON: {reason}") from None
+    raise SinchflowError(f"{what} is no JSON: {reason}")
 
 
 def _refuse_constant(name: str) -> None:

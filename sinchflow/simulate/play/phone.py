@@ -38,6 +38,9 @@ STATUSES = (
     "enroute", "held", "submitted", "rejected", "read", "undeliverable",
 )  # fmt: skip
 
+#: Far from where calendars end.
+_FIRST_YEAR, _LAST_YEAR = 1980, 2199
+
 
 class Phone:
     """The phone of the project at `root`. now: when it begins; without an offset in the project's zone.
@@ -59,9 +62,8 @@ class Phone:
         self.names: dict[str, str] = {}  #: numbers by their names
         self._main = self.contact = self._number(contact)
         self._our_number: str | None = None
-        zone = ZoneInfo(catalog.project.timezone)
-        begin = (now if now.tzinfo else now.replace(tzinfo=zone)).replace(microsecond=0)
-        self._session = Session(catalog, begin.astimezone(zone), self._main, patience_s)
+        begin = _in_zone(now, ZoneInfo(catalog.project.timezone)).replace(microsecond=0)
+        self._session = Session(catalog, begin, self._main, patience_s)
 
     def close(self) -> None:
         """Put everything away."""
@@ -78,17 +80,18 @@ class Phone:
 
     def advance(self, duration: str) -> None:
         """Time passes."""
-        if parse_duration(duration) is None:
+        span = parse_duration(duration)
+        if span is None:
             raise SinchflowError(f'"{duration}" is no duration: write 30s, 15m, 24h or 2d')
+        _in_zone(self.now + span, self.zone)
         self._take("advance", duration)
 
     def go_to(self, time: str) -> None:
         """Time passes until then."""
         try:
-            read = datetime.fromisoformat(time)
+            when = _in_zone(datetime.fromisoformat(time), self.zone)
         except ValueError:
             raise SinchflowError(f'"{time}" is no time: write it like 2026-12-03T10:00') from None
-        when = (read if read.tzinfo else read.replace(tzinfo=self.zone)).astimezone(self.zone)
         if when < self.now:
             raise SinchflowError(f"it is {self.now:%Y-%m-%dT%H:%M} already: time goes forward only")
         self._take("now", when.isoformat(timespec="minutes"))
@@ -282,6 +285,13 @@ class Phone:
         if name not in flows:
             raise SinchflowError(f'there is no flow "{name}": {did_you_mean(name, flows, "there are")}')
         return flows[name]
+
+
+def _in_zone(time: datetime, zone: ZoneInfo) -> datetime:
+    """The time in the zone; without an offset it is meant so. Raises UsageError when it is too far away."""
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        raise UsageError(f"{time.date()} is too far away: time goes from {_FIRST_YEAR} to {_LAST_YEAR} here")
+    return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(zone)
 
 
 def _short(only: str, members: Mapping[str, Any]) -> Any:

@@ -146,6 +146,9 @@ def _place(root: Path, file: str) -> Path:
         raise SinchflowError(f'"{file}" is not in the project: its tests would not find its flows') from None
     if any(part.startswith(".") for part in inside.parts):
         raise SinchflowError(f'"{file}": `sinchflow test` does not look into hidden folders')
+    between = [root.joinpath(*inside.parts[:count]) for count in range(1, len(inside.parts))]
+    if others := [folder for folder in between if (folder / PROJECT_FILE).exists()]:
+        raise SinchflowError(f'"{file}" is in another project: {shown_name(root, others[0])}')
     if not path.parent.is_dir():
         raise SinchflowError(f'"{file}": there is no folder {shown_name(root, path.parent)}')
     return path

@@ -289,6 +289,35 @@ def test_a_test_that_goes_otherwise_in_its_file_is_not_added(project, phone):
     assert (project / "x.test.yaml").read_text() == there
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("shop/x.test.yaml", '"shop/x.test.yaml" is in another project: shop'),
+        ("shop/flows/x.test.yaml", '"shop/flows/x.test.yaml" is in another project: shop'),
+        ("nowhere/x.test.yaml", '"nowhere/x.test.yaml": there is no folder nowhere'),
+        (".shop/x.test.yaml", '".shop/x.test.yaml": `sinchflow test` does not look into hidden folders'),
+        ("../x.test.yaml", '"../x.test.yaml" is not in the project: its tests would not find its flows'),
+        ("x.yaml", '"x.yaml": a test file is called NAME.test.yaml'),
+    ],
+)
+def test_a_place_where_no_test_is_found_is_refused(file, words, project, phone):
+    (project / "shop/flows").mkdir(parents=True)
+    (project / "shop/sinchflow.yaml").write_text("timezone: UTC\n")
+    used = phone()
+    used.text("MENU")
+    assert refusal(used.save, file, None) == words
+
+
+def test_time_has_bounds(project, phone):
+    used = phone()
+    for _ in range(17):
+        used.advance("3650d")
+    assert refusal(used.advance, "3650d") == "2206-10-19 is too far away: time goes from 1980 to 2199 here"
+    assert refusal(Phone, project, datetime(1, 1, 1), "+61491570156", {}) == (
+        "0001-01-01 is too far away: time goes from 1980 to 2199 here"
+    )
+
+
 def test_a_file_that_cannot_be_read_or_written_is_told(project, phone):
     (project / "latin.test.yaml").write_bytes(b"flow: men\xfc\n")
     (project / "folder.test.yaml").mkdir()
