@@ -1,12 +1,13 @@
 """What was done on the phone, written down as a transcript test that does it again and expects what came of it."""
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from sinchflow.errors import SinchflowError
 from sinchflow.language.document import compose, documents
@@ -19,7 +20,7 @@ from sinchflow.simulate.play.calling import call_step
 from sinchflow.simulate.play.player import play
 from sinchflow.simulate.play.project import TestProject
 from sinchflow.simulate.play.stage import Texted
-from sinchflow.simulate.play.turns import Session, Turn
+from sinchflow.simulate.play.turns import FINE, Session, Turn
 from sinchflow.simulate.play.virtual_time import VirtualLoop
 from sinchflow.simulate.play.writing import lines_of_test, written_file
 
@@ -29,12 +30,16 @@ _UNNAMED = ("advance", "now", "restart", "reload")
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be written down. names: numbers by name. name: the test's, if given."""
+    """What is to be written down. names: numbers by name. name: the test's, if given.
+
+    is_brief: calls that were answered as usual have no `respond`; a test answers them without a body then.
+    """
 
     session: Session
     names: Mapping[str, str]
     env: Mapping[str, str]
     name: str | None
+    is_brief: bool = False
 
     @property
     def run(self) -> Run | None:
@@ -48,7 +53,9 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         session = self.session
         placed = [(turn.order, self._done(turn)) for turn in session.turns]
         placed += [(text.order, {"out": self._expected(text)}) for text in session.scene.texted()]
-        placed += [(called.order, {"http": call_step(called, answer)}) for called, answer in session.calls()]
+        for called, answer in session.calls():
+            respond = {} if self.is_brief and answer == FINE else answer
+            placed.append((called.order, {"http": call_step(called, respond)}))
         return [*(step for _, step in sorted(placed, key=lambda each: each[0])), self._end()]
 
     @property
@@ -116,24 +123,29 @@ def save(story: Story, project: TestProject, root: Path, file: str, *, overwrite
         old = path.read_text(encoding="utf-8") if is_there else ""
     except (OSError, ValueError) as error:
         raise SinchflowError(f"{name} cannot be read: {getattr(error, 'strerror', None) or 'it is no UTF-8'}") from None
-    text = _added(old, name, story) if is_there else _new(root, path, story)
-    try:
-        script = project.written_here(name, text)
-    except SinchflowError as error:
-        raise SinchflowError(f"{name} is not written: {error}") from None
-    if difference := _difference(project, script):
-        is_changed = any(turn.verb == "reload" for turn in story.session.turns)
-        reason = (
-            "flows were changed meanwhile, perhaps: /new, and do it again"
-            if is_changed or not is_there
-            else ("what the file gives to its tests makes a difference, perhaps: choose another name")
-        )
-        raise SinchflowError(f"{name} is not written, for played as a test it goes otherwise: {difference} ({reason})")
+    text = _passing(story, project, name, lambda each: _added(old, name, each) if is_there else _new(root, path, each))
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SinchflowError(f"{name} cannot be written: {error.strerror}") from None
     return f"added to {name}" if is_there else f"wrote {name}"
+
+
+def _passing(story: Story, project: TestProject, name: str, written: Callable[[Story], str]) -> str:
+    """The file as it passes: without what need not be said, else with it. Raises SinchflowError."""
+    difference = None
+    for each in (replace(story, is_brief=True), story):
+        text = written(each)
+        difference = _difference(project, name, text)
+        if difference is None:
+            return text
+    is_changed = any(turn.verb == "reload" for turn in story.session.turns)
+    reason = (
+        "flows were changed meanwhile, perhaps: /new, and do it again"
+        if is_changed
+        else "what the file gives to its tests makes a difference, perhaps: choose another name"
+    )
+    raise SinchflowError(f"{name} is not written, for played as a test it goes otherwise: {difference} ({reason})")
 
 
 def _place(root: Path, file: str) -> Path:
@@ -186,8 +198,12 @@ def _added(text: str, name: str, story: Story) -> str:
 _WAYS = "choose another name, or write over it with /save!"
 
 
-def _difference(project: TestProject, script: Script) -> str | None:
-    """What goes otherwise when the test is played; None: it passes."""
+def _difference(project: TestProject, name: str, text: str) -> str | None:
+    """What goes otherwise when the last test is played; None: it passes. Raises SinchflowError with its findings."""
+    try:
+        script = project.written_here(name, text)
+    except SinchflowError as error:
+        raise SinchflowError(f"{name} is not written: {error}") from None
     loop = VirtualLoop()
     try:
         failure = play(script, project.catalog(script), loop).failure

@@ -167,6 +167,26 @@ tests:
     assert passes(project) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "responds"),
+    [
+        ("Stock: {{ steps.stock.status }}", ""),
+        ("{{ 'none' if steps.stock.json is none else 'some' }}", ", respond: {json: {}}"),
+    ],
+)
+def test_what_calls_are_answered_is_written_where_it_matters(text, responds, project, phone):
+    (project / "flows/stock.yaml").write_text(
+        "name: stock\non: {inbound_sms: {keyword: STOCK}}\nsteps:\n  - id: stock\n"
+        f'    http: {{method: GET, url: "https://shop.example/"}}\n  - reply: "{text}"\n'
+    )
+    used = phone()
+    used.text("STOCK")
+    used.save("x.test.yaml", None)
+    steps = (project / "x.test.yaml").read_text().splitlines()
+    assert f"      - http: {{method: GET, url: 'https://shop.example/'{responds}}}" in steps
+    assert passes(project) == 1
+
+
 def test_what_does_not_come_to_rest_is_taken_back(project, phone):
     (project / "flows/tick.yaml").write_text("name: tick\non: {schedule: {every: 1m}}\nsteps:\n  - log: tick\n")
     used = phone(patience_s=0.2)
