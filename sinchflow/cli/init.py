@@ -97,13 +97,13 @@ def init(
         ),
     ] = "",
 ) -> None:
-    """Write a new project: settings, a flow that works, and schemas for your editor.
+    """Write a new project: settings, a flow that works with its tests, and schemas for your editor.
 
     Nothing is overwritten: when one of the files exists already, nothing is written at all.
-    --with adds a workflow of GitHub Actions that annotates pull requests (github), a hook that validates before each
-    commit (pre-commit), and VS Code's settings (vscode), at the top of the Git repository; and in the project what
-    runs it on a server: a Dockerfile with a compose.yaml (docker), a hardened unit (systemd). In a project that is
-    there already it writes only these.
+    --with adds a workflow of GitHub Actions that annotates pull requests and plays the tests (github), a hook that
+    validates before each commit (pre-commit), and VS Code's settings (vscode), at the top of the Git repository; and in
+    the project what runs it on a server: a Dockerfile with a compose.yaml (docker), a hardened unit (systemd). In a
+    project that is there already it writes only these.
 
     \b
     Templates:
@@ -140,9 +140,10 @@ def init(
     if contents:
         where = "" if root.resolve() == Path.cwd() else f" -C {quote(str(root))}"
         shown = root.resolve() if root == Path() else root
-        print(f"Wrote a project to {shown}: sinchflow.yaml and {_count(root)} in flows/.")
-        text = "    and text HOURS" if template in (None, _DEFAULT) else ""
-        print(f"Next:  sinchflow{where} dev{text}")
+        print(f"Wrote a project to {shown}: sinchflow.yaml and {_count(root)} in flows/, with tests.")
+        text = ", and text HOURS" if template in (None, _DEFAULT) else ""
+        print(f"Next:  sinchflow{where} test    plays the tests, *.test.yaml")
+        print(f"       sinchflow{where} dev     to try it{text}")
     for name in extras:
         print(f"Wrote {os.path.normpath(root / name)}")
     files = {WORKFLOW: "the workflow", DOCKERFILE: "the Dockerfile"}

@@ -17,7 +17,7 @@ from sinchflow.errors import UsageError
 
 #: Each program, and what is written for it, as `--help` says.
 PROGRAMS = {
-    "github": "a workflow of GitHub Actions that validates and annotates pull requests",
+    "github": "a workflow of GitHub Actions that validates and annotates pull requests, and plays the tests",
     "pre-commit": "a hook that validates before each commit",
     "vscode": "settings of VS Code: which schema is for which files, and the extension that knows YAML",
     "docker": "a Dockerfile of the project with its daemon, and a compose.yaml that runs it",
@@ -31,7 +31,7 @@ WORKFLOW = ".github/workflows/sinchflow.yml"
 _FILES = r"(sinchflow\.yaml$|flows/|lists/|.*\.test\.yaml$)"
 
 _WORKFLOW = """\
-# Validates the flows; what it finds is shown in the changed files of a pull request.
+# Validates the flows, and plays their tests; what it finds is shown in the changed files of a pull request.
 name: sinchflow
 
 on:
@@ -56,6 +56,9 @@ jobs:
       - name: Install sinchflow
         run: pip install "${SINCHFLOW:?say in this file where sinchflow comes from}"
       - name: Validate
+        run: %s
+      - name: Test
+        if: hashFiles('**/*.test.yaml', '**/*.test.yml') != ''
         run: %s
 """
 
@@ -96,11 +99,12 @@ def contents_for(
 
     name, secrets: the project's, and those that it needs.
     """
-    command = f"sinchflow -C {quote(below)} validate --strict" if below else "sinchflow validate --strict"
+    program = f"sinchflow -C {quote(below)}" if below else "sinchflow"
+    command = f"{program} validate --strict"
     folder = f"{below}/" if below else ""
     if "github" in programs:
-        run = _scalar(f"{command} --format github")
-        yield WORKFLOW, _WORKFLOW % (json.dumps(requirement()), run)
+        validate, test = _scalar(f"{command} --format github"), _scalar(f"{program} test")
+        yield WORKFLOW, _WORKFLOW % (json.dumps(requirement()), validate, test)
     if "pre-commit" in programs:
         yield ".pre-commit-config.yaml", _HOOK % (_scalar(command), _scalar(f"^{re.escape(folder)}{_FILES}"))
     if "vscode" in programs:

@@ -14,7 +14,7 @@ from sinchflow.model.origin import Origin
 
 #: Members whose values keep their types; everywhere else a scalar is a text.
 _TYPED = frozenset({"json", "vars", "outputs", "inputs", "parts", "status", "restart", "reload", "silence"})
-_GIVEN = ("now", "contact", "our_number", "numbers", "lists", "secrets", "env", "vars")
+_GIVEN = ("now", "contact", "our_number", "numbers", "lists", "opted_out", "secrets", "env", "vars")
 
 
 class ScriptStep(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,9 +15,14 @@ TEMPLATES = [*sorted(path.stem for path in EXAMPLES.glob("*.yaml") if ".test" no
 def test_every_template_validates_without_findings(sinchflow, template):
     written = sinchflow("init", "shop", "--template", template)
     assert (written.returncode, written.stderr) == (0, "")
-    assert "sinchflow -C shop dev" in written.stdout
+    assert "Next:  sinchflow -C shop test " in written.stdout
+    assert "\n       sinchflow -C shop dev " in written.stdout
     validated = sinchflow("-C", "shop", "validate", "--strict", "--format", "json")
     assert (validated.returncode, json.loads(validated.stdout)["findings"]) == (0, [])
+    tested = sinchflow("-C", "shop", "test", "--json", "--fail-under", "100")
+    told = json.loads(tested.stdout)
+    assert (tested.returncode, told["failed"], told["coverage"]["percent"]) == (0, 0, 100.0)
+    assert told["passed"] > 2
 
 
 @pytest.mark.parametrize("template", [TEMPLATES[0], *PROJECTS, "all"])  # the others differ in their flows only
@@ -38,7 +43,7 @@ def test_help_and_refusal_name_every_template(sinchflow):
 def test_settings_and_lists_come_with_the_flows_that_need_them(sinchflow, tmp_path, template):
     sinchflow("init", "--template", template)
     for name in PROJECTS if template == "all" else [template]:
-        for path in (EXAMPLES / name).glob("*/*"):
+        for path in (EXAMPLES / name).glob("[a-z]*/*"):
             assert (tmp_path / path.relative_to(EXAMPLES / name)).is_file()
         needed = (EXAMPLES / name / "sinchflow.yaml").read_text().splitlines()
         written = (tmp_path / "sinchflow.yaml").read_text().splitlines()
@@ -64,12 +69,12 @@ def test_editors_find_the_schemas_that_the_files_name(sinchflow, tmp_path):
 
 def test_flows_come_with_their_transcripts(sinchflow, tmp_path):
     written = sinchflow("init", "--template", "all")
-    ours = {path.name for path in EXAMPLES.glob("*.test.yaml")}
-    assert ours <= {path.name for path in tmp_path.glob("flows/*.test.yaml")}
+    names = {path.name.removesuffix(".test.yaml") for path in tmp_path.glob("flows/*.test.yaml")}
+    assert names == {*TEMPLATES} - {"all"}
     for path in tmp_path.glob("flows/*.test.yaml"):
         assert path.read_text().startswith("# yaml-language-server: $schema=../.sinchflow/test.schema.json\n")
     flows = [path for path in tmp_path.glob("flows/*.yaml") if ".test" not in path.suffixes]
-    assert f"and {len(flows)} flows in flows/." in written.stdout
+    assert f"and {len(flows)} flows in flows/, with tests." in written.stdout
 
 
 def test_gitignore_that_is_there_is_kept(sinchflow, tmp_path):

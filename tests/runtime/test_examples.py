@@ -273,6 +273,9 @@ def test_alert_that_nobody_takes_fails(act):
     act("oncall-escalation", scene, [("timeout: 5m", "timeout: 100ms")])
 
 
+AT_ONCE = [("delay: 1m", "delay: 0s")]
+
+
 @pytest.mark.parametrize(("area", "told"), [(None, [ANN, BOB, CHRIS]), ("north", [ANN, BOB])])
 def test_outage_is_told_to_everybody_or_an_area(act, area, told):
     async def scene(stage):
@@ -283,7 +286,7 @@ def test_outage_is_told_to_everybody_or_an_area(act, area, told):
         assert stage.house.got() == [(to, f"Hi {names[to]}, the power is off.") for to in told]
         assert stage.outputs(run) == {"sent": len(told), "skipped": 0, "failed": 0}
 
-    act("outage-broadcast", scene)
+    act("outage-broadcast", scene, AT_ONCE)
 
 
 def test_outage_for_2000_rides_the_batches(act):
@@ -297,7 +300,7 @@ def test_outage_for_2000_rides_the_batches(act):
         assert len(stage.house.sim.calls) == 20
 
     rows = "".join(f"{number},Joe,north\n" for number in numbers)
-    act("outage-broadcast", scene, customers="number,name,area\n" + rows)
+    act("outage-broadcast", scene, AT_ONCE, customers="number,name,area\n" + rows)
 
 
 NOTICE = {"id": "n1", "phone": ANN, "text": "Boil your water."}

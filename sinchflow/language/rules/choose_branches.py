@@ -27,7 +27,11 @@ def _if_then(outline: Outline, step: StepView) -> Iterator[Diagnostic]:
 
 def _branches(outline: Outline, branches: tuple[Node, ...]) -> Iterator[Diagnostic]:
     for at, branch in enumerate(branches):
-        if not isinstance(branch, Mapping) or not branch.entries:
+        if not isinstance(branch, Mapping):
+            continue
+        if not branch.entries:
+            origin = outline.document.origin_of(branch)
+            yield finding(origin, RULE.id, "this branch is empty", "a branch is if and steps, or else")
             continue
         names = {key.text for key, _ in branch.entries}
         otherwise = branch.entry("else")

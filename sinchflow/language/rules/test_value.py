@@ -9,7 +9,7 @@ from sinchflow.expression.numbers import to_e164
 from sinchflow.expression.pattern import regex_fault
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.fix import meant
-from sinchflow.language.nodes import Mapping, Node, Scalar
+from sinchflow.language.nodes import Mapping, Node, Scalar, items_of
 from sinchflow.language.rules.rule import Stage, TranscriptRule
 from sinchflow.language.suggest import nearest
 from sinchflow.language.transcript import ScriptStep, Transcript, TranscriptFile
@@ -27,6 +27,9 @@ def _check(file: TranscriptFile, stage: Stage) -> Iterator[Diagnostic]:
             hint = "add number: +61491570156"
             yield finding(file.at(key), RULE.id, "the contact has no number", hint)
         yield from _number(file, number, country, file.people if key.text == "contact" else frozenset())
+    for _, listed in file.given("opted_out"):
+        for number in items_of(listed):
+            yield from _number(file, number, country, file.people)
     for step in file.steps:
         for name in _PEOPLE.get(step.verb, ()):
             for number in step.texts(name):

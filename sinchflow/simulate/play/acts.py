@@ -45,8 +45,9 @@ async def _receipt(scene: Scene, step: ScriptStep) -> None:
     status = str(step.get("status", "status"))
     code = step.get("status_code")
     message = None if metadata is not None else sent[-1]
-    scene.say("event", message.to if message else "", f"receipt: {status}{f' ({code})' if code else ''}")
-    await scene.stage.report(message, status, None if code is None else str(code), metadata)
+    whom = wanted or scene.contact
+    scene.say("event", message.to if message else whom, f"receipt: {status}{f' ({code})' if code else ''}")
+    await scene.stage.report(message, whom, status, None if code is None else str(code), metadata)
     await scene.stage.rest()
 
 
@@ -123,9 +124,11 @@ async def _start(scene: Scene, step: ScriptStep) -> None:
     scene.say("event", "", f"start {name}")
     begun: list[int | Exception] = []
     scene.stage.start(flow, inputs, None if contact is None else scene.number(contact), begun.append)
+    known = len(scene.stage.notes)
     await scene.stage.rest()
-    if begun and isinstance(begun[0], Exception):
-        raise Off(step.origin, f"it does not start: {begun[0]}")
+    # Refused by throttle or concurrency, as a message or a webhook may be: what the script expects next will tell.
+    if begun and isinstance(begun[0], Exception) and len(scene.stage.notes) == known:
+        scene.stage.note(f"no run begins: {begun[0]}")
 
 
 async def _restart(scene: Scene, step: ScriptStep) -> None:

@@ -7,6 +7,7 @@ What the project's policy is told to do is looked at as a flow of its own would 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from sinchflow.engine.address import all_steps, step_at
 from sinchflow.engine.ends import THE_FLOW
 from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
 from sinchflow.engine.routing import route_to
-from sinchflow.model.event import Event
+from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import (
     Choose,
     Delay,
@@ -48,6 +49,8 @@ _TRIGGERS: dict[type, str] = {
 _POLICY = "policy"
 #: In the reasons that messages are held back for: which setting it was.
 _SETTING = re.compile(r"\(policy\.(\w+)\)")
+#: Messages that a test can be asked to send.
+_MOST_SENT = 100
 _REFUSALS = {
     "allowed_countries": "a message to another country is not sent", "max_sends_per_run": "a run may send no more",
     "max_sends_per_flow": "a flow may send no more", "max_sends_per_day": "no more is sent that day",
@@ -114,8 +117,14 @@ def policy_points(policy: Policy, origins: Mapping[str, Origin]) -> Iterator[Poi
             case "quiet_hours", hours if hours is not None:
                 done = "put off" if hours.action == "defer" else "not sent"
                 yield Point(_POLICY, name, f"a message is {done} in quiet hours", origin)
-            case _, limit if limit and name in _REFUSALS:
+            case _, limit if limit and name in _REFUSALS and _can_be_met(limit):
                 yield Point(_POLICY, name, _REFUSALS[name], origin)
+
+
+def _can_be_met(limit: Any) -> bool:
+    """Whether a test can be asked to send so much that a limit is met: a raised brake is there for mistakes."""
+    most = limit if isinstance(limit, int) else getattr(limit, "max", 0)
+    return most <= _MOST_SENT
 
 
 def _of_steps(flow: Flow, steps: Sequence[Step]) -> Iterator[Point]:
@@ -168,8 +177,10 @@ class Walked:
         """An event has been routed. refused: why some of the flows that matched begin no run."""
         message = Message(str(event.fields.get("content") or ""))
         for flow in catalog.flows.values():
-            passed = [at for at, each in enumerate(flow.triggers) if _passes(each, at, flow, event, message, facts)]
+            passed = _passing(flow, event, message, facts)
             if flow.name in matched:
+                if not passed and event.kind == "inbound_sms":  # it was taken for the opt-out that it means
+                    passed = _passing(flow, as_opt_out(event), message, facts)
                 self.met.update((flow.name, f"on:{at}") for at in passed)
             elif passed and not route_to(flow, event, facts, event.received_at, catalog.templates).matches:
                 self.met.add((flow.name, "if"))
@@ -259,6 +270,11 @@ def total(covered: Iterable[Covered]) -> Share:
     """Over all flows."""
     shares = [each.share for each in covered]
     return Share(sum(share.met for share in shares), sum(share.all for share in shares))
+
+
+def _passing(flow: Flow, event: Event, message: Message, facts: Facts) -> list[int]:
+    """The places of the flow's triggers that the event is for."""
+    return [at for at, each in enumerate(flow.triggers) if _passes(each, at, flow, event, message, facts)]
 
 
 def _passes(trigger: Trigger, at: int, flow: Flow, event: Event, message: Message, facts: Facts) -> bool:

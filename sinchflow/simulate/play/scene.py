@@ -39,6 +39,8 @@ class Scene:
         self.stage = Stage(catalog, loop, self.time(given.get("now") or BEGIN), answer, walked)
         if known:
             self.stage.remember(self.contact, known)
+        for each in given.get("opted_out") or ():
+            self.stage.suppress(self.number(each))
 
     # --- names -------------------------------------------------------------------------------------------------------
 

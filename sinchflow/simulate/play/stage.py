@@ -133,6 +133,12 @@ class Stage:
                 break
             await self._loop.rest(_A_MOMENT / 20)
 
+    def suppress(self, number: str) -> None:
+        """Somebody has opted out before anything happens."""
+        self._worker.people.suppress(number, "provider", self.clock.now())
+        for sinch in self._sinch.values():
+            sinch.account().opted_out.add(number)
+
     def remember(self, number: str, known: dict[str, Any]) -> None:
         """What is known of somebody before anything happens."""
         self._worker.people.remember(number, known, self.clock.now())
@@ -162,14 +168,14 @@ class Stage:
             await self._push(account, "opt-outs", notice)
 
     async def report(
-        self, message: Texted | None, status: str, code: str | None, metadata: Mapping[str, str] | None
+        self, message: Texted | None, to: str, status: str, code: str | None, metadata: Mapping[str, str] | None
     ) -> None:
-        """The provider reports on a message; without one, on somebody else's with this metadata."""
-        own = None if message is None else message.message
+        """The provider reports on a message; without one, on what another program has sent `to` with this metadata."""
+        own, number = None if message is None else message.message, next(self._ids)
         body = {
-            "event": "delivery_report", "delivery_report_id": f"report-{next(self._ids)}", "status": status,
-            "status_code": code, "message_id": own.message_id if own else f"message-{next(self._ids)}",
-            "source_address": own and own.destination_number,
+            "event": "delivery_report", "delivery_report_id": f"report-{number}", "status": status,
+            "status_code": code, "message_id": own.message_id if own else f"message-{number}",
+            "source_address": own.destination_number if own else to,
             "destination_address": (own and own.source_number) or next(iter(self._sinch.values())).number,
             "content": own and own.content, "date_received": self.clock.now().isoformat(),
             "metadata": dict(metadata) if metadata is not None else ((own and own.metadata) or {}),
