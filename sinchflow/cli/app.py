@@ -35,6 +35,7 @@ COMMANDS = (
     Command("validate", "Find mistakes before they run.", "validate", "validate"),
     Command("explain", "What a finding means.", "explain", "explain"),
     Command("test", "Play the transcript tests.", "test", "play"),
+    Command("simulate", "A phone in the terminal; no daemon, virtual time.", "simulate", "simulate"),
     Command("record", "A real run as a transcript test.", "record", "record"),
     Command("replay", "A real run against the flows of today.", "record", "replay"),
     Command("dev", "Try the flows; nothing leaves the machine.", "dev", "dev"),

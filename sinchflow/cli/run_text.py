@@ -1,7 +1,7 @@
 """Runs as people read them: lists, and the whole story of one."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from sinchflow.cli.output import cell, table
@@ -28,49 +28,51 @@ def since_of(text: str | None, option: str) -> datetime | None:
     return time.astimezone(UTC)  # without an offset: as this machine's clock has it
 
 
-def at(time: str, now: datetime) -> str:
-    """A time in the machine's zone; the day only where it is not today."""
-    local, today = datetime.fromisoformat(time).astimezone(), now.astimezone()
+def at(time: str, now: datetime, zone: tzinfo | None = None) -> str:
+    """A time in the zone, else in the machine's; the day only where it is not today."""
+    local, today = datetime.fromisoformat(time).astimezone(zone), now.astimezone(zone)
     return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
-def listed(runs: list[dict[str, Any]], now: datetime) -> str:
-    """A table of runs."""
+def listed(runs: list[dict[str, Any]], now: datetime, zone: tzinfo | None = None) -> str:
+    """A table of runs. zone: see `at`."""
     return table(
         _HEAD,
         (
-            (run["id"], at(run["started_at"], now), run["flow"], run["contact"], _status(run), _what(run, now))
+            (run["id"], at(run["started_at"], now, zone), run["flow"], run["contact"], status(run),
+             _what(run, now, zone))
             for run in runs
         ),
-    )
+    )  # fmt: skip
 
 
-def _status(run: dict[str, Any]) -> str:
+def status(run: dict[str, Any]) -> str:
+    """How the run stands, in a word or two."""
     retried = f" (retry {run['retries']})" if run["retries"] else ""
     return f"{run['doing'] or run['status']}{retried}"
 
 
-def _what(run: dict[str, Any], now: datetime) -> str:
+def _what(run: dict[str, Any], now: datetime, zone: tzinfo | None) -> str:
     if run["status"] == "running":
-        return "; ".join(waits(run, now))
+        return "; ".join(waits(run, now, zone))
     place = f" ({run['place']})" if run["place"] else ""
     return f"{run['reason'] or ''}{place}"
 
 
-def waits(run: dict[str, Any], now: datetime) -> Iterator[str]:
-    """What an open run waits for, and until when."""
+def waits(run: dict[str, Any], now: datetime, zone: tzinfo | None = None) -> Iterator[str]:
+    """What an open run waits for, and until when. zone: see `at`."""
     for wait in run["waits_for"]:
-        until = "" if wait["until"] is None else f" until {at(wait['until'], now)}"
+        until = "" if wait["until"] is None else f" until {at(wait['until'], now, zone)}"
         yield f"{wait['step']}: {wait['for']}{until}"
 
 
 def story_lines(run: dict[str, Any], now: datetime) -> Iterator[str]:
     """All that is known of a run."""
     ended = "" if run["ended_at"] is None else f" {at(run['ended_at'], now)}, {_lasted(run)} after it began"
-    yield f"run {run['id']} of {cell(run['flow'])}: {_status(run)}{ended}"
+    yield f"run {run['id']} of {cell(run['flow'])}: {status(run)}{ended}"
     yield from (f"  {name.ljust(8)} {value}" for name, value in _facts(run, now) if value)
     yield ""
-    yield from _trace(run["trace"], now)
+    yield from trace_text(run["trace"], now)
     if run["sends"]:
         yield ""
         head = ("send", "state", "to", "tries", "message_id", "message", "reason")
@@ -122,14 +124,15 @@ def _lasted(run: dict[str, Any]) -> str:
     return f"{lasted.total_seconds():.1f} s" if lasted < timedelta(minutes=1) else span(lasted)
 
 
-def _trace(records: list[dict[str, Any]], now: datetime) -> Iterator[str]:
+def trace_text(records: list[dict[str, Any]], now: datetime, zone: tzinfo | None = None) -> Iterator[str]:
+    """A whole trace, aligned. zone: see `at`."""
     names = [_named(record) for record in records]
     width = max((len(name) for name in names), default=0)
     place = max((len(record["place"] or "") for record in records), default=0)
     if not records:
         yield "  (its trace is kept no more)"
     for name, record in zip(names, records, strict=True):
-        yield from trace_lines(record, now, name.ljust(width), (record["place"] or "").ljust(place))
+        yield from trace_lines(record, now, name.ljust(width), (record["place"] or "").ljust(place), zone)
 
 
 def _named(record: dict[str, Any]) -> str:
@@ -137,13 +140,14 @@ def _named(record: dict[str, Any]) -> str:
     return cell(f"{record['step']}{action}", _WIDEST_STEP)
 
 
-def trace_lines(record: dict[str, Any], now: datetime, name: str = "", place: str = "") -> Iterator[str]:
+def trace_lines(
+    record: dict[str, Any], now: datetime, name: str = "", place: str = "", zone: tzinfo | None = None
+) -> Iterator[str]:
     """One record of a trace; what has several lines is shown as such."""
     took = "" if record["took_s"] is None else f"{record['took_s']:g} s"
     what = {"command": "asks", "outcome": "got", "left_out": "…"}.get(record["what"], record["what"])
     first, *rest = record["text"].split("\n")
-    head = (
-        f"{at(record['at'], now)}  {took.rjust(9)}  {name or _named(record)}  {place}{'  ' if place else ''}{what:<8}"
-    )
+    when = f"{at(record['at'], now, zone)}  {took.rjust(9)}"
+    head = f"{when}  {name or _named(record)}  {place}{'  ' if place else ''}{what:<8}"
     yield f"{head} {shown(first, 500)}".rstrip()
     yield from (" " * 12 + "| " + shown(line, 500) for line in rest)

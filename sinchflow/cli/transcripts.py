@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sinchflow.simulate.play.many import Result
     from sinchflow.simulate.play.outcome import Failure, Line
 
-_SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#"}
+#: Before each kind of line in a chat.
+SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#", "fault": "#"}
 _NARROWEST, _WIDEST = 60, 160
 #: Lines of a chat before the one that is wrong.
 _MOST_LINES = 40
@@ -51,7 +52,7 @@ def _chat(chat: "Sequence[Line]", zone: str, width: int) -> Iterator[str]:
         if at.date() != day:
             day = at.date()
             yield f"{day:%a %d %b %Y}"
-        head = f"{at:%H:%M:%S}  {line.who.ljust(who_width)} {_SIGNS[line.kind]} "
+        head = f"{at:%H:%M:%S}  {line.who.ljust(who_width)} {SIGNS[line.kind]} "
         wrapped = textwrap.wrap(printable(line.text), max(20, width - len(head))) or [""]
         yield head + wrapped[0]
         yield from (" " * len(head) + more for more in wrapped[1:])

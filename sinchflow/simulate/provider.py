@@ -198,6 +198,10 @@ class SimulatedSinch:
         self._traffic.stop()
         await self.pusher.stop()
 
+    def number_messages(self, prefix: str) -> None:
+        """Ids of messages are counted up from here on, after these 24 characters, so that they can be foretold."""
+        self._traffic.ids.begin(prefix)
+
     def subscribe(self, callback: Callable[[Message], None]) -> Callable[[], None]:
         """Call back for each message taken, in order, before the caller gets its answer. Gives what ends it."""
         self._traffic.subscribers.append(callback)

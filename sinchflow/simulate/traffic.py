@@ -30,9 +30,9 @@ class Ids:
     def __init__(self) -> None:
         self.begin()
 
-    def begin(self) -> None:
-        """Start a new series."""
-        self._prefix = str(uuid.uuid4())[:24]
+    def begin(self, prefix: str | None = None) -> None:
+        """Start a new series. prefix: the first 24 characters of each."""
+        self._prefix = prefix or str(uuid.uuid4())[:24]
         self._count = 0
 
     def next(self) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -67,8 +68,8 @@ async def _go_to(scene: Scene, step: ScriptStep) -> None:
     await scene.stage.rest(passing)
 
 
-async def _webhook(scene: Scene, step: ScriptStep) -> None:
-    """Another system calls a flow's webhook."""
+async def call_webhook(scene: Scene, step: ScriptStep) -> tuple[int, dict[str, Any]]:
+    """Another system calls a flow's webhook: the status and the body of the answer, as soon as it is there."""
     method, path = step.get("method") or "POST", str(step.get("path"))
     headers = {name.lower(): value for name, value in (step.get("headers") or {}).items()}
     body = b""
@@ -88,7 +89,12 @@ async def _webhook(scene: Scene, step: ScriptStep) -> None:
         headers = {**_proof(hook, body), **headers}
     scene.say("event", "", f"{method} {PREFIX}{path}")
     query = urlencode(step.get("query") or {}).encode()
-    status, answer = await scene.stage.call_in(method, path, query=query, headers=headers, body=body)
+    return await scene.stage.call_in(method, path, query=query, headers=headers, body=body)
+
+
+async def _webhook(scene: Scene, step: ScriptStep) -> None:
+    """As `call_webhook`, and the answer is as it should be."""
+    status, answer = await call_webhook(scene, step)
     await scene.stage.rest()
     wanted = step.get("status")
     if wanted is not None and status != wanted:

@@ -11,7 +11,7 @@ from sinchflow.model.origin import Origin
 from sinchflow.model.run import Run
 from sinchflow.simulate.play.wanted import Difference
 
-LineKind = Literal["in", "out", "call", "time", "event", "note"]
+LineKind = Literal["in", "out", "call", "time", "event", "note", "fault"]
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -3,14 +3,12 @@
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
-
-import msgspec
 
 from sinchflow.expression.durations import parse_duration
 from sinchflow.language.script import Script, ScriptStep
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.simulate.play.acts import ACTS
+from sinchflow.simulate.play.calling import answer_of
 from sinchflow.simulate.play.coverage import Walked
 from sinchflow.simulate.play.outcome import Failure, Off, Played
 from sinchflow.simulate.play.scene import Scene, shown
@@ -212,7 +210,7 @@ class _Player:
         fitting = [at for at in open_steps if self._fits(self.scene.script.steps[at], called)]
         for at in fitting or open_steps:
             self._bound[at] = called
-            return _answer_of(self.scene.script.steps[at].get("respond") or {})
+            return answer_of(self.scene.script.steps[at].get("respond") or {})
         self._unexpected = self._unexpected or called
         return Answer()
 
@@ -225,21 +223,6 @@ class _Player:
         wanted = _words(step)
         left = self._left()
         return [Difference("", wanted, shown(left[0]) if left else "nothing")]
-
-
-def _answer_of(respond: Mapping[str, Any]) -> Answer:
-    headers = {str(name): str(value) for name, value in (respond.get("headers") or {}).items()}
-    body = b""
-    if "json" in respond:
-        body = msgspec.json.encode(respond["json"])
-        headers.setdefault("Content-Type", "application/json")
-    elif respond.get("body") is not None:
-        body = str(respond["body"]).encode()
-        headers.setdefault("Content-Type", "text/plain; charset=utf-8")
-    return Answer(
-        status=respond.get("status", 200), headers=headers, body=body, fault=respond.get("fault"),
-        delay=parse_duration(respond.get("delay", "0s")) or timedelta(),
-    )  # fmt: skip
 
 
 def _words(step: ScriptStep) -> str:

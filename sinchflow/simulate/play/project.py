@@ -1,6 +1,6 @@
 """A project's tests made ready: its flows checked once, a catalog for each set of things given, the scripts to play."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from sinchflow.errors import SinchflowError
 from sinchflow.expression.lists import NUMBER, ListData
 from sinchflow.expression.numbers import to_e164
+from sinchflow.journal.journal import FlowSource
 from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
 from sinchflow.language.document import compose, decode, documents
@@ -33,17 +34,22 @@ OUR_NUMBER = "+61491593156"
 class TestProject:
     """The project at `root`, as its tests see it. Raises SinchflowError with the findings when it is not sound.
 
-    paths: test files or folders of them; without any, all of the project.
+    paths: test files or folders of them; without any, all of the project. source_of: documents of flows that runs have
+    begun with and that are no longer in any file.
     """
 
     __test__ = False  # no test for pytest
 
-    def __init__(self, root: Path, paths: Sequence[Path] = (), checked: Checked | None = None) -> None:
+    def __init__(
+        self, root: Path, paths: Sequence[Path] = (), checked: Checked | None = None,
+        source_of: Callable[[str], FlowSource | None] = lambda digest: None,
+    ) -> None:  # fmt: skip
         self._checker = Checker()
         self.checked = checked or self._checker.check(root, tests=True)
         _refuse("the project has errors", self.checked)
         self._root = root
         self._paths = paths
+        self._source_of = source_of
         self._catalogs: dict[bytes, Catalog] = {}
 
     def scripts(self) -> Iterator[Script]:
@@ -57,15 +63,14 @@ class TestProject:
                     yield from scripts_of(document)
 
     def written_here(self, name: str, text: str) -> Script:
-        """The one test of a file that stands nowhere on disk. Raises SinchflowError with its findings."""
+        """The last test of a file that need not stand on disk yet. Raises SinchflowError with its findings."""
         _refuse(
             "the script has errors",
             self._checker.check(self._root, [Path(name)], tests=True, instead={name: text.encode()}),
         )
         [document] = documents(text, name)
         compose(document)
-        [script] = scripts_of(document)
-        return script
+        return scripts_of(document)[-1]
 
     def policy_points(self) -> list[Point]:
         """What the project file tells the policy to do, as points of coverage."""
@@ -108,7 +113,7 @@ class TestProject:
         )
         secrets = Secrets(given["secrets"] or {})
         overrides = Overrides(connection=connection, hooks=Hooks(token=TOKEN))
-        return Catalog(checked, secrets, lambda digest: None, overrides, environ=given["env"] or {})
+        return Catalog(checked, secrets, self._source_of, overrides, environ=given["env"] or {})
 
 
 def _refuse(words: str, checked: Checked) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 
 from sinchflow.engine.address import all_steps, step_at
 from sinchflow.errors import SinchflowError
@@ -27,6 +26,7 @@ from sinchflow.model.flow import Flow, Http, WaitForReceipt
 from sinchflow.model.run import Record, Run
 from sinchflow.model.send import Send
 from sinchflow.runtime.secrets import Secrets
+from sinchflow.simulate.play.writing import written_file, written_span
 
 #: Numbers kept for fiction (ACMA): the contact's own first.
 _FICTION = [f"+614915701{number:02}" for number in (56, 57, 58, 59, 10)] + ["+61491570006", "+61491572549"]
@@ -153,7 +153,7 @@ class _Recorder:
         for item in items:
             gap = math.ceil((item.at - reached) / timedelta(seconds=1))
             if item.at - reached >= timedelta(seconds=1):
-                steps.append({"advance": _written(gap)})
+                steps.append({"advance": written_span(gap)})
                 reached += timedelta(seconds=gap)
             steps.append(item.step)
         steps += self._end(reached)
@@ -167,7 +167,7 @@ class _Recorder:
             values |= {name: value for name, value in settings.items() if value is not None}
             given["contact"] = {"number": number, **values} if values else number
         name = f"as in run {self._run.id} of {now:%d %B %Y}"
-        return Recording(given["flow"], _file(given, name, [self._instead.data(step) for step in steps]))
+        return Recording(given["flow"], written_file(given, name, [self._instead.data(step) for step in steps]))
 
     # --- what came in -------------------------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class _Recorder:
     def _end(self, reached: datetime) -> Iterator[dict[str, Any]]:
         run = self._run
         if run.ended_at is not None and run.ended_at - reached >= timedelta(seconds=1):
-            yield {"advance": _written(math.ceil((run.ended_at - reached) / timedelta(seconds=1)))}
+            yield {"advance": written_span(math.ceil((run.ended_at - reached) / timedelta(seconds=1)))}
         if run.status == "cancelled":
             return  # by a person or another flow: not in the script
         categories = [each["category"] for each in run.outputs.values() if each.get("category")]
@@ -378,23 +378,3 @@ def _call(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _at(time: str, zone: ZoneInfo) -> str:
     return datetime.fromisoformat(time).astimezone(zone).isoformat(timespec="seconds")
-
-
-def _written(seconds: int) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
-
-
-def _file(given: Mapping[str, Any], name: str, steps: Iterable[Mapping[str, Any]]) -> str:
-    """The file: one line a step."""
-    lines = [f"{key}: {_flow_style(value)}" for key, value in given.items()]
-    lines += ["", "tests:", f"  - name: {_flow_style(name)}", "    script:"]
-    lines += [f"      - {_flow_style(dict(step))[1:-1]}" for step in steps]
-    return "\n".join(lines) + "\n"
-
-
-def _flow_style(value: Any) -> str:
-    written: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False, allow_unicode=True)
-    return written.removesuffix("...\n").strip()

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sinchflow.engine.address import step_at
+from sinchflow.journal.journal import FlowSource
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.model.command import CallUrl
 from sinchflow.model.event import Event
@@ -81,6 +82,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     delay: timedelta = timedelta()
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """A run that has ended, as it stood then."""
+
+    order: int
+    at: datetime
+    run: Run
+
+
 class Noted(msgspec.Struct, frozen=True):
     """Something else that happened, in words for people."""
 
@@ -104,9 +113,12 @@ class Stage:
         self._ids = itertools.count(1)
         self.clock = LoopClock(loop, now)
         self._journal = self._new_journal()
-        self._sinch = {name: self._provider(name, each) for name, each in catalog.connections.items()}
+        self._sinch: dict[str, SimulatedSinch] = {}
+        for name, connection in catalog.connections.items():
+            self._sinch[name] = self._provider(name, connection)
         self.happened: list[Texted | Called] = []
         self.notes: list[Noted] = []
+        self.ends: list[Ended] = []
         self.runs: dict[int, Run] = {}  #: as they stand, by id
         self.categories: dict[int, str] = {}  #: of the answer that a run got last
         self._open()
@@ -187,8 +199,14 @@ class Stage:
         await self._close()
         self._open()
 
-    def reload(self) -> None:
-        """The flows are read again, and are what they were."""
+    def reload(self, catalog: Catalog | None = None) -> None:
+        """The flows are read again: they are what they were, or `catalog` as the files have become."""
+        if catalog is not None:
+            self._catalog = catalog
+            for name in catalog.connections.keys() - self._sinch.keys():
+                self._sinch[name] = self._provider(name, catalog.connections[name])
+            self._dialler.allow(catalog.project.outbound_allow)
+            self._accounts.connect(catalog.connections, anew=True)
         self._worker.catalog = self._catalog
         self._schedules.set(self._catalog)
 
@@ -200,6 +218,14 @@ class Stage:
     def catalog(self) -> Catalog:
         """The flows and settings."""
         return self._catalog
+
+    def source(self, digest: str) -> FlowSource | None:
+        """The document of a flow that a run has begun with, also when it is live no more."""
+        return self._journal.source(digest)
+
+    def open_sends(self, run: Run) -> list[Send]:
+        """Messages of the run of which it is not known yet what becomes."""
+        return [send for send in self._journal.load(self.clock.now()).sends if send.run == run.id]
 
     def next_order(self) -> int:
         """The place of what happens now among all that happens."""
@@ -214,8 +240,9 @@ class Stage:
     def _open(self) -> None:
         loop, journal, clock, catalog = self._loop, self._journal, self.clock, self._catalog
         self.stats = stats = Stats()
+        self._dialler = _Stand(catalog.project.outbound_allow, self._call)
         core = Core(
-            journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self._dialler(),
+            journal=journal, clock=clock, stats=stats, loop=loop, catalog=catalog, dialler=self._dialler,
             client_of=self._client,
         )  # fmt: skip
         self._worker, self._schedules, worker = core.worker, core.schedules, core.worker
@@ -232,9 +259,6 @@ class Stage:
     def _new_journal(self) -> MemoryJournal:
         return MemoryJournal(self._loop.call_soon)
 
-    def _dialler(self) -> Dialler:
-        return _Stand(self._catalog.project.outbound_allow, self._call)
-
     async def _close(self) -> None:
         self._schedules.stop()
         self.clock.forget()
@@ -243,6 +267,9 @@ class Stage:
     def _provider(self, name: str, connection: Connection) -> SimulatedSinch:
         number = connection.source_number or "+61491593156"
         sinch = SimulatedSinch(receipts=False, timeline=Timeline(enroute_s=None, submitted_s=None), number=number)
+        sinch.number_messages(
+            f"00000000-0000-4000-8{len(self._sinch):03x}-"
+        )  # a script that is played again has the same
         sinch.subscribe(lambda message: self._texted(name, message))
         return sinch
 
@@ -291,6 +318,8 @@ class Stage:
 
     def _advanced(self, before: Run | None, run: Run) -> None:
         self.runs[run.id] = run
+        if run.is_final and (before is None or not before.is_final):
+            self.ends.append(Ended(next(self._order), self.clock.now(), run))
         category = self._category(before, run)
         if category is not None:
             self.categories[run.id] = category
@@ -372,7 +401,7 @@ def _transport(on_call: _OnCall) -> Any:
             if answer.fault == "timeout":
                 await asyncio.sleep(command.timeout.total_seconds() + 1)
             if answer.fault is not None:
-                raise httpx.ConnectError("no connection: the test says so", request=request)
+                raise httpx.ConnectError("nobody is there", request=request)
             return httpx.Response(answer.status, headers=answer.headers, content=answer.body, request=request)
 
     return Scripted()
