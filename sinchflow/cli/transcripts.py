@@ -29,10 +29,12 @@ def failure_text(script: "Script", result: "Result", texts: Mapping[str, str], z
     failure = result.failure
     assert failure is not None
     width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
-    lines = [f"{failure.origin}: {script.name}", f"  {printable(failure.message)}", ""]
-    lines += [f"  {line}" for line in _chat(result.chat, zone, width - 2)]
-    lines += ["", *_side_by_side(failure, width)]
-    lines += [f"  because: {printable(clue)}" for clue in failure.clues]
+    lines = [f"{failure.origin}: {script.name}", f"  {printable(failure.message)}"]
+    for part in (
+        [f"  {line}" for line in _chat(result.chat, zone, width - 2)],
+        [*_side_by_side(failure, width), *(f"  because: {printable(clue)}" for clue in failure.clues)],
+    ):
+        lines += ["", *part] if part else []
     source = split_lines(texts.get(failure.origin.file, ""))
     if failure.origin.line <= len(source):
         number = str(failure.origin.line)

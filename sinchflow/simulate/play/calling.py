@@ -31,7 +31,8 @@ def answer_words(respond: Mapping[str, Any]) -> str:
     if fault := respond.get("fault"):
         return "not answered in time" if fault == "timeout" else "no connection"
     body = msgspec.json.encode(respond["json"]).decode() if "json" in respond else str(respond.get("body", ""))
-    return f"answered {respond.get('status', 200)} {body}".rstrip()
+    after = f" after {respond['delay']}" if "delay" in respond else ""
+    return f"answered {respond.get('status', 200)}{after} {body}".rstrip()
 
 
 def call_step(called: Called, respond: Mapping[str, Any]) -> dict[str, Any]:

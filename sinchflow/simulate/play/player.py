@@ -8,7 +8,7 @@ from sinchflow.expression.durations import parse_duration
 from sinchflow.language.script import Script, ScriptStep
 from sinchflow.runtime.catalog import Catalog
 from sinchflow.simulate.play.acts import ACTS
-from sinchflow.simulate.play.calling import answer_of
+from sinchflow.simulate.play.calling import answer_of, answer_words
 from sinchflow.simulate.play.coverage import Walked
 from sinchflow.simulate.play.outcome import Failure, Off, Played
 from sinchflow.simulate.play.scene import Scene, shown
@@ -84,7 +84,6 @@ class _Player:
                 await act(self.scene, step)
             else:
                 await self._expect(step)
-            self._check_calls()
         except Off as off:
             meant: list[Texted | Called] = [] if self._unexpected is None else [self._unexpected]
             if step.verb == "out":
@@ -126,6 +125,7 @@ class _Player:
         """We text."""
         to = self.scene.number(step.get("to") or self.scene.contact)
         found = next((each for each in self.scene.texted() if each.order not in self._claimed and each.to == to), None)
+        self._check_calls(step, found)
         if found is None:
             raise Off(step.origin, f"nothing is texted to {to} here", self._instead(step), self.scene.clues())
         own = self._stage.catalog.connections[found.account].source_number
@@ -137,6 +137,7 @@ class _Player:
     def _expect_call(self, step: ScriptStep) -> None:
         """A flow calls a URL."""
         call = self._bound.get(self._at)
+        self._check_calls(step, call)
         if call is None:
             raise Off(step.origin, f"{step.get('url')} is not called here", self._instead(step), self.scene.clues())
         differences = [*of_call(step, call)]
@@ -190,13 +191,12 @@ class _Player:
             when = "at the end of the script" if step is None else "before this step"
             raise Off(where, f"{when}, something is {what} that no step expects", [Difference("", "", shown(left[0]))])
 
-    def _check_calls(self) -> None:
-        if self._unexpected is not None:
-            step = self.scene.script.steps[self._at]
-            raise Off(
-                step.origin, "after this step, something is called that no step expects",
-                [Difference("", "", shown(self._unexpected))],
-            )  # fmt: skip
+    def _check_calls(self, step: ScriptStep, found: Texted | Called | None) -> None:
+        """A call that no step expects is told of before what may have come of it."""
+        called = self._unexpected
+        if called is not None and (found is None or (found.run == called.run and found.order > called.order)):
+            message = "before this, something is called that no step expects"
+            raise Off(step.origin, message, [Difference("", _words(step), shown(called))])
 
     def _answer(self, called: Called) -> Answer:
         """By the step that expects this call: the next one that fits, else the next `http` before anything happens."""
@@ -210,7 +210,10 @@ class _Player:
         fitting = [at for at in open_steps if self._fits(self.scene.script.steps[at], called)]
         for at in fitting or open_steps:
             self._bound[at] = called
-            return answer_of(self.scene.script.steps[at].get("respond") or {})
+            respond = self.scene.script.steps[at].get("respond") or {}
+            if respond:
+                self.scene.say("event", "", answer_words(respond))
+            return answer_of(respond)
         self._unexpected = self._unexpected or called
         return Answer()
 

@@ -1,6 +1,6 @@
 """The scene of one script: its stage, who is who, what has been said so far, and words for what happened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from sinchflow.expression.numbers import to_e164
 from sinchflow.language.script import Script
 from sinchflow.model.run import Run
 from sinchflow.runtime.catalog import Catalog
-from sinchflow.runtime.run_words import place_of, told
+from sinchflow.runtime.run_words import doing, place_of, told
 from sinchflow.simulate.play.coverage import Walked
 from sinchflow.simulate.play.outcome import Line, LineKind
 from sinchflow.simulate.play.stage import Answer, Called, Stage, Texted
@@ -71,14 +71,25 @@ class Scene:
         self._said.append(Line(self.stage.next_order(), self.stage.clock.now(), kind, who, text))
 
     def clues(self, run: Run | None = None) -> list[str]:
-        """What has gone otherwise than one would like since the script began. run: is told of anyhow."""
+        """What may explain that something does not happen: what went wrong so far, and what is waited for.
+
+        run: its failure is told of anyhow.
+        """
         notes = [each.words for each in self.stage.notes[-3:]]
         failed = [
             f"{each.flow} has failed: {each.reason}{_placed(each)}"
             for each in self.stage.runs.values()
             if each.status == "failed" and each is not run
         ]
-        return [*notes, *failed[-3:]]
+        waiting = [words for each in self.stage.runs.values() for words in self._waits(each)]
+        return [*notes, *failed[-3:], *waiting[-3:]]
+
+    def _waits(self, run: Run) -> Iterator[str]:
+        """What an open run waits for."""
+        for wait in doing(run, self.stage.catalog.flow(run.digest), ())[1]:
+            until = None if wait["until"] is None else datetime.fromisoformat(wait["until"]).astimezone(self.zone)
+            when = "" if until is None else f", until {until:%a %d %b %H:%M:%S}"
+            yield f"{run.flow} waits for {wait['for']}{when}"
 
     def last_steps(self) -> list[str]:
         """The last lines of the trace of the run that has gone on last."""

@@ -36,7 +36,7 @@ def of_message(step: ScriptStep, texted: Texted, number: Callable[[str], str], o
         yield Difference("matches", f"/{pattern}/", message.content)
     parts = step.get("parts")
     if parts is not None and (count := segments(message.content).parts) != parts:
-        yield Difference("parts", f"{parts} part{'s' * (parts != 1)}", f"{count} parts: {message.content}")
+        yield Difference("parts", _parts(parts), f"{_parts(count)}: {message.content}")
     sender = step.get("from")
     if sender is not None and number(sender) != (found := message.source_number or own or "the account's own number"):
         yield Difference("from", f"from {sender}", f"from {found}")
@@ -87,6 +87,10 @@ def of_run(step: ScriptStep, run: Run, category_of: str | None) -> Iterator[Diff
     error = step.get("error")
     if error is not None and error not in (run.reason or ""):
         yield Difference("error", f"… {error} …", run.reason or "no error")
+
+
+def _parts(count: int) -> str:
+    return "1 part" if count == 1 else f"{count} parts"
 
 
 def same_url(wanted: str, found: str) -> bool:
