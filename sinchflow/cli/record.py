@@ -55,6 +55,9 @@ def record(
         except OSError as error:
             raise SinchflowError(f"{output} cannot be written: {error.strerror}") from error
         print(f"wrote {output}", file=sys.stderr)
+    for gap in recording.gaps:
+        print(f"note: {gap}", file=sys.stderr)
+    print("read it before you keep it: texts are as people wrote them", file=sys.stderr)
     script, result, played = _played(project, recording)
     if played.failure is None:
         print("it passes with the flows of today", file=sys.stderr)
@@ -105,7 +108,7 @@ def _recorded(context: typer.Context, run: int, data: Path | None) -> "tuple[Rec
 
     project = TestProject(root_of(context))
     journal = data_folder_of(context, data) / FILE_NAME
-    return record_run(journal, run, project.checked.project.timezone), project
+    return record_run(journal, run, project.checked), project
 
 
 def _played(project: "TestProject", recording: "Recording") -> "tuple[Script, Result, Played]":

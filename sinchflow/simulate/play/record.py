@@ -5,8 +5,7 @@ runs that ended well so long ago that it was let go.
 """
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,66 +13,64 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sinchflow.engine.address import all_steps, step_at
+from sinchflow.engine.address import all_steps
 from sinchflow.errors import SinchflowError
 from sinchflow.journal.arrivals import Arrivals, Wanted
 from sinchflow.journal.reader import open_reader
 from sinchflow.journal.stories import Stories
+from sinchflow.journal.stories import Wanted as WantedRuns
 from sinchflow.language.build import flow_from_source
+from sinchflow.language.check import Checked
 from sinchflow.model.contact import Contact
 from sinchflow.model.event import Event
-from sinchflow.model.flow import Flow, Http, WaitForReceipt
-from sinchflow.model.run import Record, Run
+from sinchflow.model.flow import WaitForReceipt
+from sinchflow.model.project import DEFAULT_ACCOUNT
+from sinchflow.model.run import Run
 from sinchflow.model.send import Send
-from sinchflow.runtime.secrets import Secrets
+from sinchflow.runtime.policy_flows import PREFIX
+from sinchflow.simulate.play.disguise import Disguise
+from sinchflow.simulate.play.project import OUR_NUMBER
+from sinchflow.simulate.play.recorded_calls import Calls, Item, Part
+from sinchflow.simulate.play.stage import MESSAGE_IDS
 from sinchflow.simulate.play.writing import written_file, written_span
 
-#: Numbers kept for fiction (ACMA): the contact's own first.
-_FICTION = [f"+614915701{number:02}" for number in (56, 57, 58, 59, 10)] + ["+61491570006", "+61491572549"]
-_NAMES = ("Sam", "Alex", "Robin", "Kim", "Jo", "Lee")
-_PERSONAL = re.compile(r"name|mail|phone|mobile|address|street|birth|dob", re.IGNORECASE)
-_NAME = re.compile(r"name", re.IGNORECASE)
-_REFERENCE = re.compile(r"\{\{ secrets\.(\w+) \}\}")
-_STATUS = re.compile(r"answered (\d{3})")
 #: Headers that every client sends: they say nothing about the test.
 _USUAL_HEADERS = frozenset(
-    [
-        "host",
-        "user-agent",
-        "accept",
-        "accept-encoding",
-        "connection",
-        "content-length",
-        "content-type",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-        "x-real-ip",
-        "traceparent",
-    ]
-)
+    {
+        "host", "user-agent", "accept", "accept-encoding", "connection", "content-length", "content-type",
+        "x-forwarded-for", "x-forwarded-proto", "x-real-ip", "traceparent",
+    }
+)  # fmt: skip
 #: Receipts that something may follow from, also where no step waits for one.
 _UNWANTED = frozenset({"failed", "expired", "rejected", "undeliverable"})
 _MOST_EVENTS = 1_000
 _LATER = timedelta(days=7)  #: receipts after the end of a run
 
 
-class _Item(msgspec.Struct, frozen=True):
-    """One step, at its time."""
-
-    at: datetime
-    order: int
-    step: dict[str, Any]
+#: Runs that an event begins are stored within so many ids of it.
+_BESIDE = 200
+#: Of a longer list only the rows of those who were texted are written down.
+_LONG_LIST = 100
+#: Why policy refuses a message to somebody who has opted out (policy/gate.py).
+_OPTED_OUT = "this contact has opted out"
+_MANY_ATTEMPTS = 6
+_MOST_CHILDREN = 20
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """A transcript test. text: the file. flow: the run's."""
+    """A transcript test. text: the file. flow: the run's. gaps: what the journal does not keep of it, for people."""
 
     flow: str
     text: str
+    gaps: tuple[str, ...] = ()
 
 
-def record(journal: Path, run_id: int, timezone: str) -> Recording:
-    """The run as a test. Raises SinchflowError when it is not there, or too little of it is known."""
+def record(journal: Path, run_id: int, checked: Checked) -> Recording:
+    """The run as a test, with all that its event began. Raises SinchflowError when too little of it is known.
+
+    checked: the project, for its time zone, country, number and lists.
+    """
     with Stories(journal) as stories:
         run = stories.run(run_id)
         if run is None:
@@ -83,13 +80,18 @@ def record(journal: Path, run_id: int, timezone: str) -> Recording:
                 f"run {run_id} ended well and its trace is no longer kept: take a newer one (`sinchflow runs list`), "
                 "or keep more traces (`retention.traces` in sinchflow.yaml)"
             )
+        if run.flow.startswith(PREFIX):
+            words = (
+                f"run {run_id} is of the policy ({run.flow.removeprefix(PREFIX)}), not of a flow that could have a test"
+            )
+            raise SinchflowError(f"{words}: record another run of the same event (`sinchflow why {run.event_id}`)")
         event = stories.event(run.event_id)
         if event is None:
             raise SinchflowError(f"the event that run {run_id} began with is no longer in the journal")
-        source = stories.source(run.digest)
-        flow = None if source is None else flow_from_source(source.source, source.file, source.line)
-        sends, _ = stories.sends_of(run)
-    heard = _heard(journal, run, event, sends)
+        family = [_part(stories, each) for each in _family(stories, run, event)]
+        public = "\n".join(_source(stories, each.run) for each in family)
+    found = {each.id: each for part in family for each in _heard(journal, part.run, event, part.sends)}
+    heard = [found[each] for each in sorted(found)]
     contact = None
     if run.contact is not None:
         reader = open_reader(journal)
@@ -97,7 +99,30 @@ def record(journal: Path, run_id: int, timezone: str) -> Recording:
             contact = reader.contact(run.contact)
         finally:
             reader.close()
-    return _Recorder(run, event, flow, sends, heard, contact, ZoneInfo(timezone)).recording()
+    return _Recorder(run, event, family, heard, contact, checked, public).recording()
+
+
+def _source(stories: Stories, run: Run) -> str:
+    source = stories.source(run.digest)
+    return "" if source is None else source.source
+
+
+def _part(stories: Stories, run: Run) -> Part:
+    source = stories.source(run.digest)
+    flow = None if source is None else flow_from_source(source.source, source.file, source.line)
+    return Part(run, flow, stories.sends_of(run)[0])
+
+
+def _family(stories: Stories, run: Run, event: Event) -> list[Run]:
+    """The run, those that the same event began, and those that they started."""
+    beside = stories.ids(range(event.id + 1, event.id + _BESIDE))
+    found = {each.id: each for each in (run, *beside) if each.event_id == event.id and not each.is_slim}
+    since = min(each.started_at for each in found.values())
+    if any("run_flow" in _source(stories, each) for each in found.values()):
+        wanted = WantedRuns(since=since)
+        children, _ = stories.runs(wanted, _MOST_CHILDREN, lambda each: each.event_id == event.id and not each.is_slim)
+        found |= {each.id: each for each in children}
+    return [found[each] for each in sorted(found)]
 
 
 def _heard(journal: Path, run: Run, event: Event, sends: Iterable[Send]) -> list[Event]:
@@ -123,55 +148,108 @@ def _is_near(event: Event, until: datetime | None) -> bool:
 
 class _Recorder:
     def __init__(
-        self, run: Run, event: Event, flow: Flow | None, sends: list[Send], heard: list[Event],
-        contact: Contact | None, zone: ZoneInfo,
+        self, run: Run, event: Event, family: Sequence[Part], heard: list[Event], contact: Contact | None,
+        checked: Checked, public: str,
     ) -> None:  # fmt: skip
         self._run = run
         self._event = event
-        self._flow = flow
-        self._sends = sends
+        self._family = family
         self._heard = heard
         self._known = contact
-        self._zone = zone
+        self._checked = checked
+        self._zone = ZoneInfo(checked.project.timezone)
+        self._sends = sorted((send for part in family for send in part.sends), key=lambda send: send.id)
         self._contact = event.contact or run.contact
-        self._instead = _Instead([self._contact, run.contact, *(send.command.to for send in sends)])
+        self._disguise = Disguise(checked.project.country, public)
+        for number in (self._contact, run.contact, *(send.command.to for send in self._sends)):
+            if number is not None:
+                self._disguise.number(number)
         if event.our_number:
-            self._instead.our_number(event.our_number)
-        self._instead.personal(event.fields)
+            self._disguise.keep(event.our_number)
+        self._disguise.personal(event.fields)
+        for each in heard:
+            self._disguise.personal(each.fields)
+        for part in family:
+            self._disguise.personal(part.run.outputs)
         if contact is not None:
-            self._instead.personal(contact.values, all_of=True)
+            self._disguise.personal(contact.values, all_of=True)
+        self._foretell_ids()
+
+    def _foretell_ids(self) -> None:
+        """What a flow tells others of messages by their ids: when it is played, they have the ids of the stage."""
+        taken = [send.message_id for send in self._sends if send.message_id is not None]
+        for number, message_id in enumerate(taken, 1):
+            self._disguise.note(message_id, f"{MESSAGE_IDS}{number:012x}")
+        names = {"inbound_sms": ("reply_id", "reply"), "delivery_receipt": ("message_id", "message")}
+        for number, event in enumerate((self._event, *self._heard), 1):
+            key, name = names.get(event.kind, ("", ""))
+            if key in event.fields and event.fields[key] not in taken:
+                self._disguise.note(str(event.fields[key]), f"{name}-{number}")
 
     def recording(self) -> Recording:
         """All of it."""
         began = self._event.received_at
         now = began.astimezone(self._zone).replace(microsecond=0)
-        items = sorted(
-            [*self._first(), *self._out(), *self._calls(), *self._in()], key=lambda item: (item.at, item.order)
-        )
+        given = self._given(now)  # before the steps: it finds names
+        found = [*self._first(), *self._out(), *self._calls(), *self._in()]
+        items = sorted(found, key=lambda item: ((item.at - began) // _MILLISECOND, item.rank))
         steps: list[dict[str, Any]] = []
-        reached = began
-        for item in items:
-            gap = math.ceil((item.at - reached) / timedelta(seconds=1))
-            if item.at - reached >= timedelta(seconds=1):
-                steps.append({"advance": written_span(gap)})
-                reached += timedelta(seconds=gap)
+        reached, late = began, timedelta()
+        for place, item in enumerate(items):
+            late += item.more
+            last = _last_attempt(items, place)
+            if last is None:
+                reached = self._pass(steps, reached, item.at + late)
+            elif item.attempt[1] == 2:
+                late += sum((each.more for each in items[place + 1 : last + 1]), timedelta())
+                reached = self._pass(steps, reached, items[last].at + late)
             steps.append(item.step)
-        steps += self._end(reached)
+        steps += self._end(steps, reached, late)
+        name = f"as in run {self._run.id} of {now:%d %B %Y}"
+        text = written_file(given, name, [self._disguise.data(step) for step in steps])
+        return Recording(given["flow"], text, tuple(self._gaps()))
+
+    def _gaps(self) -> Iterator[str]:
+        for part in self._family:
+            if any(each.what == "left_out" for each in part.run.trace):
+                yield f"lines of the trace of run {part.run.id} were left out: calls may be missing"
+            if part.flow is None:
+                yield f"the flow of run {part.run.id} is no longer in the journal: its calls are missing"
+
+    def _pass(self, steps: list[dict[str, Any]], reached: datetime, until: datetime) -> datetime:
+        """Let time pass in whole seconds; how far it has come then."""
+        if until - reached < timedelta(seconds=1):
+            return reached
+        seconds = math.ceil((until - reached) / timedelta(seconds=1))
+        steps.append({"advance": written_span(seconds)})
+        return reached + timedelta(seconds=seconds)
+
+    def _given(self, now: datetime) -> dict[str, Any]:
         given: dict[str, Any] = {"flow": self._run.flow.partition("\n")[0], "now": now.isoformat(timespec="seconds")}
         if self._contact is not None:
-            number = self._instead.text(self._contact)
-            values = {} if self._known is None else self._instead.data(dict(self._known.values))
+            number = self._disguise.number(self._contact)
+            values = {} if self._known is None else self._disguise.data(dict(self._known.values))
             settings = (
                 {} if self._known is None else {"language": self._known.language, "timezone": self._known.timezone}
             )
             values |= {name: value for name, value in settings.items() if value is not None}
             given["contact"] = {"number": number, **values} if values else number
-        name = f"as in run {self._run.id} of {now:%d %B %Y}"
-        return Recording(given["flow"], written_file(given, name, [self._instead.data(step) for step in steps]))
+        usual = self._checked.project.all_accounts[DEFAULT_ACCOUNT].source_number or OUR_NUMBER
+        if self._event.kind == "inbound_sms" and self._event.our_number not in (None, usual):
+            given["our_number"] = self._event.our_number
+        people = {number for number in (self._contact, *(send.command.to for send in self._sends)) if number}
+        lists = {}
+        for name, rows in self._checked.lists.items():
+            if rows.numbers & people:
+                chosen = rows.rows if len(rows) <= _LONG_LIST else [row for row in rows if row.get("number") in people]
+                lists[name] = [*self._disguise.rows(chosen)]
+        refused = {send.command.to for send in self._sends if (send.reason or "").startswith(_OPTED_OUT)}
+        own = {"lists": lists, "opted_out": [self._disguise.number(number) for number in sorted(refused)]}
+        return given | {name: value for name, value in own.items() if value}
 
     # --- what came in -------------------------------------------------------------------------------------------------
 
-    def _first(self) -> Iterator[_Item]:
+    def _first(self) -> Iterator[Item]:
         event, fields = self._event, self._event.fields
         match event.kind:
             case "inbound_sms":
@@ -191,13 +269,13 @@ class _Recorder:
                 step = {"webhook": _call(fields)}
             case _:
                 step = {"start": _filled(flow=self._run.flow, inputs=fields.get("inputs") or None) or None}
-        yield _Item(event.received_at, 0, step)
+        yield Item(event.received_at, (event.id, 0), step)
 
-    def _in(self) -> Iterator[_Item]:
+    def _in(self) -> Iterator[Item]:
         messages = {send.message_id: send for send in self._sends}
         for event in self._heard:
             if event.kind == "inbound_sms":
-                yield _Item(event.received_at, 2, self._texted(event))
+                yield Item(event.received_at, (event.id, 0), self._texted(event))
                 continue
             if event.fields["status"] not in _UNWANTED and not self._waits_for_receipts:
                 continue
@@ -206,13 +284,13 @@ class _Recorder:
             if send is last[-1]:  # a script's receipt is about the last message to somebody
                 code = event.fields.get("status_code")
                 whom = None if send.command.to == self._contact else send.command.to
-                yield _Item(event.received_at, 2, {"receipt": _short("status", status=event.fields["status"],
-                                                                     status_code=code, to=whom)})  # fmt: skip
+                receipt = _short("status", status=event.fields["status"], status_code=code, to=whom)
+                yield Item(event.received_at, (event.id, 0), {"receipt": receipt})
 
     @property
     def _waits_for_receipts(self) -> bool:
-        steps = () if self._flow is None else all_steps(self._flow.steps)
-        return any(isinstance(step.action, WaitForReceipt) for step in steps)
+        flows = [part.flow for part in self._family if part.flow is not None]
+        return any(isinstance(step.action, WaitForReceipt) for flow in flows for step in all_steps(flow.steps))
 
     def _texted(self, event: Event) -> dict[str, Any]:
         fields = event.fields
@@ -224,130 +302,43 @@ class _Recorder:
 
     # --- what went out ------------------------------------------------------------------------------------------------
 
-    def _out(self) -> Iterator[_Item]:
+    def _out(self) -> Iterator[Item]:
         for send in self._sends:
             if send.state == "sent":
                 to = None if send.command.to == self._contact else send.command.to
                 text = str(send.command.body.get("content", ""))
-                yield _Item(send.due or send.created_at, 1, {"out": _short("text", text=text, to=to)})
+                yield Item(send.due or send.created_at, (send.id, 0), {"out": _short("text", text=text, to=to)})
 
-    def _calls(self) -> Iterator[_Item]:
-        asked: dict[str, Record] = {}
-        for record_ in self._run.trace:
-            step = self._http_step(record_.address)
-            if step is None:
-                continue
-            match record_.what:
-                case "command":
-                    asked[record_.address] = record_
-                case "attempt" if record_.address in asked:
-                    first = asked[record_.address]
-                    yield _Item(first.at, 1, {"http": self._call(first, self._refused(str(record_.detail)))})
-                    asked[record_.address] = Record(record_.at, first.address, first.what, first.detail)
-                case "outcome" | "error" if record_.address in asked:
-                    first = asked.pop(record_.address)
-                    yield _Item(first.at, 1, {"http": self._call(first, self._answer(record_))})
+    def _calls(self) -> Iterator[Item]:
+        for part in self._family:
+            yield from Calls(part, [each.id for each in self._heard]).items()
 
-    def _http_step(self, address: str) -> Any:
-        try:
-            step = None if self._flow is None or not address else step_at(self._flow, address)
-        except (LookupError, ValueError):
-            return None
-        return step if step is not None and isinstance(step.action, Http) else None
-
-    def _call(self, asked: Record, respond: Mapping[str, Any]) -> dict[str, Any]:
-        head, _, body = str(asked.detail).partition("\n\n")
-        method, _, url = head.partition("\n")[0].partition(" ")
-        call: dict[str, Any] = {"method": method, "url": self._filled(url)}
-        if body and not body.endswith("…") and not _REFERENCE.search(body):
-            try:
-                call["json"] = msgspec.json.decode(body)
-            except (ValueError, RecursionError):
-                call["body"] = body
-        if respond:
-            call["respond"] = dict(respond)
-        return call
-
-    def _filled(self, text: str) -> str:
-        """With the values that secrets have where nobody gives them."""
-        return _REFERENCE.sub(lambda found: Secrets.stand_in(found[1]), text)
-
-    def _answer(self, outcome: Record) -> dict[str, Any]:
-        if outcome.what == "error":
-            return self._refused(str(outcome.detail))
-        step = self._http_step(outcome.address)
-        output = {} if step is None or step.id is None else self._run.outputs.get(step.id, {})
-        respond: dict[str, Any] = {}
-        if isinstance(outcome.detail, int) and outcome.detail != 200:
-            respond["status"] = outcome.detail
-        if output.get("json") is not None:
-            respond["json"] = output["json"]
-        elif output.get("text"):
-            respond["body"] = output["text"]
-        return respond
-
-    def _refused(self, words: str) -> dict[str, Any]:
-        if found := _STATUS.search(words):
-            return {"status": int(found[1])}
-        return {"fault": "timeout" if "timed out" in words or "within" in words else "connection"}
-
-    def _end(self, reached: datetime) -> Iterator[dict[str, Any]]:
+    def _end(self, steps: list[dict[str, Any]], reached: datetime, late: timedelta) -> Iterator[dict[str, Any]]:
         run = self._run
-        if run.ended_at is not None and run.ended_at - reached >= timedelta(seconds=1):
-            yield {"advance": written_span(math.ceil((run.ended_at - reached) / timedelta(seconds=1)))}
-        if run.status == "cancelled":
-            return  # by a person or another flow: not in the script
+        if run.ended_at is not None:
+            self._pass(steps, reached, run.ended_at + late)
+        if run.status == "cancelled":  # by a person or another run, which is not in the script
+            yield {"run": "running"}
+            return
         categories = [each["category"] for each in run.outputs.values() if each.get("category")]
         yield {"run": _short("status", status=run.status, category=categories[-1] if categories else None)}
 
 
-class _Instead:
-    """Other numbers and names in the place of real ones, the same ones everywhere."""
+def _last_attempt(items: Sequence[Item], place: int) -> int | None:
+    """Where a long row of attempts, of which this is not the first one, ends; None where there is none.
 
-    def __init__(self, numbers: Iterable[str | None]) -> None:
-        self._by_real: dict[str, str] = {}
-        fiction = iter(_FICTION)
-        for number in numbers:
-            if number is not None and number not in self._by_real:
-                self._by_real[number] = next(fiction, f"+6149157{1000 + len(self._by_real):04}")
-        self._names = iter([*_NAMES, *(f"person {number}" for number in range(1, 1_000))])
-
-    def our_number(self, number: str) -> None:
-        """Ours may stay, for it is in the project; it is nobody's secret."""
-        self._by_real.setdefault(number, number)
-
-    def personal(self, data: Any, key: str = "", *, all_of: bool = False) -> None:
-        """Note what is somebody's: values under telling names, or all texts."""
-        match data:
-            case dict():
-                for name, value in data.items():
-                    self.personal(value, str(name), all_of=all_of)
-            case list() | tuple():
-                for value in data:
-                    self.personal(value, key, all_of=all_of)
-            case str() if len(data) >= 2 and (all_of or _PERSONAL.search(key)) and data not in self._by_real:
-                if not re.fullmatch(r"source_address|destination_address|content|path|url", key):
-                    self._by_real[data] = next(self._names) if _NAME.search(key) else f"{key} of somebody"
-
-    def text(self, text: str) -> str:
-        """The text with what is to stand there instead; numbers also as people write them at home."""
-        for real, other in sorted(self._by_real.items(), key=lambda pair: -len(pair[0])):
-            text = text.replace(real, other)
-            if real.startswith("+") and real != other:
-                text = text.replace(real[1:], other[1:])
-        return text
-
-    def data(self, data: Any) -> Any:
-        """The same for all texts of a value."""
-        match data:
-            case str():
-                return self.text(data)
-            case dict():
-                return {name: self.data(value) for name, value in data.items()}
-            case list() | tuple():
-                return [self.data(value) for value in data]
-            case _:
-                return data
+    The pauses between them are never the same again: what adds up is more than one pause after a while. So they are
+    written down as one pause and all calls after it.
+    """
+    call, number = items[place].attempt
+    if number < 2:
+        return None
+    first = place - number + 1
+    last = place
+    while last + 1 < len(items) and items[last + 1].attempt == (call, items[last].attempt[1] + 1):
+        last += 1
+    is_row = first >= 0 and items[first].attempt == (call, 1)
+    return last if is_row and last - first >= _MANY_ATTEMPTS else None
 
 
 def _filled(**members: Any) -> dict[str, Any]:

@@ -38,6 +38,8 @@ from sinchflow.simulate.play.virtual_time import LoopClock, VirtualLoop, put_awa
 from sinchflow.simulate.provider import SimulatedSinch
 
 TOKEN = "test"
+#: How the ids of the first account's messages begin; a script that is played again has the same ones.
+MESSAGE_IDS = "00000000-0000-4000-8000-"
 #: Sends that wait for each other, or for room in the throttle, have left by then; a test need not know of it.
 _A_MOMENT = timedelta(seconds=1)
 _LONGEST_MEMORY = timedelta(days=3650)
@@ -267,9 +269,7 @@ class Stage:
     def _provider(self, name: str, connection: Connection) -> SimulatedSinch:
         number = connection.source_number or "+61491593156"
         sinch = SimulatedSinch(receipts=False, timeline=Timeline(enroute_s=None, submitted_s=None), number=number)
-        sinch.number_messages(
-            f"00000000-0000-4000-8{len(self._sinch):03x}-"
-        )  # a script that is played again has the same
+        sinch.number_messages(MESSAGE_IDS.replace("8000", f"8{len(self._sinch):03x}"))
         sinch.subscribe(lambda message: self._texted(name, message))
         return sinch
 

@@ -1,0 +1,196 @@
+"""What scripts do, recorded from a journal on disk, is a test that passes, with nobody's real number or name in it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from sinchflow.errors import SinchflowError
+from sinchflow.simulate.play.disguise import Disguise
+from sinchflow.simulate.play.many import Troupe
+from sinchflow.simulate.play.project import TestProject
+from sinchflow.simulate.play.record import record
+from tests.simulate.play.taping import write
+
+FLOWS = Path(__file__).parents[3] / "flows"
+ROOTS = [FLOWS.parent, *sorted(path.parent for path in FLOWS.glob("*/sinchflow.yaml"))]
+#: Runs that the policy begins.
+POLICY = "policy: "
+
+
+def recorded(project, script, run, path):
+    """What is recorded of a run of a script, with the lists that the script has."""
+    checked = replace(project.checked, lists=dict(project.catalog(script).facts.lists))
+    return record(path, run.id, checked)
+
+
+@pytest.mark.parametrize("root", ROOTS, ids=lambda path: path.name)
+def test_runs_of_the_examples_are_recorded_as_tests_that_pass(root, tmp_path, taped):
+    project = TestProject(root)
+    troupe = Troupe(project)
+    wrong, count = [], 0
+    for at, script in enumerate(project.scripts()):
+        (tmp_path / str(at)).mkdir()
+        _, played = troupe.played(script)
+        path = write(taped[-1].tape, tmp_path / str(at))
+        for run in played.runs:
+            if not run.flow.startswith(POLICY):
+                recording = recorded(project, script, run, path)
+                again, _ = troupe.played(project.written_here("recorded.test.yaml", recording.text))
+                wrong += [] if again.failure is None else [(str(script), again.failure, recording.text)]
+                count += 1
+    troupe.close()
+    assert wrong == []
+    assert count >= 3
+
+
+FLOW = """\
+name: visit
+on:
+  inbound_sms: {keyword: VISIT}
+steps:
+  - id: known
+    http: {method: GET, url: "https://crm.example.com/people/{{ contact.number | urlencode }}"}
+  - reply: "Hi {{ contact.first_name | default('you') }} {{ steps.known.json.phone }} {{ contact.number in lists.vip }}"
+  - id: answer
+    wait_for_reply: {timeout: 1h, categories: {gold: {keyword: GOLD}}}
+  - run_flow: {flow: tell, inputs: {words: "{{ contact.first_name|default(0) }} said {{ steps.answer.reply.content }}"}}
+---
+name: tell
+on: manual
+inputs: {words: {type: string}}
+steps:
+  - send_sms: {to: "+61400000009", message: "{{ inputs.words }}"}
+---
+name: also
+on:
+  inbound_sms: {keyword: VISIT}
+continue: true
+steps:
+  - http: {method: POST, url: "https://log.example.com", json: {who: "{{ contact.number }}"}}
+"""
+TEST = """\
+contact: {number: +61400000001, first_name: Zebediah, plan: GOLD}
+lists: {vip: [{number: +61400000001, name: Zebediah Quux}, {number: +61400000002, name: Ophelia}]}
+tests:
+  - name: all of it
+    script:
+      - in: "VISIT for Zebediah, 0400 000 001 or zeb@quux.example"
+      - http: {url: "https://log.example.com"}
+      - http:
+          url: https://crm.example.com/people/%2B61400000001
+          respond: {json: {phone: 0400000001, name: Zebediah Quux, mail: zeb@quux.example}}
+      - out: {contains: "0400000001 true"}
+      - advance: 30m
+      - in: gold, says Zebediah
+      - out: {to: +61400000009, contains: Zebediah said gold}
+"""
+
+
+@pytest.fixture
+def visit(tmp_path, taped):
+    """A project with one script played, and its journal's path."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/visit.yaml").write_text(FLOW)
+    (tmp_path / "sinchflow.yaml").write_text("country: AU\nlists: {vip: vip.csv}\n")
+    (tmp_path / "vip.csv").write_text("number,name\n+61400000003,Nobody\n")
+    (tmp_path / "visit.test.yaml").write_text(TEST)
+    project = TestProject(tmp_path)
+    troupe = Troupe(project)
+    [script] = project.scripts()
+    result, played = troupe.played(script)
+    assert result.failure is None, result.failure
+    path = write(taped[-1].tape, tmp_path)
+    yield project, troupe, script, played, path
+    troupe.close()
+
+
+def test_nobody_is_known_again_and_the_test_passes_with_all_that_the_event_began(visit):
+    project, troupe, script, played, path = visit
+    run = next(each for each in played.runs if each.flow == "visit")
+    text = recorded(project, script, run, path).text
+    assert text == (
+        """\
+flow: visit
+now: '2026-01-05T09:00:00+00:00'
+contact: {number: '+61491570156', first_name: Robin, plan: GOLD}
+lists: {vip: [{number: '+61491570156', name: Alex}, {number: '+61491570157', name: Kim}]}
+
+tests:
+  - name: as in run 3 of 05 January 2026
+    script:
+      - in: 'VISIT for Robin, 0491 570 156 or sam@example.com'
+      - http: {method: POST, url: 'https://log.example.com', json: {who: '+61491570156'}}
+      - http: {method: GET, url: 'https://crm.example.com/people/%2B61491570156', respond: {json: {phone: '0491570156', name: Alex, mail: sam@example.com}}}
+      - out: Hi Robin 0491570156 true
+      - advance: 30m
+      - in: 'gold, says Robin'
+      - out: {text: 'Robin said gold, says Robin', to: '+61400000009'}
+      - run: {status: completed, category: gold}
+"""  # noqa: E501
+    )
+    again, _ = troupe.played(project.written_here("recorded.test.yaml", text))
+    assert again.failure is None
+
+
+@pytest.mark.parametrize(
+    ("flow", "words"),
+    [
+        (None, "there is no run 999999: `sinchflow runs list` shows those that there are"),
+        ("slim", "run 2 ended well and its trace is no longer kept: take a newer one"),
+    ],
+)
+def test_too_little_is_known(visit, flow, words, monkeypatch):
+    project, _, _, played, path = visit
+    if flow == "slim":
+        monkeypatch.setattr("sinchflow.model.run.Run.is_slim", True)
+    with pytest.raises(SinchflowError, match=re.escape(words)):
+        record(path, played.runs[0].id if flow else 999_999, project.checked)
+
+
+def test_runs_of_the_policy_are_refused_in_words(tmp_path, taped):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "sinchflow.yaml").write_text("policy: {help: {reply: Call us.}}\n")
+    (tmp_path / "a.test.yaml").write_text("tests: [{name: help, script: [{in: HELP}, {out: Call us.}]}]\n")
+    project = TestProject(tmp_path)
+    troupe = Troupe(project)
+    [script] = project.scripts()
+    _, played = troupe.played(script)
+    troupe.close()
+    path = write(taped[-1].tape, tmp_path)
+    with pytest.raises(SinchflowError) as refused:
+        record(path, played.runs[0].id, project.checked)
+    assert str(refused.value) == (
+        "run 2 is of the policy (help), not of a flow that could have a test: "
+        "record another run of the same event (`sinchflow why 1`)"
+    )
+
+
+NAMES = st.sampled_from(["Zoë Ångström", "Bo", "O'Brien", "X Æ", "María-José", "李雷"])
+NUMBERS = st.integers(400_000_000, 499_999_999).map(lambda digits: f"+61{digits}")
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=NAMES, number=NUMBERS, before=TEXTS, after=TEXTS)
+def test_no_form_of_a_number_or_name_stays(name, number, before, after):
+    national = f"0{number[3:]}"
+    spaced = f"{national[:4]} {national[4:7]} {national[7:]}"
+    disguise = Disguise("AU", "name: flow")
+    disguise.number("+61491570999")  # somebody else comes first
+    disguise.personal({"first_name": name, "phone": national})
+    forms = [number, number[1:], f"%2B{number[1:]}", national, spaced, name]
+    for form in forms:
+        text = f"{before} {form} {after}"
+        shown = disguise.text(text)
+        assert form not in shown.removeprefix(before).removesuffix(after)
+        assert disguise.data({"a": [form]}) == {"a": [shown.removeprefix(f"{before} ").removesuffix(f" {after}")]}
+
+
+def test_words_of_the_flows_and_parts_of_other_words_stay():
+    disguise = Disguise(None, "categories: {gold: {keyword: GOLD}}")
+    disguise.personal({"name": "Ann", "plan_name": "GOLD"})
+    assert disguise.text("Ann: Annual plan GOLD") == "Sam: Annual plan GOLD"
