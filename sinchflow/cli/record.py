@@ -103,10 +103,12 @@ def replay(context: typer.Context, run: _Run, as_json: AsJson = False, data: _Da
 
 def _recorded(context: typer.Context, run: int, data: Path | None) -> "tuple[Recording, TestProject]":
     from sinchflow.journal.sqlite import FILE_NAME
+    from sinchflow.language.check import Checker
     from sinchflow.simulate.play.project import TestProject
     from sinchflow.simulate.play.record import record as record_run
 
-    project = TestProject(root_of(context))
+    root = root_of(context)
+    project = TestProject(root, checked=Checker().check(root))  # whatever may be wrong with other tests
     journal = data_folder_of(context, data) / FILE_NAME
     return record_run(journal, run, project.checked), project
 
