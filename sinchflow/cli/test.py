@@ -39,6 +39,10 @@ def play(
         typer.Option("--fail-under", metavar="PERCENT", min=0, max=100, help="Fail when less is walked; --coverage."),
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML for CI.")] = None,
+    patience: Annotated[
+        float,
+        typer.Option("--patience", metavar="SECONDS", min=0.1, help="Of work, for one test; then it is given up."),
+    ] = 10.0,
     watch: Annotated[bool, typer.Option("--watch", help="Play again whenever a file changes.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +62,7 @@ def play(
     if watch and (junit or html or as_json):
         raise UsageError("--watch goes with neither --junit, --coverage-html nor --json")
     asked = _Asked(root_of(context), paths or (), only, coverage or html is not None or least is not None, html, least,
-                   junit, as_json)  # fmt: skip
+                   junit, patience, as_json)  # fmt: skip
     if watch:
         _watch(asked)
     else:
@@ -70,7 +74,7 @@ class _Asked:
 
     def __init__(
         self, root: Path, paths: Sequence[Path], only: str | None, covers: bool, html: Path | None, least: float | None,
-        junit: Path | None, as_json: bool,
+        junit: Path | None, patience_s: float, as_json: bool,
     ) -> None:  # fmt: skip
         for path in paths:
             if not (root / path).exists():
@@ -82,6 +86,7 @@ class _Asked:
         self.html = html
         self.least = least
         self.junit = junit
+        self.patience_s = patience_s
         self.as_json = as_json
 
 
@@ -96,7 +101,7 @@ def _once(asked: _Asked) -> int:
     if not scripts:
         where = "here" if asked.only is None and not asked.paths else "by these words and paths"
         raise SinchflowError(f"there is no test {where}: tests stand in files NAME.test.yaml, see docs/testing.md")
-    troupe = Troupe(project, walks=asked.covers)
+    troupe = Troupe(project, walks=asked.covers, patience_s=asked.patience_s)
     try:
         results = _play(troupe, scripts, is_quiet=asked.as_json)
     finally:

@@ -13,7 +13,7 @@ from sinchflow.simulate.play.coverage import Walked
 from sinchflow.simulate.play.outcome import Failure, Line, Played
 from sinchflow.simulate.play.player import play
 from sinchflow.simulate.play.project import TestProject
-from sinchflow.simulate.play.virtual_time import VirtualLoop
+from sinchflow.simulate.play.virtual_time import PATIENCE_S, VirtualLoop
 
 #: Scripts below which one process is done before others would have begun.
 _WORTHWHILE = 200
@@ -37,10 +37,14 @@ class _Portion(msgspec.Struct):
 
 
 class Troupe:
-    """Plays the scripts of one project. met: the points that were walked so far, where that is wanted."""
+    """Plays the scripts of one project. met: the points that were walked so far, where that is wanted.
 
-    def __init__(self, project: TestProject, *, walks: bool = False) -> None:
+    patience_s: of work, after which a script is given up.
+    """
+
+    def __init__(self, project: TestProject, *, walks: bool = False, patience_s: float = PATIENCE_S) -> None:
         self._project = project
+        self._patience_s = patience_s
         self._walked = Walked() if walks else None
         self._loop: VirtualLoop | None = None
 
@@ -59,6 +63,10 @@ class Troupe:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
+        if any(step.verb == "http" for script in scripts for step in script.steps):
+            import sinchflow.runtime.outbound  # half a second, which each process would need by itself
+            import sinchflow.runtime.perform  # noqa: F401
+
         slices = [range(at, min(at + _AT_A_TIME, len(scripts))) for at in range(0, len(scripts), _AT_A_TIME)]
         context = multiprocessing.get_context("fork")  # project and scripts are there at once
         with ProcessPoolExecutor(processes, context, initializer=_begin, initargs=(self, scripts)) as pool:
@@ -75,7 +83,7 @@ class Troupe:
     def played(self, script: Script, place: int = 0, *, goes_on: bool = False) -> tuple[Result, Played]:
         """As `play_one`, with all that happened. goes_on: see `play`."""
         if self._loop is None:
-            self._loop = VirtualLoop()
+            self._loop = VirtualLoop(self._patience_s)
         structlog.configure(processors=[_drop])
         began = time.perf_counter()
         played = play(script, self._project.catalog(script), self._loop, self._walked, goes_on=goes_on)

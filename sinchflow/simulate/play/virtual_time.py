@@ -14,20 +14,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 _MICROSECOND = timedelta(microseconds=1)
+#: Seconds of work that are enough for months of a busy project.
+PATIENCE_S = 10.0
+_GRACE_S = 1.0
 
 
 class Stuck(Exception):
-    """What was played did not come to rest in time (of the machine's clock): it goes round in circles."""
+    """What was played did not come to rest, however much was worked at it: it goes round in circles."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the module's text. patience_s: of the machine's time, for all between `begin` and the next one."""
+    """See the module's text. patience_s: of this process's work, for all between `begin` and the next one.
 
-    def __init__(self, patience_s: float = 10.0) -> None:
+    Work, not time: a machine that has a lot else to do is no reason to give up.
+    """
+
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.moment_us = 0  #: as `time`; whole, so that what is added up over months is exact
         self._resting: tuple[int, asyncio.Future[None]] | None = None
         self.patience_s = patience_s
         self._gives_up_at = math.inf
+        self._is_late = False
         super().__init__(_NoWaiting(self._turn))
         self._clock_resolution = 5e-7  # timers this close are due
 
@@ -37,7 +44,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def begin(self) -> None:
         """Something new is played: its patience counts from now."""
-        self._gives_up_at = time.monotonic() + self.patience_s
+        self._is_late = False
+        self._gives_up_at = time.process_time() + self.patience_s
 
     def end(self) -> None:
         """What was played is over."""
@@ -51,9 +59,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _turn(self, timeout_s: float | None) -> None:
         """Once per turn of the loop. timeout_s: until the next timer, None: there is none; 0: there is work to do."""
-        if time.monotonic() > self._gives_up_at:
-            self.begin()  # who is told needs time to put away what was played
-            raise Stuck
+        if time.process_time() > self._gives_up_at:
+            if self._resting is not None and not self._resting[1].done():
+                self.begin()  # who is told needs time to put away what was played
+                self._resting[1].set_exception(Stuck())
+                self._resting = None
+                return
+            if self._is_late:
+                self.begin()
+                raise Stuck
+            self._is_late = True  # perhaps it is just ending, or about to rest
+            self._gives_up_at += _GRACE_S
         if timeout_s == 0:
             return
         if self._resting is None:
