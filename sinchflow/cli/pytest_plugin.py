@@ -91,10 +91,8 @@ class TranscriptModule(pytest.File):
             project, troupe = self.config.stash[_HOUSES].at(root)
         except SinchflowError as error:
             raise self.CollectError(str(error)) from None
-        name = self.path.resolve().relative_to(root).as_posix()
-        for script in project.scripts():
-            if script.origin.file == name:
-                yield TranscriptItem.from_parent(self, name=script.name, script=script, house=(project, troupe))
+        for script in project.scripts_in(self.path.resolve()):
+            yield TranscriptItem.from_parent(self, name=script.name, script=script, house=(project, troupe))
 
 
 class TranscriptFailed(AssertionError):

@@ -55,12 +55,16 @@ class TestProject:
     def scripts(self) -> Iterator[Script]:
         """All tests, file by file."""
         for path in transcript_files(self._root, self._paths):
-            name = shown_name(self._root, path)
-            data = read_file(path)
-            text = "" if isinstance(data, str) else decode(data, name)[0]
-            for document in documents(text, name):
-                if not compose(document):
-                    yield from scripts_of(document)
+            yield from self.scripts_in(path)
+
+    def scripts_in(self, path: Path) -> Iterator[Script]:
+        """The tests of one file of the project."""
+        name = shown_name(self._root, path)
+        data = read_file(path)
+        text = "" if isinstance(data, str) else decode(data, name)[0]
+        for document in documents(text, name):
+            if not compose(document):
+                yield from scripts_of(document)
 
     def written_here(self, name: str, text: str) -> Script:
         """The last test of a file that need not stand on disk yet. Raises SinchflowError with its findings."""
