@@ -1,5 +1,6 @@
 """Many scripts played, on as many processes as there are processors when that is worth it."""
 
+import gc
 import os
 import signal
 import time
@@ -20,6 +21,8 @@ _WORTHWHILE = 200
 #: Scripts that a process takes at a time.
 _AT_A_TIME = 25
 _MOST_PROCESSES = 8
+#: A fifth of the work less than with Python's own; a process lives for seconds.
+_GC_THRESHOLDS = (100_000, 50, 50)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +114,8 @@ _own: list[tuple[Troupe, Sequence[Script]]] = []
 
 def _begin(troupe: Troupe, scripts: Sequence[Script]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked for it hears of it, and ends us
+    gc.freeze()  # project and scripts need not be looked at again and again
+    gc.set_threshold(*_GC_THRESHOLDS)
     _own[:] = [(troupe, scripts)]
 
 
