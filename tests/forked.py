@@ -1,8 +1,8 @@
-"""Processes of the program by fork instead of by exec: one process has it loaded, so each start saves what loading takes.
+"""Processes of the program by fork instead of by exec: one process has it loaded, so each start saves that time.
 
-`Popen` and `run` are those of `subprocess` for `sinchflow ARGUMENTS` and `python -m MODULE ARGUMENTS`: what they start is
-a child of the process that asks, with its own pid, folder, environment and files. What a test shows about the start of a
-process itself (what is installed, imported, or read by Python) needs a process by exec.
+`Popen` and `run` are those of `subprocess` for `python -m MODULE ARGUMENTS`: what they start is a child of the process
+that asks, with its own pid, folder, environment and files. What a test shows about the start of a process itself (what
+is installed, imported, or read by Python) needs a process by exec.
 """
 
 import contextlib
@@ -99,17 +99,21 @@ def serve() -> None:
         data, files, _, _ = socket.recv_fds(orders, 1_000_000, 3)
         if not data:
             return
+        told, tells = os.pipe()
         between = os.fork()
         if not between:
             # The child's parent ends at once: so the child becomes one of the process that asked.
             if child := os.fork():
-                orders.send(str(child).encode())
+                os.write(tells, str(child).encode())
                 os._exit(0)
             orders.close()
+            os.close(told)
+            os.close(tells)
             _play(json.loads(data), files)
-        for file in files:
-            os.close(file)
         os.waitpid(between, 0)
+        orders.send(os.read(told, 100))
+        for file in (*files, told, tells):
+            os.close(file)
 
 
 def _play(order: dict[str, Any], files: list[int]) -> None:
@@ -121,6 +125,7 @@ def _play(order: dict[str, Any], files: list[int]) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
+    sys.path[:0] = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in {"", *sys.path}]
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
