@@ -86,7 +86,7 @@ SHAPES = Shapes()
 CALL_DEFAULTS = {"expect": ["2xx"], "max_bytes": 1_048_576, "timeout": "PT30S"}
 
 
-class CaseLoader(yaml.SafeLoader):
+class CaseLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML with long texts, in which only true and false are booleans."""
 
 

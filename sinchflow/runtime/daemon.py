@@ -345,21 +345,29 @@ async def _serve(daemon: Daemon) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
     gc.set_threshold(*_GC_THRESHOLDS)
-    await daemon.start()
     reloads: set[asyncio.Task[Any]] = set()
     notifier = Notifier(os.environ, loop, lambda: status_of(len(daemon.worker.catalog.flows), daemon.stats.troubles))
+    is_asked_early = False
 
     def reload() -> None:
+        nonlocal is_asked_early
+        if not daemon.is_ready:
+            is_asked_early = True
+            return
         notifier.reloading()
         task = loop.create_task(daemon.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
         task.add_done_callback(lambda _: notifier.reloaded())
 
+    # before the start: without a handler this signal would end the process
     loop.add_signal_handler(signal.SIGHUP, reload)
+    await daemon.start()
     gc.collect()
     gc.freeze()  # what lives as long as the process need not be looked at again and again
     notifier.start()
+    if is_asked_early:
+        reload()
     await stopping.wait()
     log.info("stopping", open_runs=daemon.worker.open_runs)
     notifier.stopping()

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 FLOW = """\
 name: notice
@@ -38,7 +40,7 @@ ENVIRON = {
 
 @contextlib.contextmanager
 def process(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    running = subprocess.Popen(
+    running = forked.Popen(
         [sys.executable, "-m", *arguments], cwd=cwd, env=ENVIRON, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -72,10 +74,7 @@ def daemon(project: Path) -> Iterator[list[str]]:
 
 
 def run(project: Path, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "sinchflow", *arguments], cwd=project, env=ENVIRON, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    done = forked.run([sys.executable, "-m", "sinchflow", *arguments], cwd=project, env=ENVIRON, timeout=60)
     assert not {"s3cret", "hook-token-of-the-test"} & {word.strip('",') for word in (done.stdout + done.stderr).split()}
     return done.returncode, done.stdout, done.stderr
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 FLOW = """\
 name: notice
@@ -35,7 +37,7 @@ FREE_PORTS = ("--port", "0", "--admin-port", "0")
 @contextlib.contextmanager
 def process(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
     """A process of ours with its output as text; killed if it still runs at the end."""
-    running = subprocess.Popen(
+    running = forked.Popen(
         [sys.executable, "-m", *arguments],
         cwd=cwd,
         env=ENVIRON,

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 ENVIRON = {
     **{name: value for name, value in os.environ.items() if not name.startswith("SINCHFLOW_")},
@@ -75,7 +77,7 @@ class Shop:
     def start(self) -> None:
         arguments = ["-C", str(self.root), "run", "--port", "0", "--admin-port", "0"]
         with (self.root / "log").open("wb") as log:
-            self.daemon = subprocess.Popen([*COMMAND, *arguments], env=ENVIRON, stdout=log, stderr=log)
+            self.daemon = forked.Popen([*COMMAND, *arguments], env=ENVIRON, stdout=log, stderr=log)
         eventually((self.root / ".sinchflow/daemon.json").exists)
 
     def stop(self) -> None:
@@ -83,10 +85,7 @@ class Shop:
         self.daemon.wait(PATIENCE_S)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, "-C", str(self.root), *arguments],
-            env=ENVIRON, capture_output=True, text=True, timeout=PATIENCE_S, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return forked.run([*COMMAND, "-C", str(self.root), *arguments], env=ENVIRON, timeout=PATIENCE_S)
 
     def start_flow(self, name: str, *inputs: str) -> int:
         found = self.run("start", name, "--format", "json", *inputs)
@@ -142,7 +141,7 @@ def test_operator_finds_what_failed_and_has_it_go_on(shop: Shop) -> None:
         2, f"sinchflow: this would retry 3 runs ({ids[2]}, {ids[1]}, {ids[0]}): say so with --yes\n"
     )  # fmt: skip
     shop.crm.is_up = True
-    tail = subprocess.Popen(
+    tail = forked.Popen(
         [*COMMAND, "-C", str(shop.root), "runs", "tail", "--json"],
         env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
@@ -190,7 +189,7 @@ def test_operator_cancels_a_flow_and_reads_on_without_a_daemon(shop: Shop) -> No
     assert (told.returncode, told.stderr) == (1, f"sinchflow: run {ids[0]} has ended already: cancelled\n")
     told = shop.run("runs", "tail", str(ids[0]))  # it has ended: nothing is waited for
     assert (told.returncode, ": cancelled: cancelled by " in told.stdout) == (0, True)
-    tail = subprocess.Popen(
+    tail = forked.Popen(
         [*COMMAND, "-C", str(shop.root), "runs", "tail", "--json"],
         env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

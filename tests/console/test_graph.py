@@ -50,7 +50,7 @@ def flows_of(path: Path) -> Iterator[Flow]:
             yield build_flow(document)
 
 
-class _CaseLoader(yaml.SafeLoader):
+class _CaseLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """Run cases; the long texts in their events do not matter here."""
 
 

@@ -22,6 +22,7 @@ from sinchflow.simulate.faults import Fault
 from sinchflow.simulate.provider import SimulatedSinch
 from sinchflow.sinch.client import Answer, BasicKey, Calls, Client, NotSent, Unknown
 from sinchflow.sinch.webhooks import list_webhooks
+from tests.examples import examples
 
 TOKEN = "hook-token-of-the-test"
 PASSWORD = "header-secret-of-the-test"
@@ -318,7 +319,7 @@ _STATES = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(_STATES)
 def test_whatever_is_there_one_apply_settles_it_and_others_stay_as_they_are(state):
     sim = SimulatedSinch()

@@ -23,6 +23,7 @@ from tests.engine.test_routing import (
     receipts,
     sms,
 )
+from tests.examples import examples
 
 conditions = st.sampled_from([None, "true", "false", "event.content == 'hours'", "event.missing.deep == 1"])
 many = st.lists(
@@ -38,7 +39,7 @@ def named(triggers, goes_on, priority, account, enabled, condition, name):
     return flow(name, *triggers, goes_on=goes_on, priority=priority, account=account, enabled=enabled, condition=made)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(many, events, st.booleans())
 def test_it_says_of_texts_what_the_router_does(given_flows, event, is_wanted):
     flows = [named(*each, name=f"f{number}") for number, each in enumerate(given_flows)]
@@ -52,7 +53,7 @@ def test_it_says_of_texts_what_the_router_does(given_flows, event, is_wanted):
     assert all(each.reason for each in told if each.verdict != "takes")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(receipts, accounts, conditions), max_size=6), receipt_events)
 def test_it_says_of_receipts_what_the_router_does(given_flows, event):
     flows = [

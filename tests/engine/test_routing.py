@@ -19,6 +19,7 @@ from sinchflow.model.flow import DeliveryReceipt, Flow, InboundSms, ListName, Op
 from sinchflow.model.origin import Origin
 from sinchflow.model.run import Facts
 from sinchflow.model.send import SentBy
+from tests.examples import examples
 
 ORIGIN = Origin("a.yaml", 1, 1)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,7 +74,7 @@ events = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.tuples(inbound, st.booleans(), st.integers(0, 2), accounts), max_size=8), events)
 def test_index_finds_what_asking_every_flow_finds(given_flows, event):
     flows = [
@@ -124,7 +125,7 @@ receipt_events = st.builds(
 senders = st.sampled_from([None, *(SentBy(flow=name, step="tell", run=5) for name in ("x", "y", "z"))])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(some(st.tuples(receipts, accounts), max_size=6), receipt_events, senders)
 def test_receipts_go_to_every_flow_that_asking_each_finds(given_flows, event, sender):
     flows = [flow(f"f{n}", trigger, account=account) for n, (trigger, account) in enumerate(given_flows)]
@@ -146,7 +147,7 @@ def test_receipts_go_to_every_flow_that_asking_each_finds(given_flows, event, se
 @given(
     some(st.tuples(st.builds(OptOut, origin=st.just(ORIGIN), from_=numbers, to=numbers), accounts), max_size=5), events
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_opt_outs_go_to_every_flow_that_asking_each_finds(given_flows, event):
     event = Event(
         id=1, kind="opt_out", key="k", received_at=NOW, account="nz", contact=event.contact, our_number=event.our_number

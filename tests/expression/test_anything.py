@@ -11,10 +11,11 @@ from sinchflow.expression.inspect import inspect_condition, inspect_template
 from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.flow import Condition, Text
 from sinchflow.model.origin import Origin
+from tests.examples import examples
 
 ORIGIN = Origin("a.yaml", 1, 1)
 NOW = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
-SOON = settings(max_examples=200, deadline=timedelta(seconds=3))
+SOON = settings(max_examples=examples(200), deadline=timedelta(seconds=3))
 
 PIECES = [
     "{{ ", " }}", "{%", "%}", "{#", "#}", "{{-", "-}}", "{% if ", "{% endif %}", "{% for x in ", "{% endfor %}",

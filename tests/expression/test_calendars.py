@@ -13,6 +13,7 @@ from sinchflow.expression.template import ExpressionError, Templates
 from sinchflow.model.flow import Text
 from sinchflow.model.origin import Origin
 from sinchflow.model.project import Calendar
+from tests.examples import examples
 
 BERLIN, MELBOURNE = "Europe/Berlin", "Australia/Melbourne"
 WEEK = range(7)
@@ -87,7 +88,7 @@ moments = st.datetimes(datetime(2026, 3, 20), datetime(2026, 4, 10)) | st.dateti
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.dictionaries(st.sampled_from(WEEK), st.lists(spans, min_size=1, max_size=2).map(tuple), min_size=1),
     st.sampled_from([BERLIN, MELBOURNE]),

@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinchflow.expression.numbers import Numbers, to_e164
+from tests.examples import examples
 
 COUNTRIES = ["AU", "NZ", "GB", "DE", "US"]
 READERS = {country: Numbers(country) for country in [*COUNTRIES, None]}
 
 
-def examples(country: str) -> list[str]:
+def numbers_of(country: str) -> list[str]:
     kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
     found = [phonenumbers.example_number_for_type(country, kind) for kind in kinds]
     return [
@@ -25,7 +26,7 @@ def examples(country: str) -> list[str]:
     ]
 
 
-EXAMPLES = [text for country in COUNTRIES for text in examples(country)]
+EXAMPLES = [text for country in COUNTRIES for text in numbers_of(country)]
 
 
 @st.composite
@@ -39,7 +40,7 @@ def spelled(draw) -> str:
     return before + text
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=examples(1_500), deadline=None)
 @given(st.one_of(spelled(), st.text("+0123456789 -().", max_size=16)), st.sampled_from(list(READERS)))
 def test_fast_way_gives_the_same_number(text, country):
     assert READERS[country].to_e164(text) == to_e164(text, country)

@@ -11,6 +11,7 @@ from sinchflow.language.check import Checker
 from sinchflow.language.diagnostic import present_text, split_lines
 from sinchflow.language.document import compose, documents
 from sinchflow.language.nodes import Mapping
+from tests.examples import examples
 
 CASES = Path(__file__).parents[1] / "cases" / "validate"
 SEEDS = [path.read_bytes() for kind in ("ok", "err") for path in sorted((CASES / kind).glob("*.yaml"))]
@@ -21,7 +22,9 @@ PIECES = [
     b"",
 ]  # fmt: skip
 QUIET = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 CHECKER = Checker()
 NOW = datetime(2026, 12, 1, tzinfo=UTC)

@@ -18,6 +18,7 @@ from sinchflow.language.diagnostic import Edit
 from sinchflow.language.fix import operators, quoted
 from sinchflow.language.mend import Mended, edited, mend
 from sinchflow.language.suggest import sure
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases" / "fix"
@@ -207,7 +208,7 @@ def _swap(text: str, found: re.Match[str], word: str) -> str:
     return text[: found.start()] + word + text[found.end() :]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.sampled_from(FLOWS),
     mistakes=st.lists(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
 from tests.benchmarks.mutants import KINDS, NOW, meaning, mutate, sound_flows
+from tests.examples import examples
 
 FLOWS = sound_flows()
 CHECKER = Checker()
@@ -31,7 +32,7 @@ def test_every_kind_of_mistake_can_be_made(kind):
     assert any(mutate(flow, kind, random.Random(0)) for flow in FLOWS)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=list(HealthCheck))
 @given(at=st.integers(0, len(FLOWS) - 1), kind=st.sampled_from(list(KINDS)), seed=st.integers(0, 2**32))
 def test_mistake_is_found_at_its_line_or_means_the_same(at, kind, seed, tmp_path_factory):
     mutant = mutate(FLOWS[at], kind, random.Random(seed))

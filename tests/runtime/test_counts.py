@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sinchflow.runtime.counts import RecentCounts
+from tests.examples import examples
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -21,7 +22,7 @@ def test_only_what_is_younger_than_the_span_counts():
     assert counts.within("b", MINUTE, START) == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     happened=st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 100)), max_size=200),
     spans=st.lists(st.sampled_from([1, 30, 600]), min_size=1, max_size=4),

@@ -51,10 +51,10 @@ def call(answering):
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
-        ("gzip", gzip.compress(bytes(60_000_000))),
-        ("deflate", zlib.compress(bytes(60_000_000))),
-        ("deflate", zlib.compress(bytes(60_000_000), wbits=-15)),
-        ("gzip, gzip", gzip.compress(gzip.compress(bytes(60_000_000)))),
+        ("gzip", gzip.compress(bytes(12_000_000))),
+        ("deflate", zlib.compress(bytes(12_000_000))),
+        ("deflate", zlib.compress(bytes(12_000_000), wbits=-15)),
+        ("gzip, gzip", gzip.compress(gzip.compress(bytes(12_000_000)))),
         (", ".join(["gzip"] * 500), gzip.compress(b"x")),
         ("br", b"\x00" * 100),
         ("zstd", b"\x28\xb5\x2f\xfd" * 100),

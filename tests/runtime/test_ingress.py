@@ -15,6 +15,7 @@ from sinchflow.runtime.connections import Hooks
 from sinchflow.runtime.guard import Guard
 from sinchflow.runtime.ingress import Ingress
 from sinchflow.runtime.stats import Stats
+from tests.examples import examples
 
 TOKEN = "hook-token-of-the-test"
 INBOUND = {
@@ -161,7 +162,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.dictionaries(KEYS, JSON, max_size=6).map(lambda body: json.dumps(body).encode()) | st.binary())
 def test_any_body_is_answered_202_or_400(clock, body):
     async def scenario():

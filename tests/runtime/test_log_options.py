@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 ENVIRON = {
     **{name: value for name, value in os.environ.items() if not name.startswith("SINCHFLOW_")},
@@ -38,9 +40,7 @@ def written(project, *arguments, **environ) -> str:
     """What a daemon writes to stderr from its start to its end, with one message in between."""
     command = [sys.executable, "-m", "sinchflow", "-C", str(project), "run", "--port", "0", "--admin-port", "0"]
     with (project / "stderr").open("wb") as err:
-        running = subprocess.Popen(
-            [*command, *arguments], env={**ENVIRON, **environ}, stdin=subprocess.DEVNULL, stderr=err
-        )
+        running = forked.Popen([*command, *arguments], env={**ENVIRON, **environ}, stdin=subprocess.DEVNULL, stderr=err)
     try:
         until(lambda: (project / ".sinchflow/daemon.json").exists() or running.poll() is not None)
         if running.poll() is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from sinchflow.runtime.notify import Notifier, status_of
+from tests import forked
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = """\
@@ -48,7 +49,7 @@ class Manager:
     def start(self, project: Path, **environ: str) -> subprocess.Popen[bytes]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SINCHFLOW_")}
         with (project / "stderr").open("wb") as err:
-            return subprocess.Popen(
+            return forked.Popen(
                 [sys.executable, "-m", "sinchflow", "-C", str(project), "run", "--port", "0", "--admin-port", "0"],
                 env={**inherited, "PYTHONPATH": str(ROOT), "NOTIFY_SOCKET": self.address, **environ},
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,

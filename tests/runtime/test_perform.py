@@ -134,8 +134,8 @@ def test_refused_connection_and_unknown_host_are_connection_failures(call):
     ("headers", "body"),
     [
         ({}, b"x" * 2_000),
-        ({"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 50_000_000, 9)),
-        ({"Content-Encoding": "deflate"}, zlib.compress(b"\0" * 50_000_000, 9)),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"\0" * 2_000_000, 9)),
+        ({"Content-Encoding": "deflate"}, zlib.compress(b"\0" * 2_000_000, 9)),
     ],
 )
 def test_answer_over_the_limit_is_cut_off(call, respond, headers, body):

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
-SCRIPT = Path(sys.executable).parent / "sinchflow"
-COMMAND = [str(SCRIPT)] if SCRIPT.exists() else [sys.executable, "-m", "sinchflow"]
+COMMAND = [sys.executable, "-m", "sinchflow"]
 ENVIRON = {
     **{name: value for name, value in os.environ.items() if not name.startswith("SINCHFLOW_")},
     "PYTHONPATH": str(ROOT),
@@ -45,7 +46,7 @@ def start(project: Path, *arguments: str) -> subprocess.Popen[bytes]:
     ports = [] if "--port" in arguments else ["--port", "0"]
     ports += [] if "--admin-port" in arguments else ["--admin-port", "0"]
     with (project / "stderr").open("wb") as err:
-        return subprocess.Popen(
+        return forked.Popen(
             [*COMMAND, "-C", str(project), "run", *ports, *arguments],
             env=ENVIRON, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
         )  # fmt: skip

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests import forked
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0
 CUSTOMER = "+61491570156"
@@ -159,7 +161,7 @@ class Stage:
     def daemon(self) -> Iterator[subprocess.Popen[bytes]]:
         command = [sys.executable, "-m", "sinchflow", "-C", str(self.root), "run", "--port", "0", "--admin-port", "0"]
         with (self.root / "log").open("ab") as log:
-            running = subprocess.Popen(command, env=self.environ, stdin=subprocess.DEVNULL, stderr=log)
+            running = forked.Popen(command, env=self.environ, stdin=subprocess.DEVNULL, stderr=log)
         try:
             self.found = eventually(lambda: self._ready(running))
             yield running
@@ -213,7 +215,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     command = [sys.executable, "-m", "sinchflow.simulate.provider", "--api-key", "key", "--api-secret", "s3cret"]
     with (
         Collector().running() as collector,
-        subprocess.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, text=True) as sinch,
+        forked.Popen(command, env=ENVIRON, stdout=subprocess.PIPE, text=True) as sinch,
     ):
         try:
             assert sinch.stdout is not None

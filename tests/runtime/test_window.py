@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sinchflow.model.project import Limits
 from sinchflow.runtime.window import CallWindow
+from tests.examples import examples
 
 START = datetime(2026, 3, 2, 22, 30, tzinfo=UTC)
 
@@ -71,7 +72,7 @@ def test_call_counts_until_a_window_after_its_answer(ended, now, opens):
     assert (window.opens_at(at(now), 100) - START).total_seconds() == opens
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     calls=st.integers(1, 12),
     batch=st.integers(1, 4),

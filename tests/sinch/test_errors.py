@@ -12,6 +12,7 @@ from sinchflow.sinch.client import Answer
 from sinchflow.sinch.errors import faults_by_message, read_error
 from sinchflow.sinch.failure import refusal
 from sinchflow.sinch.words import LIMIT, shown
+from tests.examples import examples
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "errors.json").read_text(encoding="utf-8"))
 
@@ -42,7 +43,7 @@ def test_cut_and_escaped_text_is_one_printable_line() -> None:
     assert shown("abcd", 4) == "abcd"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.binary(max_size=80)
     | st.text(max_size=80).map(lambda text: json.dumps({"message": text, "details": [text]}).encode())

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sinchflow.model.codec import decode_event, encode
 from sinchflow.model.event import EVENT_FIELDS, Event
 from sinchflow.sinch.payload import PayloadError, parse
+from tests.examples import examples
 
 DATA = Path(__file__).parent / "data"
 CASES: list[dict[str, Any]] = json.loads((DATA / "payloads.json").read_text(encoding="utf-8"))
@@ -181,13 +182,13 @@ def holds(body: bytes) -> None:
     assert b"\xef\xb7\x91" not in encode(event)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=8), st.booleans())
 def test_any_json_gives_an_event_or_a_reason(data: dict[str, Any], ascii_only: bool) -> None:
     holds(json.dumps(data, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(CASES), st.integers(0), st.binary(max_size=4), st.integers(0, 3))
 def test_damaged_bodies_give_an_event_or_a_reason(case: dict[str, Any], at: int, piece: bytes, cut: int) -> None:
     body = json.dumps(case["body"]).encode()
@@ -195,7 +196,7 @@ def test_damaged_bodies_give_an_event_or_a_reason(case: dict[str, Any], at: int,
     holds(body[:at] + piece + body[at + cut :])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_an_event_or_a_reason(body: bytes) -> None:
     holds(body)

@@ -1,0 +1,12 @@
+"""Lets Python keep what it compiles, in `__pycache__` as it does by default.
+
+Some hundred processes of the tests load the program, and each of pytest's workers rewrites the assertions of every
+module. Where `PYTHONDONTWRITEBYTECODE` is set, as in many containers, each of them would compile it all anew: half of
+the time that a process takes.
+"""
+
+import os
+import sys
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
