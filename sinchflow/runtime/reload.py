@@ -7,6 +7,7 @@ assignment on the loop: an event is routed over the old catalog or the new one, 
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,8 @@ log = structlog.get_logger("sinchflow")
 _SUFFIXES = frozenset({".yaml", ".yml"})
 #: Editors write a file in several steps; changes this close together are one. Milliseconds.
 _SETTLE_MS = 100
+#: How often a project folder that is gone is looked for.
+_GONE_S = 2.0
 
 
 class Loader:
@@ -50,11 +53,11 @@ class Loader:
 
     def load(self) -> Catalog:
         """The catalog of the files as they are. Raises CannotStart with all findings, or what else is missing."""
-        if not self._root.is_dir():
-            raise CannotStart(f"there is no project folder {self._root}: name one with -C, or make one with `init`")
         # A time that a flow names may have gone by since: that must not keep a daemon from starting again.
         now = datetime.now(UTC) if self._seen else None
         self._seen = _state_of(self._root)
+        if not self._root.is_dir():
+            raise CannotStart(f"there is no project folder {self._root}: name one with -C, or make one with `init`")
         self._data = {path: stamp_of(path) for path in self._data}
         checked = self._checker.check(self._root, now=now)
         if checked.data_files or not checked.has_errors:  # a broken project file names none: those of before count on
@@ -133,11 +136,18 @@ class Reloader:
                 if await asyncio.to_thread(self._loader.has_news):
                     await self.reload()  # one save is often several events, of both watches: they are news once
                 else:
-                    await self._changed.wait()
+                    await self._wait()
                 self._changed.clear()
         finally:
             for task in watching.values():
                 task.cancel()
+
+    async def _wait(self) -> None:
+        """For the next change. Nobody tells of a project folder that is gone when it comes back: it is looked for."""
+        patience_s = None if await asyncio.to_thread(self._root.is_dir) else _GONE_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._changed.wait()
 
     def _folders(self) -> list[Path]:
         """What is to be watched: the project's own folders, and those of data files that lie elsewhere.

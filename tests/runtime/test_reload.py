@@ -135,6 +135,25 @@ def test_flows_folder_may_come_and_go(play, house, eventually):
     play(scenario)
 
 
+def test_project_folder_that_is_gone_is_refused_once_and_found_again(play, house, eventually, monkeypatch):
+    monkeypatch.setattr("sinchflow.runtime.reload._GONE_S", 0.05)
+    house.flow(GREET)
+
+    async def scenario(house):
+        root, aside = house.root, house.root.with_name("aside")
+        root.rename(aside)
+        await reloaded(house, eventually, "refused")
+        assert "there is no project folder" in house.daemon.stats.troubles["reload"]
+        await asyncio.sleep(0.5)  # a loop that spins would refuse it hundreds of times
+        assert house.daemon.stats.reloads["refused"] <= 2
+        aside.rename(root)
+        house.flow(GREET.replace("Hello", "Back"))
+        await reloaded(house, eventually)
+        await says(house, eventually, "Back.")
+
+    play(scenario)
+
+
 def test_whole_project_file_swaps(play, house, eventually):
     house.flow("name: zone\non: inbound_sms\nsteps: [{reply: \"{{ now() | local('%Z') }}\"}]\n")
 
