@@ -124,6 +124,12 @@ def _lasted(run: dict[str, Any]) -> str:
     return f"{lasted.total_seconds():.1f} s" if lasted < timedelta(minutes=1) else span(lasted)
 
 
+def _took(seconds: float) -> str:
+    from sinchflow.runtime.status import span
+
+    return f"{seconds:g} s" if seconds < 60 else span(timedelta(seconds=seconds))
+
+
 def trace_text(records: list[dict[str, Any]], now: datetime, zone: tzinfo | None = None) -> Iterator[str]:
     """A whole trace, aligned. zone: see `at`."""
     names = [_named(record) for record in records]
@@ -144,7 +150,7 @@ def trace_lines(
     record: dict[str, Any], now: datetime, name: str = "", place: str = "", zone: tzinfo | None = None
 ) -> Iterator[str]:
     """One record of a trace; what has several lines is shown as such."""
-    took = "" if record["took_s"] is None else f"{record['took_s']:g} s"
+    took = "" if record["took_s"] is None else _took(record["took_s"])
     what = {"command": "asks", "outcome": "got", "left_out": "…"}.get(record["what"], record["what"])
     first, *rest = record["text"].split("\n")
     when = f"{at(record['at'], now, zone)}  {took.rjust(9)}"
