@@ -8,6 +8,7 @@ import pytest
 
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checker
+from sinchflow.language.test_files import transcript_files
 
 FLOW = "on: manual\nsteps:\n  - log: hello\n"
 BROKEN = "on: manual\nsteps:\n  - lgo: hello\n"
@@ -253,3 +254,19 @@ def test_a_flow_that_lost_its_steps_is_wrong_also_where_the_whole_one_was_checke
     assert not checker.check(tmp_path).has_errors
     file.write_text(whole.partition("steps")[0])
     assert 'the flow needs the key "steps"' in [each.message for each in checker.check(tmp_path).diagnostics]
+
+
+@pytest.mark.parametrize("root", ["shop", "."])
+def test_test_files_of_a_relative_root_are_found_each_once_whatever_links_lead_to_them(tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    base = tmp_path / root
+    (base / "flows").mkdir(parents=True)
+    (base / "flows/a.test.yaml").write_text("")
+    (base / "more").symlink_to("flows")
+    (base / "flows/again").symlink_to("..")
+    (base / "b.test.yaml").symlink_to("flows/a.test.yaml")
+    found = [path.name for path in transcript_files(Path(root))]
+    assert found == ["b.test.yaml"]
+    assert [path.name for path in transcript_files(Path(root), [Path("flows"), Path("flows/a.test.yaml")])] == [
+        "a.test.yaml"
+    ]
