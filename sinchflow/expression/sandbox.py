@@ -6,6 +6,7 @@ by a clock, so that a template fails its step at the same point every time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
@@ -93,6 +94,15 @@ class _Generator(CodeGenerator):
         self.write("))")
 
 
+@contextmanager
+def _readable_numbers() -> Iterator[None]:
+    """Python reads no number of more than 4,300 digits (sys.set_int_max_str_digits), and jinja2 lets its error through."""
+    try:
+        yield
+    except ValueError as error:
+        raise jinja2.TemplateSyntaxError("a number has too many digits", 1) from error
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment that all templates compile in. Holds no state of theirs."""
 
@@ -108,12 +118,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def parse_text(self, source: str) -> nodes.Template:
         """A text with holes. Raises jinja2.TemplateSyntaxError, or NotAllowed."""
-        return self._checked(self._parse(source, None, None))
+        with _readable_numbers():
+            tree = self._parse(source, None, None)
+        return self._checked(tree)
 
     def parse_condition(self, source: str) -> nodes.Expr:
         """A bare expression. Raises as `parse_text`."""
-        parser = jinja2.parser.Parser(self, source, state="variable")
-        expression: nodes.Expr = parser.parse_expression()
+        with _readable_numbers():
+            parser = jinja2.parser.Parser(self, source, state="variable")
+            expression: nodes.Expr = parser.parse_expression()
         if not parser.stream.eos:
             raise jinja2.TemplateSyntaxError(
                 f'expected the end of the condition, found "{parser.stream.current.value}"',

@@ -29,6 +29,7 @@ def faults(inspection, source):
         ("{{ a.__class__ }}", [("template-not-allowed", "a.__class__")]),
         ("{{ event.content.upper() }}", [("template-not-allowed", "event.content.upper()")]),
         ("Order {#12", [("template-syntax", "Order {#12")]),
+        (f"{{{{ {'9' * 5000} }}}}", [("template-syntax", "9" * 5000)]),
     ],
 )
 def test_faults_of_a_template_are_found_at_their_places(source, expected):
@@ -45,6 +46,7 @@ def test_faults_of_a_template_are_found_at_their_places(source, expected):
         ("  a b ", [("template-syntax", "a b")]),
         ("a && b", [("template-syntax", "a && b")]),
         ("", [("template-syntax", "")]),
+        ("9" * 5000, [("template-syntax", "9" * 5000)]),
         ("range(3)", [("template-not-allowed", "range(3)")]),
     ],
 )
