@@ -96,7 +96,7 @@ class _Generator(CodeGenerator):
 
 @contextmanager
 def _readable_numbers() -> Iterator[None]:
-    """Python reads no number of more than 4,300 digits (sys.set_int_max_str_digits), and jinja2 lets its error through."""
+    """Python reads no number of more than 4,300 digits (sys.set_int_max_str_digits); jinja2 lets its error through."""
     try:
         yield
     except ValueError as error:
