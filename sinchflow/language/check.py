@@ -52,6 +52,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     diagnostics: tuple[Diagnostic, ...]
     texts: dict[str, str]
     lists: dict[str, ListData] = {}
+    tests: dict[str, Document] = {}  #: the files of transcript tests that can be read, by name
     closed: dict[str, frozenset[date]] = {}
     data_files: dict[Path, Stamp] = {}
 
@@ -132,6 +133,7 @@ class _Check:
         self._texts: dict[str, str] = {}
         self._named: set[str] = set()  #: files of flows, also those that cannot be read
         self._findings: list[Diagnostic] = []
+        self._test_documents: dict[str, Document] = {}
 
     def run(self, paths: Sequence[Path], *, tests: bool) -> Checked:
         project = self._read_project()
@@ -166,6 +168,7 @@ class _Check:
             lists=data.lists,
             closed=data.closed,
             data_files=data.stamps,
+            tests=self._test_documents,
         )
 
     def _heeded(self, reported: Collection[str] | None) -> list[Diagnostic]:
@@ -220,6 +223,7 @@ class _Check:
         found = check_tests(given, flows, self._has_all_flows, self._settings, self._judge.shapes)
         self._findings += found.findings
         self._texts |= found.texts
+        self._test_documents = found.documents
         return set(found.texts)
 
     def _across(self, flows: list[Facts]) -> Iterator[Diagnostic]:

@@ -13,7 +13,7 @@ from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.facts import Facts
 from sinchflow.language.files import TESTS, cannot_take
-from sinchflow.language.nodes import Mapping
+from sinchflow.language.nodes import Document, Mapping
 from sinchflow.language.rules import TRANSCRIPT_RULES
 from sinchflow.language.rules.rule import Settings, Stage
 from sinchflow.language.settings import PROJECT_FILE
@@ -26,10 +26,14 @@ _NOT_OURS = frozenset({"node_modules", "__pycache__"})
 
 
 class FoundInTests(msgspec.Struct, frozen=True):
-    """What a check of tests found. texts: whole content of the files by name, for `present_text`."""
+    """What a check of tests found.
+
+    texts: whole content of the files by name, for `present_text`. documents: those that can be read, by file.
+    """
 
     findings: tuple[Diagnostic, ...] = ()
     texts: dict[str, str] = {}
+    documents: dict[str, Document] = {}
 
 
 def transcript_files(root: Path, paths: Sequence[Path] = ()) -> Iterator[Path]:
@@ -84,12 +88,13 @@ def check_tests(
     stage: Stage | None = None
     findings: list[Diagnostic] = []
     texts: dict[str, str] = {}
+    composed: dict[str, Document] = {}
     for name, data in files:
         stage = stage or _stage(flows, is_complete, settings)
         if name not in texts:
             texts[name], found = ("", [cannot_take(name, data)]) if isinstance(data, str) else decode(data, name)
-            findings += found or _check(texts[name], name, stage, shapes)
-    return FoundInTests(tuple(findings), texts)
+            findings += found or _check(texts[name], name, stage, shapes, composed)
+    return FoundInTests(tuple(findings), texts, composed)
 
 
 def _stage(flows: Sequence[Facts], is_complete: bool, settings: Settings) -> Stage:
@@ -102,7 +107,7 @@ def _stage(flows: Sequence[Facts], is_complete: bool, settings: Settings) -> Sta
     )
 
 
-def _check(text: str, name: str, stage: Stage, shapes: Shapes) -> Iterator[Diagnostic]:
+def _check(text: str, name: str, stage: Stage, shapes: Shapes, composed: dict[str, Document]) -> Iterator[Diagnostic]:
     found = list(documents(text, name))
     if not found:
         yield finding(
@@ -112,6 +117,7 @@ def _check(text: str, name: str, stage: Stage, shapes: Shapes) -> Iterator[Diagn
         syntax = compose(document)
         yield from syntax
         if not syntax:
+            composed[name] = document
             yield from shapes.check(document, "test")
             if isinstance(document.root, Mapping):
                 tests = TranscriptFile(document)

@@ -14,9 +14,8 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 
 from sinchflow.runtime.bodies import Bodies, Disconnected, Receive, Scope
-from sinchflow.runtime.guard import Refusal
+from sinchflow.runtime.guard import WELCOME, Refusal
 from sinchflow.runtime.replies import error_reply
-from sinchflow.runtime.visitors import WELCOME
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 

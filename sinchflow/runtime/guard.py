@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The last part of a webhook's path. Callbacks are asked for per message and carry no headers of ours.
 KINDS = frozenset({"inbound", "receipts", "opt-outs", "callback"})
+#: In a scope's `state`: called by the application once the caller has shown that it is no stranger to the port.
+WELCOME = "welcome"
 SECRET_HEADER = b"x-sinchflow-secret"
 
 

@@ -21,9 +21,8 @@ from sinchflow.runtime.acknowledging import LATER, Acknowledging
 from sinchflow.runtime.bodies import Bodies, Disconnected, Receive, Scope
 from sinchflow.runtime.clock import Clock
 from sinchflow.runtime.flow_calls import FlowCalls, is_flow_call
-from sinchflow.runtime.guard import Door, Guard, Refusal
+from sinchflow.runtime.guard import WELCOME, Door, Guard, Refusal
 from sinchflow.runtime.stats import Stats
-from sinchflow.runtime.visitors import WELCOME
 from sinchflow.sinch.payload import PayloadError, parse
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -15,14 +15,13 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from sinchflow.runtime.guard import WELCOME
+
 #: Bytes of a request's line and headers, and of all that is between two pieces of a body.
 MOST_HEAD_BYTES = 32 * 1024
 MOST_HEADERS = 100
 #: Requests of one connection that wait for the one before them.
 _MOST_PIPELINED = 16
-
-#: In a scope's `state`: called by the application once the caller has shown that it is no stranger.
-WELCOME = "welcome"
 
 _WORDS = {
     400: "this is no HTTP request that can be understood",

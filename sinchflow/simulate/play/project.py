@@ -60,6 +60,9 @@ class TestProject:
     def scripts_in(self, path: Path) -> Iterator[Script]:
         """The tests of one file of the project."""
         name = shown_name(self._root, path)
+        if (known := self.checked.tests.get(name)) is not None:
+            yield from scripts_of(known)
+            return
         data = read_file(path)
         text = "" if isinstance(data, str) else decode(data, name)[0]
         for document in documents(text, name):
