@@ -189,6 +189,8 @@ class _Recorder:
     def recording(self) -> Recording:
         """All of it."""
         began = self._event.received_at
+        if self._event.kind == "schedule":  # what is due as a test begins has been
+            began -= timedelta(minutes=1)
         now = began.astimezone(self._zone).replace(microsecond=0)
         given = self._given(now)  # before the steps: it finds names
         found = [*self._first(), *self._out(), *self._calls(), *self._in()]
@@ -198,7 +200,9 @@ class _Recorder:
         for place, item in enumerate(items):
             late += item.more
             last = _last_attempt(items, place)
-            if last is None:
+            if "now" in item.step:
+                reached = item.at
+            elif last is None:
                 reached = self._pass(steps, reached, item.at + late)
             elif item.attempt[1] == 2:
                 late += sum((each.more for each in items[place + 1 : last + 1]), timedelta())
@@ -280,7 +284,11 @@ class _Recorder:
             if event.fields["status"] not in _UNWANTED and not self._waits_for_receipts:
                 continue
             send = messages[event.fields["message_id"]]
-            last = [each for each in self._sends if each.command.to == send.command.to and each.message_id]
+            last = [
+                each
+                for each in self._sends
+                if each.command.to == send.command.to and each.message_id and each.id < event.id
+            ]
             if send is last[-1]:  # a script's receipt is about the last message to somebody
                 code = event.fields.get("status_code")
                 whom = None if send.command.to == self._contact else send.command.to
@@ -303,11 +311,19 @@ class _Recorder:
     # --- what went out ------------------------------------------------------------------------------------------------
 
     def _out(self) -> Iterator[Item]:
+        left = {
+            record.detail: record.at
+            for part in self._family
+            for record in part.run.trace
+            if record.what == "outcome" and isinstance(record.detail, str)
+        }
         for send in self._sends:
             if send.state == "sent":
                 to = None if send.command.to == self._contact else send.command.to
                 text = str(send.command.body.get("content", ""))
-                yield Item(send.due or send.created_at, (send.id, 0), {"out": _short("text", text=text, to=to)})
+                at = left.get(send.message_id or "", send.created_at)  # it may have been put off
+                at = at if at - send.created_at >= timedelta(seconds=1) else send.created_at
+                yield Item(at, (send.id, 0), {"out": _short("text", text=text, to=to)})
 
     def _calls(self) -> Iterator[Item]:
         for part in self._family:

@@ -50,7 +50,7 @@ class Calls:
 
     def items(self) -> Iterator[Item]:
         """Each with its time; what came before it tells its place among what came at the same time."""
-        before, asked = self._run.event_id, dict[str, tuple[Record, datetime, int]]()
+        before, asked = self._run.event_id, dict[str, tuple[Record, datetime, int, tuple[int, int]]]()
         for at, record_ in enumerate(self._run.trace):
             step = self._step(record_.address)
             if step is None or not isinstance(step.action, Http):
@@ -58,17 +58,17 @@ class Calls:
                 continue
             rank = (before, at + 1)
             if record_.what == "command":
-                asked[record_.address] = (record_, record_.at, 0)
+                asked[record_.address] = (record_, record_.at, 0, rank)
             elif record_.what in ("attempt", "outcome", "error") and record_.address in asked:
-                first, since, number = asked[record_.address]
+                first, since, number, place = asked[record_.address]
                 is_answer = record_.what == "outcome" and isinstance(record_.detail, int)
                 respond = self._answer(record_, step) if is_answer else _refused(str(record_.detail))
                 patience = (step.timeout or _PATIENCE) if respond.get("fault") == "timeout" else timedelta()
                 began = since if since is first.at else max(since, record_.at - patience)
                 more = timedelta() if since is first.at else (began - since) * _JITTER
                 attempt = (f"{self._run.id}:{record_.address}", number + 1)
-                yield Item(began, rank, {"http": self._call(first, respond)}, more, attempt)
-                asked[record_.address] = (first, record_.at, number + 1)
+                yield Item(began, place, {"http": self._call(first, respond)}, more, attempt)
+                asked[record_.address] = (first, record_.at, number + 1, rank)
                 if record_.what != "attempt":
                     del asked[record_.address]
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (recordings have long lines)
 """What scripts do, recorded from a journal on disk, is a test that passes, with nobody's real number or name in it."""
 
 import re
@@ -130,7 +131,7 @@ tests:
       - in: 'gold, says Robin'
       - out: {text: 'Robin said gold, says Robin', to: '+61400000009'}
       - run: {status: completed, category: gold}
-"""  # noqa: E501
+"""
     )
     again, _ = troupe.played(project.written_here("recorded.test.yaml", text))
     assert again.failure is None
@@ -194,3 +195,99 @@ def test_words_of_the_flows_and_parts_of_other_words_stay():
     disguise = Disguise(None, "categories: {gold: {keyword: GOLD}}")
     disguise.personal({"name": "Ann", "plan_name": "GOLD"})
     assert disguise.text("Ann: Annual plan GOLD") == "Sam: Annual plan GOLD"
+
+
+ACCOUNTS = """\
+service: messagemedia
+source_number: "+61491593156"
+timezone: Australia/Melbourne
+credentials: {api_key: "{{ secrets.KEY }}", api_secret: "{{ secrets.KEY }}"}
+accounts:
+  nz:
+    service: etxt
+    source_number: "+6421555000"
+    credentials: {api_key: "{{ secrets.KEY }}", api_secret: "{{ secrets.KEY }}"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "flow", "script", "expected"),
+    [
+        pytest.param(
+            "timezone: Australia/Melbourne\n",
+            "name: f\non: {schedule: {cron: '0 9 * * *'}}\nsteps: [{send_sms: {to: '+61400000001', message: Morning}}]\n",
+            ["now: 2026-01-06T09:00", "out: {to: +61400000001, text: Morning}"],
+            "- now: '2026-01-06T09:00:00+11:00'",
+            id="schedule",
+        ),
+        pytest.param(
+            ACCOUNTS,
+            "name: f\naccount: nz\non: {inbound_sms: {type: MMS}}\nsteps: [{reply: Thanks}]\n",
+            ["in: {text: look, type: MMS, account: nz}", "out: {text: Thanks, account: nz}"],
+            "- in: {text: look, type: MMS, account: nz}",
+            id="picture to another account",
+        ),
+        pytest.param(
+            "policy: {quiet_hours: {from: 21:00, to: 08:00}}\n",
+            "name: f\non: {webhook: {path: /late}}\ncontact: '+61400000001'\nsteps: [{reply: Hello}]\n",
+            ["now: 2026-01-05T22:00", "webhook: {path: /late}", "advance: 10h", "out: {text: Hello, to: +61400000001}"],
+            "- advance: 10h",
+            id="put off by quiet hours",
+        ),
+        pytest.param(
+            "",
+            "name: f\non: {inbound_sms: {keyword: ALL}}\nsteps:\n  - for_each:\n      items: ['+61400000001', '+61400000002']\n"
+            "      as: each\n      parallel: 2\n      steps:\n        - send_sms: {to: '{{ each }}', message: 'Y or N?'}\n"
+            "        - id: said\n          wait_for_reply: {from: '{{ each }}', timeout: 1h}\n"
+            "        - if: steps.said.category == 'reply'\n          send_sms: {to: '{{ each }}', message: Noted}\n",
+            ["in: ALL", "out: {to: +61400000001, text: Y or N?}", "out: {to: +61400000002, text: Y or N?}",
+             "in: {text: 'N', from: +61400000002}", "out: {to: +61400000002, text: Noted}", "advance: 1h"],
+            "from: '+61400000002'",
+            id="loop with answers",
+        ),
+        pytest.param(
+            "",
+            "name: f\non: {inbound_sms: {keyword: GO}}\nconcurrency: {mode: restart}\nsteps: [{delay: 1h}, {reply: Late}]\n",
+            ["in: GO", "advance: 10m", "in: GO", "advance: 1h", "out: Late"],
+            "- run: running",
+            id="cancelled by a newer one",
+        ),
+        pytest.param(
+            "",
+            "name: f\non: {inbound_sms: {keyword: GO}}\nsteps:\n  - parallel:\n"
+            "      - - http: {method: POST, url: 'https://a.example.com'}\n        - reply: A\n"
+            "      - - http: {method: POST, url: 'https://b.example.com'}\n        - delay: 1m\n        - reply: B\n",
+            ["in: GO", "http: {url: https://a.example.com}", "http: {url: https://b.example.com}", "out: A", "restart:",
+             "advance: 1m", "out: B"],
+            "- out: B",
+            id="parallel, with a restart",
+        ),
+        pytest.param(
+            "",
+            "name: f\non: {inbound_sms: {keyword: GO}}\nsteps:\n  - id: one\n    reply: One\n"
+            "  - wait_for_receipt: {message_id: '{{ steps.one.message_id }}', timeout: 1h}\n  - reply: Three\n",
+            ["in: GO", "out: One", "receipt: delivered", "out: Three"],
+            "- receipt: delivered",
+            id="receipt",
+        ),
+    ],
+)  # fmt: skip
+def test_other_runs_are_recorded_as_tests_that_pass(tmp_path, taped, settings, flow, script, expected):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/f.yaml").write_text(flow)
+    (tmp_path / "sinchflow.yaml").write_text(settings)
+    steps = "".join(f"      - {step}\n" for step in script)
+    (tmp_path / "a.test.yaml").write_text(f"tests:\n  - name: a\n    script:\n{steps}")
+    project = TestProject(tmp_path)
+    troupe = Troupe(project)
+    [written] = project.scripts()
+    result, played = troupe.played(written)
+    assert result.failure is None, result.failure
+    path = write(taped[-1].tape, tmp_path)
+    texts = []
+    for run in played.runs:
+        texts.append(recorded(project, written, run, path).text)
+        again, _ = troupe.played(project.written_here("recorded.test.yaml", texts[-1]))
+        assert again.failure is None, (again.failure, texts[-1])
+    troupe.close()
+    assert expected in texts[0]
