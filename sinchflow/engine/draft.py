@@ -134,6 +134,13 @@ class Draft:
             known = self.facts.contact
             self._base["contact"] = known if known.get("number") == number else {"number": number}
 
+    def note_known(self) -> None:
+        """Keep what is known of the contact now: the run can be played again from there."""
+        known = self.facts.contact
+        if len(known) > 1 and known.get("number") == self.contact:
+            kept = {name: value for name, value in known.items() if name != "number"}
+            self.run = replace(self.run, known=kept)
+
     def remember(self, values: Mapping[str, Any]) -> None:
         """What is known about the contact from here on."""
         known = {**self._base["contact"], **values}

@@ -90,7 +90,9 @@ def start(
         is_otherwise=is_otherwise,
     )
     draft = Draft(flow, run, event, facts, now, _nothing_kept)
-    if begin(draft, templates, inputs):
+    goes_on = begin(draft, templates, inputs)
+    draft.note_known()
+    if goes_on:
         if flow.concurrency is not None and not is_otherwise:
             hold(draft, flow.concurrency, templates)
         else:

@@ -30,8 +30,8 @@ _PASSED_NO_MORE = (
 #: As `retained.slim`, by SQLite: it does not hold the interpreter's lock meanwhile.
 _SLIM = (
     "UPDATE run SET data = json_set(json_remove(data, '$.trace', '$.inputs', '$.vars', '$.outputs', '$.match', "
-    "'$.receipts', '$.message_ids', '$.error', '$.stand', '$.handled', '$.cursors', '$.frames', '$.branches', "
-    "'$.deadlines', CASE WHEN data ->> '$.parent' IS NULL THEN '$.outputs_given' ELSE '$.trace' END), "
+    "'$.known', '$.receipts', '$.message_ids', '$.error', '$.stand', '$.handled', '$.cursors', '$.frames', "
+    "'$.branches', '$.deadlines', CASE WHEN data ->> '$.parent' IS NULL THEN '$.outputs_given' ELSE '$.trace' END), "
     "'$.is_slim', json('true')) WHERE status = ? AND id IN ({})"
 )
 _FORGET_KEPT = "DELETE FROM kept WHERE run IN (SELECT id FROM run WHERE status = ? AND id IN ({}))"

@@ -150,6 +150,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     vars: dict[str, Any] = {}
     outputs: dict[str, dict[str, Any]] = {}
     match: dict[str, Any] = {}
+    known: dict[str, Any] = {}  #: of its contact as it began: what flows had remembered, without the number
     error: Problem | None = None  #: the last step's failure, while its `on_error` runs and after
     steps_taken: int = 0
     let_through: int = 0  #: messages that policy let leave, or put off: what `max_sends_per_run` counts
@@ -157,7 +158,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retries: int = 0
     retried_at: datetime | None = None  #: the last time; from then on the flow's `timeout` counts
     trace: tuple[Record, ...] = ()
-    #: it ended well and younger runs did so since: its trace, inputs, variables and outputs are no longer kept
+    #: it ended well and younger runs did so since: its trace, inputs, variables and outputs are no longer kept, nor
+    #: what was known
     is_slim: bool = False
 
     @property

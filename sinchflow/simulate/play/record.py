@@ -16,12 +16,10 @@ import msgspec
 from sinchflow.engine.address import all_steps
 from sinchflow.errors import SinchflowError
 from sinchflow.journal.arrivals import Arrivals, Wanted
-from sinchflow.journal.reader import open_reader
 from sinchflow.journal.stories import Stories
 from sinchflow.journal.stories import Wanted as WantedRuns
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checked
-from sinchflow.model.contact import Contact
 from sinchflow.model.event import Event
 from sinchflow.model.flow import WaitForReceipt
 from sinchflow.model.project import DEFAULT_ACCOUNT
@@ -55,6 +53,8 @@ _LONG_LIST = 100
 _OPTED_OUT = "this contact has opted out"
 _MANY_ATTEMPTS = 6
 _MOST_CHILDREN = 20
+#: What is known of people that says nothing of who they are.
+_SETTINGS = frozenset({"language", "timezone"})
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -92,14 +92,7 @@ def record(journal: Path, run_id: int, checked: Checked) -> Recording:
         public = "\n".join(_source(stories, each.run) for each in family)
     found = {each.id: each for part in family for each in _heard(journal, part.run, event, part.sends)}
     heard = [found[each] for each in sorted(found)]
-    contact = None
-    if run.contact is not None:
-        reader = open_reader(journal)
-        try:
-            contact = reader.contact(run.contact)
-        finally:
-            reader.close()
-    return _Recorder(run, event, family, heard, contact, checked, public).recording()
+    return _Recorder(run, event, family, heard, checked, public).recording()
 
 
 def _source(stories: Stories, run: Run) -> str:
@@ -148,18 +141,18 @@ def _is_near(event: Event, until: datetime | None) -> bool:
 
 class _Recorder:
     def __init__(
-        self, run: Run, event: Event, family: Sequence[Part], heard: list[Event], contact: Contact | None,
-        checked: Checked, public: str,
-    ) -> None:  # fmt: skip
+        self, run: Run, event: Event, family: Sequence[Part], heard: list[Event], checked: Checked, public: str
+    ) -> None:
         self._run = run
         self._event = event
         self._family = family
         self._heard = heard
-        self._known = contact
         self._checked = checked
         self._zone = ZoneInfo(checked.project.timezone)
         self._sends = sorted((send for part in family for send in part.sends), key=lambda send: send.id)
         self._contact = event.contact or run.contact
+        #: of the first run about the contact: a later one may know what that one has remembered
+        self._known = next((part.run.known for part in family if part.run.contact == self._contact), {})
         self._disguise = Disguise(checked.project.country, public)
         for number in (self._contact, run.contact, *(send.command.to for send in self._sends)):
             if number is not None:
@@ -171,8 +164,7 @@ class _Recorder:
             self._disguise.personal(each.fields)
         for part in family:
             self._disguise.personal(part.run.outputs)
-        if contact is not None:
-            self._disguise.personal(contact.values, all_of=True)
+        self._disguise.personal({k: v for k, v in self._known.items() if k not in _SETTINGS}, all_of=True)
         self._foretell_ids()
 
     def _foretell_ids(self) -> None:
@@ -232,11 +224,7 @@ class _Recorder:
         given: dict[str, Any] = {"flow": self._run.flow.partition("\n")[0], "now": now.isoformat(timespec="seconds")}
         if self._contact is not None:
             number = self._disguise.number(self._contact)
-            values = {} if self._known is None else self._disguise.data(dict(self._known.values))
-            settings = (
-                {} if self._known is None else {"language": self._known.language, "timezone": self._known.timezone}
-            )
-            values |= {name: value for name, value in settings.items() if value is not None}
+            values = self._disguise.data(self._known)
             given["contact"] = {"number": number, **values} if values else number
         usual = self._checked.project.all_accounts[DEFAULT_ACCOUNT].source_number or OUR_NUMBER
         if self._event.kind == "inbound_sms" and self._event.our_number not in (None, usual):
