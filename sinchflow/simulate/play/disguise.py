@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from sinchflow.expression.numbers import in_form, to_e164
 
@@ -108,15 +108,15 @@ class Disguise:
         """`other` stands for this text from here on, wherever it is."""
         if real != other:
             self._by_real.setdefault(real, other)
+            for in_url in (_quoted, quote_plus):
+                self._by_real.setdefault(in_url(real), in_url(other))
             self._pattern = None
 
     def text(self, text: str) -> str:
-        """The text with what is to stand there instead; only whole words and numbers count."""
+        """The text with what is to stand there instead; where words are told apart, only whole ones count."""
         if self._pattern is None:
             longest_first = sorted(self._by_real, key=len, reverse=True)
-            self._pattern = re.compile(
-                "|".join(f"(?<!\\w){re.escape(each)}(?!\\w)" for each in longest_first) or "(?!)"
-            )
+            self._pattern = re.compile("|".join(map(_as_words, longest_first)) or "(?!)")
         return self._pattern.sub(lambda found: self._by_real[found[0]], text)
 
     def data(self, data: Any) -> Any:
@@ -125,7 +125,7 @@ class Disguise:
             case str():
                 return self.text(data)
             case dict():
-                return {name: self.data(value) for name, value in data.items()}
+                return {self.text(str(name)): self.data(value) for name, value in data.items()}
             case list() | tuple():
                 return [self.data(value) for value in data]
             case _:
@@ -139,6 +139,21 @@ class Disguise:
             yield other["number"] if list(other) == ["number"] else other
 
 
+def _as_words(text: str) -> str:
+    """A pattern for the text, not within a longer word or number; words of Chinese or Thai have no such bounds."""
+    before = r"(?<!\w)" if _ends_words(text[0]) else ""
+    after = r"(?!\w)" if _ends_words(text[-1]) else ""
+    return f"{before}{re.escape(text)}{after}"
+
+
+def _ends_words(edge: str) -> bool:
+    return edge.isascii() or edge.lower() != edge.upper()
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
 def _forms(number: str) -> Iterator[str]:
     """A number as machines and people write it."""
     import phonenumbers
@@ -147,7 +162,6 @@ def _forms(number: str) -> Iterator[str]:
     if not number.startswith("+"):  # a short code, or no number at all
         return
     yield number[1:]
-    yield quote(number, safe="")
     with suppress(phonenumbers.NumberParseException):  # of no known country: nobody writes it otherwise
         national = in_form(number, "NATIONAL")
         yield from (in_form(number, "INTERNATIONAL"), national, re.sub(r"\D", "", national))

@@ -3,6 +3,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
@@ -183,18 +184,25 @@ def test_no_form_of_a_number_or_name_stays(name, number, before, after):
     disguise = Disguise("AU", "name: flow")
     disguise.number("+61491570999")  # somebody else comes first
     disguise.personal({"first_name": name, "phone": national})
-    forms = [number, number[1:], f"%2B{number[1:]}", national, spaced, name]
+    forms = [number, number[1:], f"%2B{number[1:]}", national, spaced, name, quote(name), quote_plus(name)]
     for form in forms:
         text = f"{before} {form} {after}"
         shown = disguise.text(text)
         assert form not in shown.removeprefix(before).removesuffix(after)
-        assert disguise.data({"a": [form]}) == {"a": [shown.removeprefix(f"{before} ").removesuffix(f" {after}")]}
+        alone = shown.removeprefix(f"{before} ").removesuffix(f" {after}")
+        assert disguise.data({"a": [form], form: 1}) == {"a": [alone], alone: 1}
 
 
 def test_words_of_the_flows_and_parts_of_other_words_stay():
     disguise = Disguise(None, "categories: {gold: {keyword: GOLD}}")
     disguise.personal({"name": "Ann", "plan_name": "GOLD"})
     assert disguise.text("Ann: Annual plan GOLD") == "Sam: Annual plan GOLD"
+
+
+def test_words_that_nothing_tells_apart_do_not_stay():
+    disguise = Disguise(None, "")
+    disguise.personal({"name": "李雷"})
+    assert disguise.text("我叫李雷。李雷雷") == "我叫Sam。Sam雷"
 
 
 ACCOUNTS = """\
@@ -269,6 +277,16 @@ accounts:
             ["in: GO", "out: One", "receipt: delivered", "out: Three"],
             "- receipt: delivered",
             id="receipt",
+        ),
+        pytest.param(
+            "",
+            "name: f\non: {inbound_sms: {keyword: HI}}\nsteps:\n  - choose:\n      - if: contact.nick is defined\n"
+            "        steps: [{reply: 'Again {{ contact.nick }} {{ contact.visits | default(0) }}'}]\n"
+            "      - else:\n          - reply: Who are you?\n          - id: who\n            wait_for_reply: {timeout: 1h}\n"
+            "  - remember: {nick: \"{{ contact.nick | default(steps.who.reply.content) }}\", visits: \"{{ contact.visits | default(0) + 1 }}\"}\n",
+            ["in: HI", "out: Who are you?", "in: Quux", "in: HI", "out: Again Quux 1"],
+            "contact: '+61491570156'",
+            id="remembered since",
         ),
     ],
 )  # fmt: skip
