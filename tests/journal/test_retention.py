@@ -65,8 +65,8 @@ class World:
         run = Run(
             id=self.journal.new_id(), flow=more.pop("flow", "hours"), digest=more.pop("digest", "d"),
             event_id=more.pop("event_id", 1), started_at=at, contact=ANNA, status=status,
-            ended_at=None if status == "running" else ended or at, inputs={"a": 1}, vars={"b": 2}, reason="why",
-            outputs={"s": {"c": 3}}, trace=(Record(at=at, address="0", what="command"),), **more,
+            ended_at=None if status == "running" else ended or at, inputs={"a": 1}, vars={"b": 2}, known={"d": 4},
+            outputs={"s": {"c": 3}}, reason="why", trace=(Record(at=at, address="0", what="command"),), **more,
         )  # fmt: skip
         await self.commit(runs=(run,))
         return run
@@ -185,7 +185,7 @@ def test_the_newest_of_each_flow_and_outcome_are_kept_whole_and_all_that_failed(
         slim = world.journal.run(completed[0].id)
         assert slim is not None
         assert (slim.flow, slim.contact, slim.status, slim.reason, slim.event_id) == ("a", ANNA, "completed", "why", 1)
-        assert (slim.trace, slim.inputs, slim.vars, slim.outputs) == ((), {}, {}, {})
+        assert (slim.trace, slim.inputs, slim.vars, slim.outputs, slim.known) == ((), {}, {}, {}, {})
         assert slim == as_slim(completed[0])
         assert (slim.started_at, slim.ended_at) == (days(5), days(5))
         assert (await world.retain(rules)).is_nothing
