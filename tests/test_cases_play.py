@@ -84,7 +84,7 @@ def test_every_step_and_member_is_used_and_every_expectation_fails_somewhere(pla
     assert members - passing == set()
     expecting = {use for use in members if use[0] in ("out", "http", "run")} | {("webhook", "status"), ("silence", "")}
     # who is meant, and what is answered, are no expectations
-    meant = {("http", "respond"), ("out", "to"), ("run", "flow"), ("http", "url")}
+    meant = {("http", "respond"), ("out", "refused"), ("out", "to"), ("run", "flow"), ("http", "url")}
     assert expecting - meant - failing == set()
 
 

@@ -126,6 +126,11 @@ def _answer(rest: str) -> dict[str, Any]:
     return answer | ({"body": body} if body else {})
 
 
+def _refuse(phone: "Phone", rest: str) -> str:
+    phone.refuse(_some("/refuse", rest))
+    return f"the next message is refused so: {rest}"
+
+
 def _restart(phone: "Phone", _rest: str) -> None:
     phone.restart()
 
@@ -197,6 +202,7 @@ COMMANDS = {
         _Command("/webhook PATH JSON", "call a webhook of a flow, with its token and signature", _webhook),
         _Command("/respond 503 BODY", "answer the next `http` call so, not with 200 {}; also: timeout, connection",
                  _respond),
+        _Command("/refuse WORDS", "Sinch does not take the next message, and says so", _refuse),
         _Command("/restart", "the daemon is killed and started again", _restart),
         _Command("/reload", "read the flows again", _reload),
         _Command("/undo", "take the last thing back", _undo),

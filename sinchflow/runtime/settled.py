@@ -16,6 +16,8 @@ Settled = tuple[Send, Outcome | None]
 
 #: The key of every message's metadata that holds its send id.
 SEND_ID = "sinchflow_id"
+#: What the reason of a refused send begins with; the provider's words follow.
+REFUSED = "the provider refused it: "
 
 
 def leaves_by(send: Send) -> datetime | None:
@@ -65,7 +67,7 @@ def withdrawn(send: Send) -> Settled:
 
 def refused(send: Send, words: str, status: int | None) -> Settled:
     """The provider will not take it."""
-    reason = f"the provider refused it: {words}"
+    reason = f"{REFUSED}{words}"
     failed = Failed(command=send.command.id, kind="refused", message=reason, status=status, to=send.command.to)
     return replace(send, state="refused", reason=reason), failed
 

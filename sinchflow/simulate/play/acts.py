@@ -38,7 +38,7 @@ async def _receipt(scene: Scene, step: ScriptStep) -> None:
     metadata = step.get("metadata")
     to = step.get("to")
     wanted = None if to is None else scene.number(to)
-    sent = [each for each in scene.texted() if wanted is None or each.to == wanted]
+    sent = scene.sent(wanted)
     if not sent and metadata is None:
         whom = "" if wanted is None else f" to {wanted}"
         raise Off(step.origin, f"there is no message{whom} that a receipt could be about")

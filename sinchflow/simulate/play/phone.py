@@ -102,7 +102,7 @@ class Phone:
             raise SinchflowError(f'Sinch reports no "{status}": {did_you_mean(status, STATUSES, "it reports")}')
         if code is not None and not (code.isascii() and code.isdecimal() and len(code) == 3):
             raise SinchflowError(f'"{code}" is no status code: it has three digits')
-        sent = self._session.scene.texted()
+        sent = self._session.scene.sent()
         if not sent:
             raise SinchflowError("there is no message yet that a receipt could be about")
         is_other = sent[-1].to != self.contact and any(each.to == self.contact for each in sent)
@@ -137,6 +137,10 @@ class Phone:
     def respond(self, respond: dict[str, Any]) -> None:
         """What a call is answered: the next one for which nothing is ready yet."""
         self._session.ready.append(respond)
+
+    def refuse(self, why: str) -> None:
+        """The provider does not take the next message, of those that are not to be refused yet."""
+        self._session.unwanted.append(why)
 
     def restart(self) -> None:
         """The daemon dies and is started again."""

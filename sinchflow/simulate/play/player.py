@@ -1,7 +1,7 @@
 """Plays one script on its stage, step by step, and says at which step it is not as the script has it."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from sinchflow.expression.durations import parse_duration
@@ -53,7 +53,7 @@ class _Player:
         self._claimed: set[int] = set()  # what steps have asked for, by its order
         self._bound: dict[int, Called] = {}  # by the place of a step `http` in the script: the call that it answered
         self._unexpected: Called | None = None
-        self.scene = Scene(script, catalog, loop, self._answer, walked)
+        self.scene = Scene(script, catalog, loop, self._answer, self._refuse, walked)
         self._stage = self.scene.stage
 
     async def play(self) -> Failure | None:
@@ -200,13 +200,7 @@ class _Player:
 
     def _answer(self, called: Called) -> Answer:
         """By the step that expects this call: the next one that fits, else the next `http` before anything happens."""
-        open_steps = []
-        for at in range(self._at, len(self.scene.script.steps)):
-            step = self.scene.script.steps[at]
-            if at > self._at and not step.is_expectation:
-                break
-            if step.verb == "http" and at not in self._bound:
-                open_steps.append(at)
+        open_steps = [at for at in self._ahead("http") if at not in self._bound]
         fitting = [at for at in open_steps if self._fits(self.scene.script.steps[at], called)]
         for at in fitting or open_steps:
             self._bound[at] = called
@@ -216,6 +210,22 @@ class _Player:
             return answer_of(respond)
         self._unexpected = self._unexpected or called
         return Answer()
+
+    def _refuse(self, to: str) -> str | None:
+        """By the step that expects this message: those to one number come in the order of their steps."""
+        steps = [self.scene.script.steps[at] for at in self._ahead("out")]
+        wanted = [step for step in steps if self.scene.number(step.get("to") or self.scene.contact) == to]
+        before = sum(isinstance(each, Texted) and each.to == to for each in self._left())
+        return wanted[before].get("refused") if before < len(wanted) else None
+
+    def _ahead(self, verb: str) -> Iterator[int]:
+        """The places of this verb's steps before anything else is to happen."""
+        for at in range(self._at, len(self.scene.script.steps)):
+            step = self.scene.script.steps[at]
+            if at > self._at and not step.is_expectation:
+                break
+            if step.verb == verb:
+                yield at
 
     def _fits(self, step: ScriptStep, called: Called) -> bool:
         url = called.url if step.get("query") is None else called.url.partition("?")[0]

@@ -26,6 +26,7 @@ from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
 from sinchflow.model.send import Send
 from sinchflow.runtime.policy_flows import PREFIX
+from sinchflow.runtime.settled import REFUSED
 from sinchflow.simulate.play.disguise import Disguise
 from sinchflow.simulate.play.project import OUR_NUMBER
 from sinchflow.simulate.play.recorded_calls import Calls, Item, Part
@@ -306,12 +307,13 @@ class _Recorder:
             if record.what == "outcome" and isinstance(record.detail, str)
         }
         for send in self._sends:
-            if send.state == "sent":
+            if send.state in ("sent", "refused"):
                 to = None if send.command.to == self._contact else send.command.to
                 text = str(send.command.body.get("content", ""))
                 at = left.get(send.message_id or "", send.created_at)  # it may have been put off
                 at = at if at - send.created_at >= timedelta(seconds=1) else send.created_at
-                yield Item(at, (send.id, 0), {"out": _short("text", text=text, to=to)})
+                words = (send.reason or "").removeprefix(REFUSED) if send.state == "refused" else None
+                yield Item(at, (send.id, 0), {"out": _short("text", text=text, to=to, refused=words)})
 
     def _calls(self) -> Iterator[Item]:
         for part in self._family:

@@ -94,6 +94,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         step: dict[str, Any] = {"text": texted.message.content} if texted.message.content else {}
         if texted.account != DEFAULT_ACCOUNT:
             step["account"] = texted.account
+        if texted.refused is not None:
+            step["refused"] = texted.refused
         if texted.to != self.session.contact or not step:
             step["to"] = self._named(texted.to)
         return step["text"] if list(step) == ["text"] else step

@@ -21,11 +21,14 @@ CONTACT = "+61491570156"
 
 
 class Scene:
-    """See the module's text. answer: what a call of a URL is answered. walked: is told which ways the flows go."""
+    """See the module's text. answer: what a call of a URL is answered. walked: is told which ways the flows go.
+
+    refuse: why the provider refuses a message to this number; None: it takes it.
+    """
 
     def __init__(
         self, script: Script, catalog: Catalog, loop: VirtualLoop, answer: Callable[[Called], Answer],
-        walked: Walked | None = None,
+        refuse: Callable[[str], str | None], walked: Walked | None = None,
     ) -> None:  # fmt: skip
         self.script = script
         given = script.given
@@ -36,7 +39,7 @@ class Scene:
         known = dict(contact) if isinstance(contact, Mapping) else {"number": contact or CONTACT}
         self.contact = self.number(known.pop("number"))
         self._said: list[Line] = []
-        self.stage = Stage(catalog, loop, self.time(given.get("now") or BEGIN), answer, walked)
+        self.stage = Stage(catalog, loop, self.time(given.get("now") or BEGIN), answer, refuse, walked)
         if known:
             self.stage.remember(self.contact, known)
         for each in given.get("opted_out") or ():
@@ -57,8 +60,12 @@ class Scene:
     # --- what happened -----------------------------------------------------------------------------------------------
 
     def texted(self) -> list[Texted]:
-        """The messages of ours so far."""
+        """The messages of ours so far, with those that the provider refused."""
         return [each for each in self.stage.happened if isinstance(each, Texted)]
+
+    def sent(self, to: str | None = None) -> list[Texted]:
+        """Those that the provider took, to this number only or to anybody."""
+        return [each for each in self.texted() if each.refused is None and to in (None, each.to)]
 
     def chat(self) -> list[Line]:
         """All that happened, in order."""

@@ -48,13 +48,17 @@ _command: ContextVar[CallUrl | None] = ContextVar("command", default=None)
 
 
 class Texted(msgspec.Struct, frozen=True):
-    """A message of ours that the provider took. order: of all that happens. run: None where nobody knows."""
+    """A message of ours. order: of all that happens. run: None where nobody knows.
+
+    refused: why the provider did not take it; None: it did.
+    """
 
     order: int
     at: datetime
     run: int | None
     account: str
     message: Message
+    refused: str | None = None
 
     @property
     def to(self) -> str:
@@ -101,15 +105,19 @@ class Noted(msgspec.Struct, frozen=True):
 
 
 class Stage:
-    """One test's world. on_call: answers each call of an `http` step. walked: is told which ways the flows go."""
+    """One test's world. on_call: answers each call of an `http` step. walked: is told which ways the flows go.
+
+    on_text: says of a message to this number why the provider refuses it; None: it does not.
+    """
 
     def __init__(
         self, catalog: Catalog, loop: VirtualLoop, now: datetime, on_call: Callable[[Called], Answer],
-        walked: Walked | None = None,
+        on_text: Callable[[str], str | None], walked: Walked | None = None,
     ) -> None:  # fmt: skip
         self._catalog = catalog
         self._loop = loop
         self._on_call = on_call
+        self._on_text = on_text
         self._walked = walked
         self._order = itertools.count(1)
         self._ids = itertools.count(1)
@@ -274,7 +282,8 @@ class Stage:
         return sinch
 
     def _client(self, connection: Connection) -> DirectClient:
-        return DirectClient(self._sinch[connection.account])
+        account = connection.account
+        return DirectClient(self._sinch[account], lambda messages: self._refused(account, messages))
 
     async def _push(self, account: str, kind: str, body: dict[str, Any]) -> None:
         middle = "" if account == DEFAULT_ACCOUNT else f"/{account}"
@@ -304,11 +313,19 @@ class Stage:
 
     # --- what happens ------------------------------------------------------------------------------------------------
 
-    def _texted(self, account: str, message: Message) -> None:
+    def _refused(self, account: str, messages: Sequence[Message]) -> dict[int, str]:
+        found = {}
+        for at, message in enumerate(messages):
+            if (words := self._on_text(message.destination_number)) is not None:
+                self._texted(account, message, words)
+                found[at] = words
+        return found
+
+    def _texted(self, account: str, message: Message, refused: str | None = None) -> None:
         send_id = self._journal.send_ids.read((message.metadata or {}).get(SEND_ID, ""))
         send = None if send_id is None else self._journal.send(send_id)
         run = None if send is None else send.run
-        self.happened.append(Texted(next(self._order), self.clock.now(), run, account, message))
+        self.happened.append(Texted(next(self._order), self.clock.now(), run, account, message, refused))
 
     async def _call(self, command: CallUrl, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         run = int(command.id.partition(":")[0].partition("~")[0])

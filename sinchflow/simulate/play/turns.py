@@ -31,13 +31,15 @@ _NOWHERE = Origin("", 1, 1)
 class Turn(msgspec.Struct, frozen=True):
     """One thing that was done: a step of a script, without names of numbers.
 
-    ready: what the next calls were to be answered before it. catalog: what a `reload` found.
+    ready: what the next calls were to be answered before it. unwanted: why the next messages were to be refused.
+    catalog: what a `reload` found.
     """
 
     order: int
     verb: str
     value: Any
     ready: tuple[dict[str, Any], ...] = ()
+    unwanted: tuple[str, ...] = ()
     catalog: Catalog | None = None
 
 
@@ -52,6 +54,8 @@ class Session:
         self.turns: list[Turn]
         self.ready: list[dict[str, Any]]  #: answers for the next calls
         self.answers: list[dict[str, Any]]  #: of the calls so far, in their order
+        self.unwanted: list[str]  #: why the next messages are refused
+        self._refusals: list[str | None]  # of the messages so far, in their order
         self.statuses: dict[int, int]  #: with which webhooks were answered, by the turn's order
         self._loop = VirtualLoop(patience_s)
         self._faults: list[str] = []
@@ -68,13 +72,13 @@ class Session:
 
     def take(self, verb: str, value: Any, catalog: Catalog | None = None) -> None:
         """Take a turn. Raises Stuck when it does not come to rest, or KeyboardInterrupt: it is taken back then."""
-        turn = Turn(self.scene.stage.next_order(), verb, value, tuple(self.ready), catalog)
+        turn = Turn(self.scene.stage.next_order(), verb, value, tuple(self.ready), tuple(self.unwanted), catalog)
         turns = [*self.turns]
         try:
             self._play(self._act(turn))
         except (Stuck, KeyboardInterrupt):
             self._replay(turns)
-            self.ready = [*turn.ready]
+            self.ready, self.unwanted = [*turn.ready], [*turn.unwanted]
             raise
         self.turns.append(turn)
         for fault in self._faults:
@@ -85,7 +89,7 @@ class Session:
         """Take the last turn back: all others are taken again. Raises IndexError when there is none."""
         last = self.turns[-1]
         self._replay(self.turns[:-1])
-        self.ready = [*last.ready]
+        self.ready, self.unwanted = [*last.ready], [*last.unwanted]
         return last
 
     def anew(self) -> None:
@@ -97,24 +101,26 @@ class Session:
     def _open(self, catalog: Catalog) -> None:
         self._first = catalog
         self.turns, self.ready, self.answers, self.statuses = [], [], [], {}
-        self._answered = 0
+        self.unwanted, self._refusals = [], []
+        self._answered = self._asked = 0
         self._shown = 0.0
         given = {"now": self.begin.isoformat(), "contact": self.contact}
         script = Script(name="", origin=_NOWHERE, flow=None, given=given, steps=())
-        self.scene = Scene(script, catalog, self._loop, self._answer)
+        self.scene = Scene(script, catalog, self._loop, self._answer, self._refuse)
         self._play(self.scene.stage.rest())
 
     def _replay(self, turns: Iterable[Turn]) -> None:
         """From the beginning, with these turns and the answers that they got; nothing of it is news."""
-        answers, first = self.answers, self._first
+        answers, refusals, first = self.answers, self._refusals, self._first
         self._put_away()
         self._open(first)
-        self.answers = answers
+        self.answers, self._refusals = answers, refusals
         for turn in turns:
             self.scene.stage.next_order()
             self._play(self._act(turn))
             self.turns.append(turn)
         del self.answers[self._answered :]
+        del self._refusals[self._asked :]
         self.news()
 
     def _put_away(self) -> None:
@@ -160,6 +166,12 @@ class Session:
         if answer != FINE:
             self.scene.say("event", "", answer_words(answer))
         return answer_of(answer)
+
+    def _refuse(self, _to: str) -> str | None:
+        if self._asked == len(self._refusals):
+            self._refusals.append(self.unwanted.pop(0) if self.unwanted else None)
+        self._asked += 1
+        return self._refusals[self._asked - 1]
 
     def _logged(self, _logger: Any, _level: str, entry: structlog.typing.EventDict) -> str:
         """What the daemon would log is not shown, for the chat has it; only our own bugs are."""

@@ -57,6 +57,8 @@ def missing(root, flow, script, settings=""):
         pytest.param(TEXT + "  - http: {method: GET, url: https://x.example.com}\n    on_error:\n      - reply: Sorry\n"
                      "  - reply: Done\n", f"      - in: GO\n      - http: {{url: https://x.example.com}}\n{OUT}",
                      ["5:9 taken"], id="on_error steps"),
+        pytest.param(TEXT + "  - reply: Done\n    on_error:\n      - reply: Sorry\n",
+                     "      - in: GO\n      - out: {text: Done, refused: 'no'}\n      - out: Sorry\n", [], id="message refused"),
         pytest.param(f"throttle: {{max: 1, per: 1h}}\n{TEXT}  - reply: Done\n", GO, ["1:1 held back by its throttle"],
                      id="throttle"),
         pytest.param(f"throttle: {{max: 1, per: 1h}}\n{TEXT}  - reply: Done\n", f"{GO}      - in: GO\n      - silence:\n", [],

@@ -367,7 +367,8 @@ def test_a_project_with_schemas_gets_its_modeline(project, phone):
 LINES = [
     "BOOK", "1", "2 please", "what?", "TELL hi 🎂", "TELL a\nb", "KIA", "STOP", "START", "HELP", "hello", "/advance 1m",
     "/advance 30s", "/advance 2h", "/advance 13h", "/respond 503", "/respond timeout", "/respond connection",
-    '/respond 200 {"a": [1, "1"]}', "/respond 404 gone: no", "/receipt failed 330", "/receipt delivered", "/restart",
+    '/respond 200 {"a": [1, "1"]}', "/respond 404 gone: no", "/refuse no: such 'number'",
+    "/receipt failed 330", "/receipt delivered", "/restart",
     "/reload", "/from anna", "/from +61491570156", "/to +64211234567", "/to", "/start remind who=+61491570158",
     '/start remind who="0491 570 157" text="x: \'y\'" tags=["1e3"]', '/webhook /delivery {"number": "+61491570157"}',
     "/webhook /delivery {}", "/now 2026-12-03T05:00", "/undo",

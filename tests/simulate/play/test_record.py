@@ -280,6 +280,14 @@ accounts:
         ),
         pytest.param(
             "",
+            "name: f\non: {inbound_sms: {keyword: GO}}\nsteps:\n  - send_sms: {to: '+61400000001', message: Look}\n"
+            "    on_error: [{reply: 'Not sent: {{ error.message }}'}]\n",
+            ["in: GO", "out: {to: +61400000001, text: Look, refused: 'no such number: +61400000001'}", "out: {contains: +61400000001}"],
+            "refused: 'no such number: +61400000001'",
+            id="refused",
+        ),
+        pytest.param(
+            "",
             "name: f\non: {inbound_sms: {keyword: HI}}\nsteps:\n  - choose:\n      - if: contact.nick is defined\n"
             "        steps: [{reply: 'Again {{ contact.nick }} {{ contact.visits | default(0) }}'}]\n"
             "      - else:\n          - reply: Who are you?\n          - id: who\n            wait_for_reply: {timeout: 1h}\n"
