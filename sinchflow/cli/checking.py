@@ -43,12 +43,15 @@ def check_files(
     from sinchflow.cli.crew import judge_files
     from sinchflow.cli.kept import CACHE, Kept
     from sinchflow.language.check import Checker
+    from sinchflow.language.files import is_project, no_project
 
     if diff and (not fix or output is not Format.TEXT):
         raise UsageError("--diff goes with --fix, and not with another --format")
     for path in paths:
         if not (root / path).exists():
             raise UsageError(f"{root / path}: no such file or directory")
+    if not paths and not is_project(root):
+        raise no_project(root)
     kept = Kept(root / CACHE) if cache else None
     forms = kept.forms if kept is not None else ()
     checker = Checker(builds=False, judge_files=judge_files, kept=kept, sound_forms=forms)
@@ -61,10 +64,6 @@ def check_files(
         checked = checker.check(root, paths, now=now, tests=True)
     if kept is not None and checked.texts:
         kept.save()
-    if not checked.texts and not checked.diagnostics and not paths:
-        raise UsageError(
-            f"no project in {root.resolve()}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
-        )
     if diff:
         return int(not is_fixed)
     _print(checked, output, root)

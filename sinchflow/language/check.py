@@ -17,7 +17,7 @@ from sinchflow.language.data import Data, DataFiles, data_paths
 from sinchflow.language.diagnostic import Diagnostic, finding, in_order
 from sinchflow.language.document import MAX_BYTES, compose, decode, documents
 from sinchflow.language.facts import Facts
-from sinchflow.language.files import Stamp, cannot_take, flow_files, named_files, read_file, shown_name
+from sinchflow.language.files import FLOWS, Stamp, cannot_take, flow_files, named_files, read_file, shown_name
 from sinchflow.language.harvest import Built, Found, Harvest, JudgeFiles, Kept, Known, Source, judge_one_by_one
 from sinchflow.language.ignores import without_ignored
 from sinchflow.language.judge import Judge, at, has_errors
@@ -138,7 +138,7 @@ class _Check:
     def run(self, paths: Sequence[Path], *, tests: bool) -> Checked:
         project = self._read_project()
         data = self._data_files(project, paths)
-        folder = self._root / "flows"
+        folder = self._root / FLOWS
         files = flow_files(folder) if os.path.lexists(folder) else iter(())
         settings = at(self._settings, self._now)
         if paths:

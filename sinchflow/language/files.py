@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sinchflow.errors import UsageError
 from sinchflow.language.diagnostic import Diagnostic, finding
 from sinchflow.language.document import MAX_BYTES
 from sinchflow.language.settings import PROJECT_FILE
@@ -20,6 +21,19 @@ _NO_TEXT = re.compile("[\ud800-\udfff]")
 _UNNAMED = "has a name that is not UTF-8: rename it"
 #: How the names of transcript tests end.
 TESTS = (".test.yaml", ".test.yml")
+#: Where the flows of a project stand.
+FLOWS = "flows"
+
+
+def is_project(root: Path) -> bool:
+    """Whether the folder is a project: has `sinchflow.yaml` or `flows`."""
+    return any(os.path.lexists(root / name) for name in (PROJECT_FILE, FLOWS))
+
+
+def no_project(root: Path) -> UsageError:
+    """What to tell whoever wants to work with a project where there is none."""
+    words = f"there is neither {PROJECT_FILE} nor {FLOWS}/; begin with `sinchflow init`"
+    return UsageError(f"no project in {root.resolve()}: {words}")
 
 
 def flow_files(folder: Path, ancestors: tuple[Path, ...] = ()) -> Iterator[Path | tuple[Path, str]]:

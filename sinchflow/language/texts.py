@@ -8,7 +8,7 @@ import msgspec
 from sinchflow.language.build import default_name
 from sinchflow.language.document import compose, decode, documents
 from sinchflow.language.facts import name_of
-from sinchflow.language.files import flow_files, read_file, shown_name
+from sinchflow.language.files import FLOWS, flow_files, read_file, shown_name
 from sinchflow.language.inspector import Inspector
 from sinchflow.language.messages import Message, messages_of
 from sinchflow.language.nodes import Document, Mapping
@@ -46,7 +46,7 @@ class Texts:
         if project.is_file():
             for document in self._documents(project):
                 yield from self._of(outline_project(document, self._inspector), None)
-        folder = self._root / "flows"
+        folder = self._root / FLOWS
         for file in flow_files(folder) if folder.exists() else ():
             if isinstance(file, tuple):
                 self.unread.append(shown_name(self._root, file[0]))

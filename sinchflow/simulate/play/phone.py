@@ -16,6 +16,7 @@ from sinchflow.expression.numbers import to_e164
 from sinchflow.journal.journal import FlowSource
 from sinchflow.language.check import Checker
 from sinchflow.language.diagnostic import present_text
+from sinchflow.language.files import is_project, no_project
 from sinchflow.language.script import Script
 from sinchflow.language.suggest import did_you_mean
 from sinchflow.model.flow import Flow, Manual, Webhook
@@ -244,15 +245,12 @@ class Phone:
             raise SinchflowError("interrupted: what was done last is taken back") from None
 
     def _load(self) -> tuple[TestProject, Catalog]:
+        if not is_project(self._root):
+            raise no_project(self._root)
         checked = self._checker.check(self._root)
         if checked.has_errors:
             errors = [each for each in checked.diagnostics if each.severity == "error"]
             raise SinchflowError(f"the project has errors:\n{present_text(errors, checked.texts)}".rstrip())
-        if not checked.texts:
-            where = self._root.resolve()
-            raise UsageError(
-                f"no project in {where}: there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
-            )
         project = TestProject(self._root, checked=checked, source_of=self._source)
         given = {"env": self._env(checked.project.env)}
         return project, project.catalog(Script(name="", origin=Origin("", 1, 1), flow=None, given=given, steps=()))

@@ -14,7 +14,7 @@ from sinchflow.journal.journal import FlowSource
 from sinchflow.language.check import Checked, Checker
 from sinchflow.language.diagnostic import present_text
 from sinchflow.language.document import compose, decode, documents
-from sinchflow.language.files import read_file, shown_name
+from sinchflow.language.files import is_project, no_project, read_file, shown_name
 from sinchflow.language.nodes import Mapping
 from sinchflow.language.script import Script, scripts_of
 from sinchflow.language.settings import PROJECT_FILE
@@ -44,6 +44,8 @@ class TestProject:
         self, root: Path, paths: Sequence[Path] = (), checked: Checked | None = None,
         source_of: Callable[[str], FlowSource | None] = lambda digest: None,
     ) -> None:  # fmt: skip
+        if not is_project(root):
+            raise no_project(root)
         self._checker = Checker()
         self.checked = checked or self._checker.check(root, tests=True)
         _refuse("the project has errors", self.checked)
