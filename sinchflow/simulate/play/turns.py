@@ -130,7 +130,8 @@ class Session:
     def _play(self, what: Coroutine[Any, Any, None]) -> None:
         self._loop.begin()
         try:
-            self._loop.run_until_complete(what)
+            with self._loop.interruptible():
+                self._loop.run_until_complete(what)
         finally:
             self._loop.end()
 

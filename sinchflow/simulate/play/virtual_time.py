@@ -4,13 +4,17 @@ A day on it costs what happens in it. Nothing that runs on it may wait for anoth
 """
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 import math
 import selectors
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from types import FrameType
 from typing import Any
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,6 +39,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.patience_s = patience_s
         self._gives_up_at = math.inf
         self._is_late = False
+        self._is_interrupted = False
         super().__init__(_NoWaiting(self._turn))
         self._clock_resolution = 5e-7  # timers this close are due
 
@@ -51,6 +56,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """What was played is over."""
         self._gives_up_at = math.inf
 
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Ctrl-C raises KeyboardInterrupt between two turns: within one it may be lost, in what nobody may interrupt.
+
+        Pressed again, it raises it at once. On the main thread, and where Ctrl-C means what it does by default.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+        self._is_interrupted = False
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._is_interrupted:
+            signal.default_int_handler(number, frame)
+        self._is_interrupted = True
+
     async def rest(self, duration: timedelta = timedelta()) -> None:
         """Let that much time pass; returns when nothing is left to do at the end of it. Raises Stuck."""
         resting: asyncio.Future[None] = self.create_future()
@@ -59,6 +86,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _turn(self, timeout_s: float | None) -> None:
         """Once per turn of the loop. timeout_s: until the next timer, None: there is none; 0: there is work to do."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise KeyboardInterrupt
         if time.process_time() > self._gives_up_at:
             if self._resting is not None and not self._resting[1].done():
                 self.begin()  # who is told needs time to put away what was played

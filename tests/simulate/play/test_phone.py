@@ -206,7 +206,7 @@ def test_what_is_interrupted_is_taken_back(project, phone):
     (project / "flows/tick.yaml").write_text("name: tick\non: {schedule: {every: 1m}}\nsteps:\n  - log: tick\n")
     used = phone()
     used.text("MENU")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         assert refusal(used.advance, "3650d") == "interrupted: what was done last is taken back"
