@@ -1,6 +1,7 @@
 """The `sinchflow` command: runs what is asked for, and turns exceptions into one line and an exit code."""
 
 import contextlib
+import os
 import sys
 
 from sinchflow.cli.quick import quick
@@ -23,6 +24,8 @@ def main() -> None:
         build(arguments)(obj=Invocation(), prog_name="sinchflow")
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell tells it: nothing is left half done
+    except BrokenPipeError:
+        sys.exit(1)  # whoever read this has gone (`| head`), and needs no words
     except SinchflowError as error:
         report(f"sinchflow: {error}", is_debug=is_debug)
         sys.exit(error.exit_code)
@@ -31,6 +34,19 @@ def main() -> None:
         again = "" if is_debug else "; run with `sinchflow --debug …` for the details"
         report(f"sinchflow: internal error: {type(error).__name__}: {error}{again}", is_debug=is_debug)
         sys.exit(1)
+    finally:
+        _finish_output()
+
+
+def _finish_output() -> None:
+    """Write what is left, here and not at the interpreter's end, which would tell of a reader who has gone."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def report(line: str, *, is_debug: bool) -> None:

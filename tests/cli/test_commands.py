@@ -1,6 +1,7 @@
 """Exit codes and messages of the commands; what each does is tested where it lives."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,21 @@ def test_help_teaches_with_an_example(sinchflow, command):
     shown = sinchflow(*command.split(), "--help")
     assert shown.returncode == 0
     assert "sinchflow" in shown.stdout.split("Options:")[0].split("\n", 2)[2]
+
+
+@pytest.mark.parametrize("command", ["version", "validate", "-C . validate", "schema flow", "test", "--help"])
+@pytest.mark.parametrize("both", [False, True], ids=["output", "output and errors"])
+def test_who_stops_reading_is_told_nothing(tmp_path, command, both):
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/broken.yaml").write_text(BROKEN * 100)  # more than is gathered before it is written
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "sinchflow", *command.split()]
+    errors = writing if both else subprocess.PIPE
+    done = subprocess.run(command, cwd=tmp_path, stdout=writing, stderr=errors, text=True, timeout=60, check=False)
+    os.close(writing)
+    assert done.returncode == 1
+    assert both or "Broken" not in done.stderr
 
 
 @pytest.mark.parametrize(
