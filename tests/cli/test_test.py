@@ -96,7 +96,17 @@ def test_mistakes_are_one_line(project, sinchflow, arguments, code, words):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["test", "validate", "simulate"])
+def test_a_folder_of_tests_is_no_project(tmp_path, sinchflow, command):
+    (tmp_path / "hours.test.yaml").write_text("flow: hours\ntests: [{name: a, script: [{in: HOURS}, {out: Nine.}]}]\n")
+    done = sinchflow(command)
+    assert (done.returncode, done.stdout) == (2, "")
+    words = "there is neither sinchflow.yaml nor flows/; begin with `sinchflow init`"
+    assert done.stderr == f"sinchflow: no project in {tmp_path}: {words}\n"
+
+
 def test_a_project_without_tests(tmp_path, sinchflow):
+    (tmp_path / "flows").mkdir()
     done = sinchflow("test")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("sinchflow: there is no test here: tests stand in files NAME.test.yaml")
