@@ -5,7 +5,7 @@ runs that ended well so long ago that it was let go.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,14 @@ import msgspec
 
 from sinchflow.engine.address import all_steps
 from sinchflow.errors import SinchflowError
-from sinchflow.journal.arrivals import Arrivals, Wanted
+from sinchflow.journal.aftermath import Aftermath
 from sinchflow.journal.stories import Stories
-from sinchflow.journal.stories import Wanted as WantedRuns
 from sinchflow.language.build import flow_from_source
 from sinchflow.language.check import Checked
 from sinchflow.model.event import Event
 from sinchflow.model.flow import WaitForReceipt
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
-from sinchflow.model.send import Send
 from sinchflow.runtime.policy_flows import PREFIX
 from sinchflow.runtime.settled import REFUSED
 from sinchflow.simulate.play.disguise import Disguise
@@ -42,8 +40,7 @@ _USUAL_HEADERS = frozenset(
 )  # fmt: skip
 #: Receipts that something may follow from, also where no step waits for one.
 _UNWANTED = frozenset({"failed", "expired", "rejected", "undeliverable"})
-_MOST_EVENTS = 1_000
-_LATER = timedelta(days=7)  #: receipts after the end of a run
+_LATER = timedelta(days=7)  #: receipts after the end of the run
 
 
 #: Runs that an event begins are stored within so many ids of it.
@@ -53,7 +50,6 @@ _LONG_LIST = 100
 #: Why policy refuses a message to somebody who has opted out (policy/gate.py).
 _OPTED_OUT = "this contact has opted out"
 _MANY_ATTEMPTS = 6
-_MOST_CHILDREN = 20
 #: What is known of people that says nothing of who they are.
 _SETTINGS = frozenset({"language", "timezone"})
 _MILLISECOND = timedelta(milliseconds=1)
@@ -73,27 +69,34 @@ def record(journal: Path, run_id: int, checked: Checked) -> Recording:
     checked: the project, for its time zone, country, number and lists.
     """
     with Stories(journal) as stories:
-        run = stories.run(run_id)
-        if run is None:
-            raise SinchflowError(f"there is no run {run_id}: `sinchflow runs list` shows those that there are")
-        if run.is_slim:
-            raise SinchflowError(
-                f"run {run_id} ended well and its trace is no longer kept: take a newer one (`sinchflow runs list`), "
-                "or keep more traces (`retention.traces` in sinchflow.yaml)"
-            )
-        if run.flow.startswith(PREFIX):
-            words = (
-                f"run {run_id} is of the policy ({run.flow.removeprefix(PREFIX)}), not of a flow that could have a test"
-            )
-            raise SinchflowError(f"{words}: record another run of the same event (`sinchflow why {run.event_id}`)")
+        run = _wanted(stories, run_id)
         event = stories.event(run.event_id)
         if event is None:
             raise SinchflowError(f"the event that run {run_id} began with is no longer in the journal")
-        family = [_part(stories, each) for each in _family(stories, run, event)]
+        with Aftermath(journal, event.id) as aftermath:
+            gaps: list[str] = []
+            family = [_part(stories, each, gaps) for each in _family(stories, aftermath, run, event, gaps)]
+            heard = _heard(aftermath, run, family)
+            if not aftermath.is_whole:
+                gaps.append("not all that came in since was looked at: answers, receipts or runs may be missing")
         public = "\n".join(_source(stories, each.run) for each in family)
-    found = {each.id: each for part in family for each in _heard(journal, part.run, event, part.sends)}
-    heard = [found[each] for each in sorted(found)]
-    return _Recorder(run, event, family, heard, checked, public).recording()
+    recording = _Recorder(run, event, family, heard, checked, public).recording()
+    return msgspec.structs.replace(recording, gaps=(*recording.gaps, *gaps))
+
+
+def _wanted(stories: Stories, run_id: int) -> Run:
+    run = stories.run(run_id)
+    if run is None:
+        raise SinchflowError(f"there is no run {run_id}: `sinchflow runs list` shows those that there are")
+    if run.is_slim:
+        raise SinchflowError(
+            f"run {run_id} ended well and its trace is no longer kept: take a newer one (`sinchflow runs list`), "
+            "or keep more traces (`retention.traces` in sinchflow.yaml)"
+        )
+    if run.flow.startswith(PREFIX):
+        words = f"run {run_id} is of the policy ({run.flow.removeprefix(PREFIX)}), not of a flow that could have a test"
+        raise SinchflowError(f"{words}: record another run of the same event (`sinchflow why {run.event_id}`)")
+    return run
 
 
 def _source(stories: Stories, run: Run) -> str:
@@ -101,43 +104,32 @@ def _source(stories: Stories, run: Run) -> str:
     return "" if source is None else source.source
 
 
-def _part(stories: Stories, run: Run) -> Part:
+def _part(stories: Stories, run: Run, gaps: list[str]) -> Part:
     source = stories.source(run.digest)
     flow = None if source is None else flow_from_source(source.source, source.file, source.line)
-    return Part(run, flow, stories.sends_of(run)[0])
+    sends, are_all = stories.sends_of(run)
+    if not are_all:
+        gaps.append(f"not all messages of run {run.id} were found")
+    return Part(run, flow, sends)
 
 
-def _family(stories: Stories, run: Run, event: Event) -> list[Run]:
+def _family(stories: Stories, aftermath: Aftermath, run: Run, event: Event, gaps: list[str]) -> list[Run]:
     """The run, those that the same event began, and those that they started."""
     beside = stories.ids(range(event.id + 1, event.id + _BESIDE))
-    found = {each.id: each for each in (run, *beside) if each.event_id == event.id and not each.is_slim}
-    since = min(each.started_at for each in found.values())
+    found = {each.id: each for each in (run, *beside) if each.event_id == event.id}
     if any("run_flow" in _source(stories, each) for each in found.values()):
-        wanted = WantedRuns(since=since)
-        children, _ = stories.runs(wanted, _MOST_CHILDREN, lambda each: each.event_id == event.id and not each.is_slim)
-        found |= {each.id: each for each in children}
-    return [found[each] for each in sorted(found)]
+        found |= {each.id: each for each in aftermath.runs()}
+    slim = [each for each in found.values() if each.is_slim]
+    gaps += [f"the trace of run {each.id} of {each.flow} is no longer kept: what it did is missing" for each in slim]
+    return [found[each] for each in sorted(found) if not found[each].is_slim]
 
 
-def _heard(journal: Path, run: Run, event: Event, sends: Iterable[Send]) -> list[Event]:
-    """What people answered to the run, and the receipts of its messages."""
-    ids = {send.message_id for send in sends}
-    until = run.ended_at
-    found: dict[int, Event] = {}
-    with Arrivals(journal) as arrivals:
-        for number in {run.contact, *(send.command.to for send in sends)} - {None}:
-            wanted = Wanted(contact=number, since=run.started_at - timedelta(seconds=5))
-            for arrival in arrivals.events(wanted, _MOST_EVENTS)[0]:
-                each, note = arrival.event, arrival.note or {}
-                is_answer = note.get("outcome") == "wait" and note.get("run") == run.id
-                is_receipt = each.kind == "delivery_receipt" and each.fields.get("message_id") in ids
-                if each.id > event.id and (is_answer or (is_receipt and _is_near(each, until))):
-                    found[each.id] = each
-    return [found[each] for each in sorted(found)]
-
-
-def _is_near(event: Event, until: datetime | None) -> bool:
-    return until is None or event.received_at <= until + _LATER
+def _heard(aftermath: Aftermath, run: Run, family: Sequence[Part]) -> list[Event]:
+    """What people answered to the runs, and the receipts of their messages."""
+    until = None if run.ended_at is None else run.ended_at + _LATER
+    ids = {send.message_id for part in family for send in part.sends if send.message_id is not None}
+    answers = aftermath.answers({part.run.id for part in family}, until)
+    return sorted([*answers, *aftermath.receipts(ids, until)], key=lambda each: each.id)
 
 
 class _Recorder:

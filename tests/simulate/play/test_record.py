@@ -153,6 +153,16 @@ def test_too_little_is_known(visit, flow, words, monkeypatch):
         record(path, played.runs[0].id if flow else 999_999, project.checked)
 
 
+def test_what_was_not_looked_at_is_told(visit, monkeypatch):
+    project, _, script, played, path = visit
+    run = next(each for each in played.runs if each.flow == "visit")
+    assert record(path, run.id, project.checked).gaps == ()
+    monkeypatch.setattr("sinchflow.journal.aftermath.MOST_LOOKED_AT", 0)
+    recording = record(path, run.id, project.checked)
+    assert recording.gaps == ("not all that came in since was looked at: answers, receipts or runs may be missing",)
+    assert "in: gold" not in recording.text
+
+
 def test_runs_of_the_policy_are_refused_in_words(tmp_path, taped):
     (tmp_path / "flows").mkdir()
     (tmp_path / "sinchflow.yaml").write_text("policy: {help: {reply: Call us.}}\n")
