@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Seconds that the daemon may take to tell that nothing has happened.
 _WAIT_S = 20
+_STOPPED = "the daemon stops: there is nothing more to follow"
 
 
 def tail(
@@ -74,10 +75,15 @@ def _follow(
     daemon: "admin.Daemon", run_id: int | None, *, as_json: bool, after: int | None = None, known: Sequence[Any] = ()
 ) -> None:
     """known: records that were told before."""
+    from sinchflow.cli import admin
+
     if after is None:
         after = _changes(daemon, None, run_id)["last"]
     while True:
-        found = _changes(daemon, after, run_id)
+        try:
+            found = _changes(daemon, after, run_id)
+        except admin.Gone as gone:  # it stopped between two questions
+            raise CannotStart(_STOPPED) from gone
         if found["missed"]:
             print("too much happens at once: some of it is not shown", file=sys.stderr)
         for change in found["changes"]:
@@ -86,7 +92,7 @@ def _follow(
             if run_id is not None and change["status"] != "running":
                 return
         if found["is_over"]:
-            raise CannotStart("the daemon stops: there is nothing more to follow")
+            raise CannotStart(_STOPPED)
         after = found["last"]
 
 

@@ -154,7 +154,7 @@ def test_too_little_is_known(visit, flow, words, monkeypatch):
 
 
 def test_what_was_not_looked_at_is_told(visit, monkeypatch):
-    project, _, script, played, path = visit
+    project, _, _, played, path = visit
     run = next(each for each in played.runs if each.flow == "visit")
     assert record(path, run.id, project.checked).gaps == ()
     monkeypatch.setattr("sinchflow.journal.aftermath.MOST_LOOKED_AT", 0)
