@@ -56,6 +56,14 @@ def with_room(trace: tuple[Record, ...], new: Sequence[Record]) -> tuple[Record,
     return (*records[:_FIRST_RECORDS], Record(gap.at, "", "left_out", left_out), *last)
 
 
+def new_records(before: Run | None, after: Run) -> Sequence[Record]:
+    """What the run's trace tells since `before`; None: all of it. What was left out in the middle is not among it."""
+    known = () if before is None else before.trace
+    if after.trace[: len(known)] == known:
+        return after.trace[len(known) :]
+    return [record for record in after.trace if record not in known and record.what != "left_out"]
+
+
 def with_attempt(run: Run, command: str, attempt: Attempt, failure: str, now: datetime) -> Run:
     """The run with a record of why another attempt at its command is made."""
     words = without_secrets(f"attempt {attempt.number - 1} failed: {failure}")

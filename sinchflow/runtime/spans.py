@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from sinchflow.engine.trace import new_records
 from sinchflow.model.command import AwaitReceipt, AwaitReply, Sleep, StartRun
 from sinchflow.model.event import Event
 from sinchflow.model.flow import Delay, Flow, Http, RunFlow, SendSms, WaitForReceipt, WaitForReply
@@ -123,7 +124,7 @@ class Spans:
         starts = _starts(after, flow)
         start: datetime | None = starts[-1]
         if before is not None and _is_at_rest(before):
-            start = next((record.at for record in _new_records(before, after)), after.ended_at)
+            start = next((record.at for record in new_records(before, after)), after.ended_at)
             if start is None:
                 return []
         assert start is not None
@@ -212,14 +213,6 @@ def _about(run: Run) -> dict[str, Any]:
 
 def _is_at_rest(run: Run) -> bool:
     return run.is_final or all(map(_only_waits, run.cursors))
-
-
-def _new_records(before: Run, after: Run) -> Sequence[Record]:
-    known = before.trace
-    if after.trace[: len(known)] == known:
-        return after.trace[len(known) :]
-    new = [record for record in after.trace if record not in known]  # some were left out in the middle
-    return [record for record in new if record.what != "left_out"]
 
 
 def _only_waits(cursor: Cursor) -> bool:

@@ -15,6 +15,7 @@ from sinchflow.engine.address import all_steps, step_at
 from sinchflow.engine.ends import THE_FLOW
 from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
 from sinchflow.engine.routing import route_to
+from sinchflow.engine.trace import new_records
 from sinchflow.model.event import Event, as_opt_out
 from sinchflow.model.flow import (
     Choose,
@@ -204,8 +205,7 @@ class Walked:
         problem = run.handled or run.error
         if problem is not None and problem.kind == "timeout" and problem.step == THE_FLOW:
             self.met.add((flow.name, "timeout"))
-        known = 0 if before is None else len(before.trace)
-        new = run.trace[known:] if len(run.trace) > known else run.trace[-3:]
+        new = new_records(before, run)
         asking = frozenset() if before is None else frozenset(each.address for each in before.cursors if each.tally)
         for at, record in enumerate(new):
             if record.address and record.what != "left_out":

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from sinchflow.engine.address import step_at
+from sinchflow.engine.trace import new_records
 from sinchflow.journal.journal import FlowSource
 from sinchflow.journal.memory import MemoryJournal
 from sinchflow.model.command import CallUrl
@@ -345,7 +346,7 @@ class Stage:
             self._walked.advanced(flow, before, run)
 
     def _category(self, before: Run | None, run: Run) -> str | None:
-        """What the answer was that has just come."""
+        """What the answer was with which a wait has just ended."""
         known = {} if before is None else before.outputs
         for name, output in run.outputs.items():
             if "category" in output and known.get(name) is not output:
@@ -353,9 +354,12 @@ class Stage:
         flow = self._catalog.flow(run.digest)
         if flow is None or before is None:
             return None
-        for record in reversed(run.trace[len(before.trace) :]):  # of a step without an id
+        waiting = {cursor.address for cursor in run.cursors}
+        for record in reversed(new_records(before, run)):  # of a step without an id
             step = step_at(flow, record.address) if record.what == "outcome" else None
-            if step is not None and isinstance(step.action, WaitForReply) and step.id is None:
+            if step is None or step.id is not None or record.address in waiting:
+                continue
+            if isinstance(step.action, WaitForReply):
                 return _told(step.action, str(record.detail))
         return None
 

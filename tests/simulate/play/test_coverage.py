@@ -51,6 +51,10 @@ def missing(root, flow, script, settings=""):
                      "      otherwise: {reply: Again, attempts: 1}\n  - reply: Done\n", f"      - in: GO\n      - in: A\n{OUT}",
                      ["3:5 answered b", "3:5 asked again, because the answer fits no category",
                       "3:5 given up after answers that fit no category", "3:5 not answered in time"], id="answers"),
+        pytest.param(TEXT + "  - wait_for_reply:\n      timeout: 1h\n      categories: {a: {keyword: A}}\n"
+                     "      otherwise: {reply: Again, attempts: 1}\n",
+                     "      - in: GO\n      - in: B\n      - out: Again\n      - advance: 1h\n",
+                     ["3:5 answered a", "3:5 given up after answers that fit no category"], id="asked again"),
         pytest.param(TEXT + "  - http: {method: GET, url: https://x.example.com}\n    on_error: continue\n  - reply: Done\n",
                      f"      - in: GO\n      - http: {{url: https://x.example.com}}\n{OUT}",
                      ["3:5 failed, and the run goes on"], id="on_error continue"),
