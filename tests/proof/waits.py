@@ -158,7 +158,7 @@ def _in_traces(ground: Ground, waits: list[Wait], lives: list[tuple[float, float
         trace = msgspec.convert(msgspec.json.decode(data)["trace"], list[Record])
         address = "0" if wait.kind in {"delay", "until"} else "1"
         at = {record.what: record.at.timestamp() for record in trace if record.address == address}
-        ended += "outcome" in at or not at  # a time that had come before its run began is not waited for
+        ended += "outcome" in at or "command" not in at  # a time that had come before its run began is not waited for
         if "outcome" not in at:
             continue
         due = wait.begun if wait.kind == "until" else at["command"] + wait.lasts_s
