@@ -7,6 +7,8 @@ import typer
 
 from sinchflow.cli.invocation import data_folder_of, root_of
 
+_LEVEL_VARIABLE = "SINCHFLOW_LOG_LEVEL"
+
 
 def run(
     context: typer.Context,
@@ -35,7 +37,7 @@ def run(
         Path | None, typer.Option("--data", metavar="DIR", help="Where the journal is kept.", show_default=".sinchflow")
     ] = None,
     log_level: Annotated[
-        str, typer.Option("--log-level", envvar="SINCHFLOW_LOG_LEVEL", help="debug, info, warning or error.")
+        str, typer.Option("--log-level", envvar=_LEVEL_VARIABLE, help="debug, info, warning or error.")
     ] = "info",
     log_format: Annotated[
         str | None, typer.Option("--log-format", help="json or text.", show_default="text in a terminal, else json")
@@ -66,7 +68,9 @@ def run(
     from sinchflow.runtime.daemon import Options, serve
     from sinchflow.runtime.logs import read_settings
 
-    settings = read_settings(log_level, log_format, has_numbers=log_numbers)
+    source = context.get_parameter_source("log_level")
+    level_from = _LEVEL_VARIABLE if source is not None and source.name == "ENVIRONMENT" else "--log-level"
+    settings = read_settings(log_level, log_format, has_numbers=log_numbers, level_from=level_from)
     data_folder = data_folder_of(context, data)
     options = Options(
         root=root_of(context), data=data_folder, host=host, port=port, admin_host=admin_host, admin_port=admin_port,

@@ -51,11 +51,13 @@ class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.level == "debug"
 
 
-def read_settings(level: str, format_: str | None, *, has_numbers: bool) -> LogSettings:
-    """The settings as they are written on the command line. Raises UsageError."""
+def read_settings(
+    level: str, format_: str | None, *, has_numbers: bool, level_from: str = "--log-level"
+) -> LogSettings:
+    """The settings as they are written on the command line. level_from: what said the level. Raises UsageError."""
     level = level.strip().lower()
     if level not in get_args(Level):
-        raise UsageError(f'--log-level: "{level}" is none of {", ".join(get_args(Level))}')
+        raise UsageError(f'{level_from}: "{level}" is none of {", ".join(get_args(Level))}')
     if format_ not in (None, *get_args(Format)):
         raise UsageError(f'--log-format: "{format_}" is none of {", ".join(get_args(Format))}')
     return LogSettings(level=level, format=format_, has_numbers=has_numbers)  # type: ignore[arg-type]

@@ -96,11 +96,12 @@ def test_numbers_in_full_and_text_for_who_asks(project):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "environ", "words"),
     [
-        (["--log-level", "loud"], '--log-level: "loud" is none of debug, info, warning, error'),
-        (["--log-format", "xml"], '--log-format: "xml" is none of json, text'),
+        (["--log-level", "loud"], {}, '--log-level: "loud" is none of debug, info, warning, error'),
+        ([], {"SINCHFLOW_LOG_LEVEL": "loud"}, 'SINCHFLOW_LOG_LEVEL: "loud" is none of debug, info, warning, error'),
+        (["--log-format", "xml"], {}, '--log-format: "xml" is none of json, text'),
     ],
 )
-def test_wrong_option_is_one_line(project, arguments, words):
-    assert written(project, *arguments) == f"sinchflow: {words}\n"
+def test_wrong_option_is_one_line(project, arguments, environ, words):
+    assert written(project, *arguments, **environ) == f"sinchflow: {words}\n"
