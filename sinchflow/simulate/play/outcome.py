@@ -1,6 +1,6 @@
 """What came of playing a script: the chat, and where script and flows differ."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal
 
@@ -41,6 +41,11 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...]
     chat: tuple[Line, ...]
     runs: tuple[Run, ...]
+
+
+def failures(runs: Iterable[Run]) -> Iterator[Run]:
+    """Those that have failed, and whose flow has no `on_error` for that: a script has to say so."""
+    return (run for run in runs if run.status == "failed" and run.handled is None)
 
 
 class Off(Exception):

@@ -7,10 +7,11 @@ from datetime import timedelta
 from sinchflow.expression.durations import parse_duration
 from sinchflow.language.script import Script, ScriptStep
 from sinchflow.runtime.catalog import Catalog
+from sinchflow.runtime.run_words import place_of
 from sinchflow.simulate.play.acts import ACTS
 from sinchflow.simulate.play.calling import answer_of, answer_words
 from sinchflow.simulate.play.coverage import Walked
-from sinchflow.simulate.play.outcome import Failure, Off, Played
+from sinchflow.simulate.play.outcome import Failure, Off, Played, failures
 from sinchflow.simulate.play.scene import Scene, shown
 from sinchflow.simulate.play.stage import Answer, Called, Texted
 from sinchflow.simulate.play.virtual_time import Stuck, VirtualLoop
@@ -53,6 +54,7 @@ class _Player:
         self._claimed: set[int] = set()  # what steps have asked for, by its order
         self._bound: dict[int, Called] = {}  # by the place of a step `http` in the script: the call that it answered
         self._unexpected: Called | None = None
+        self._looked_at: set[int] = set()  # runs of which steps have said how they ended
         self.scene = Scene(script, catalog, loop, self._answer, self._refuse, walked)
         self._stage = self.scene.stage
 
@@ -78,6 +80,10 @@ class _Player:
         except Off as off:
             self._noted(off, {each.order for each in self._left()})
         if step is None:
+            try:
+                self._check_failures()
+            except Off as off:
+                self._noted(off, set())
             return
         try:
             if act := ACTS.get(step.verb):
@@ -159,6 +165,7 @@ class _Player:
         if differences:
             place = step.place(differences[0].member)
             raise Off(place, f"the last run of {run.flow} stands otherwise", differences, self.scene.clues(run))
+        self._looked_at |= {each.id for each in self._stage.runs.values() if each.flow == run.flow and each.is_final}
 
     async def _expect_silence(self, step: ScriptStep) -> None:
         """Nothing is sent and nothing called."""
@@ -190,6 +197,15 @@ class _Player:
             what = "texted" if isinstance(left[0], Texted) else "called"
             when = "at the end of the script" if step is None else "before this step"
             raise Off(where, f"{when}, something is {what} that no step expects", [Difference("", "", shown(left[0]))])
+
+    def _check_failures(self) -> None:
+        """A run that has failed, and whose flow has no `on_error` for that, is not passed over in silence."""
+        for run in failures(self._stage.runs.values()):
+            if run.id not in self._looked_at:
+                place = f" ({where})" if (where := place_of(run)) else ""
+                difference = Difference("", "no failure, or a step `run: failed`", f"failed: {run.reason}{place}")
+                origin = self.scene.script.steps[-1].origin
+                raise Off(origin, f"a run of {run.flow} has failed, and no step says so", [difference])
 
     def _check_calls(self, step: ScriptStep, found: Texted | Called | None) -> None:
         """A call that no step expects is told of before what may have come of it."""

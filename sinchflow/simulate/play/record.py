@@ -26,6 +26,7 @@ from sinchflow.model.run import Run
 from sinchflow.runtime.policy_flows import PREFIX
 from sinchflow.runtime.settled import REFUSED
 from sinchflow.simulate.play.disguise import Disguise
+from sinchflow.simulate.play.outcome import failures
 from sinchflow.simulate.play.project import OUR_NUMBER
 from sinchflow.simulate.play.recorded_calls import Calls, Item, Part
 from sinchflow.simulate.play.stage import MESSAGE_IDS
@@ -315,6 +316,9 @@ class _Recorder:
         run = self._run
         if run.ended_at is not None:
             self._pass(steps, reached, run.ended_at + late)
+        last = {part.run.flow: part.run.status for part in self._family}
+        for name in sorted({each.flow for each in failures(part.run for part in self._family)} - {run.flow}):
+            yield {"run": {"flow": name, "status": last[name]}}
         if run.status == "cancelled":  # by a person or another run, which is not in the script
             yield {"run": "running"}
             return

@@ -1,7 +1,7 @@
 """What was done on the phone, written down as a transcript test that does it again and expects what came of it."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sinchflow.language.settings import PROJECT_FILE
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
 from sinchflow.simulate.play.calling import call_step
+from sinchflow.simulate.play.outcome import failures
 from sinchflow.simulate.play.player import play
 from sinchflow.simulate.play.project import TestProject
 from sinchflow.simulate.play.stage import Texted
@@ -56,7 +57,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         for called, answer in session.calls():
             respond = {} if self.is_brief and answer == FINE else answer
             placed.append((called.order, {"http": call_step(called, respond)}))
-        return [*(step for _, step in sorted(placed, key=lambda each: each[0])), self._end()]
+        return [*(step for _, step in sorted(placed, key=lambda each: each[0])), *self._failed(), self._end()]
 
     @property
     def given(self) -> dict[str, Any]:
@@ -99,6 +100,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
         if texted.to != self.session.contact or not step:
             step["to"] = self._named(texted.to)
         return step["text"] if list(step) == ["text"] else step
+
+    def _failed(self) -> Iterator[dict[str, Any]]:
+        """How flows stand of which runs have failed, but for the flow that the end is about."""
+        stage = self.session.scene.stage
+        names = {run.flow for run in failures(stage.runs.values())} & stage.catalog.flows.keys()
+        last = {run.flow: run.status for _, run in sorted(stage.runs.items())}
+        for name in sorted(names - {self.run and self.run.flow}):
+            yield {"run": {"flow": name, "status": last[name]}}
 
     def _end(self) -> dict[str, Any]:
         run = self.run

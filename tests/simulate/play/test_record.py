@@ -298,6 +298,14 @@ accounts:
         ),
         pytest.param(
             "",
+            "name: f\ncontinue: true\non: {inbound_sms: {keyword: GO}}\nsteps: [{reply: Yes}]\n---\n"
+            "name: g\non: {inbound_sms: {keyword: GO}}\nsteps: [{fail: broken}]\n",
+            ["in: GO", "out: 'Yes'", "run: {flow: g, status: failed}"],
+            "- run: {flow: g, status: failed}\n      - run: completed",
+            id="another flow fails",
+        ),
+        pytest.param(
+            "",
             "name: f\non: {inbound_sms: {keyword: HI}}\nsteps:\n  - choose:\n      - if: contact.nick is defined\n"
             "        steps: [{reply: 'Again {{ contact.nick }} {{ contact.visits | default(0) }}'}]\n"
             "      - else:\n          - reply: Who are you?\n          - id: who\n            wait_for_reply: {timeout: 1h}\n"
