@@ -348,7 +348,7 @@ class _Calls:
 
     def open(self, path: Any, flags: int, *mode: Any, **how: Any) -> int:
         is_new = bool(flags & os.O_CREAT) and not how and not os.path.exists(path)
-        name = self._names("open", path) if is_new else None
+        name = self._names("name", path) if is_new else None
         file: int = self._calls["open"](path, flags, *mode, **how)
         if name is not None and os.path.exists(name):
             self._disk.opened(name)
