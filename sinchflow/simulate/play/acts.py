@@ -38,10 +38,12 @@ async def _receipt(scene: Scene, step: ScriptStep) -> None:
     metadata = step.get("metadata")
     to = step.get("to")
     wanted = None if to is None else scene.number(to)
-    sent = scene.sent(wanted)
+    text = step.get("text")
+    sent = [each for each in scene.sent(wanted) if text is None or each.message.content == text]
     if not sent and metadata is None:
         whom = "" if wanted is None else f" to {wanted}"
-        raise Off(step.origin, f"there is no message{whom} that a receipt could be about")
+        which = whom if text is None else f'{whom} with the text "{text}"'
+        raise Off(step.origin, f"there is no message{which} that a receipt could be about")
     status = str(step.get("status", "status"))
     code = step.get("status_code")
     message = None if metadata is not None else sent[-1]

@@ -23,6 +23,7 @@ from sinchflow.model.event import Event
 from sinchflow.model.flow import WaitForReceipt
 from sinchflow.model.project import DEFAULT_ACCOUNT
 from sinchflow.model.run import Run
+from sinchflow.model.send import Send
 from sinchflow.runtime.policy_flows import PREFIX
 from sinchflow.runtime.settled import REFUSED
 from sinchflow.simulate.play.disguise import Disguise
@@ -159,6 +160,8 @@ class _Recorder:
         for part in family:
             self._disguise.personal(part.run.outputs)
         self._disguise.personal({k: v for k, v in self._known.items() if k not in _SETTINGS}, all_of=True)
+        records = [record for part in family for record in part.run.trace if record.what == "outcome"]
+        self._left = {record.detail: record.at for record in records if isinstance(record.detail, str)}
         self._foretell_ids()
 
     def _foretell_ids(self) -> None:
@@ -265,17 +268,28 @@ class _Recorder:
                 continue
             if event.fields["status"] not in _UNWANTED and not self._waits_for_receipts:
                 continue
-            send = messages[event.fields["message_id"]]
-            last = [
-                each
-                for each in self._sends
-                if each.command.to == send.command.to and each.message_id and each.id < event.id
-            ]
-            if send is last[-1]:  # a script's receipt is about the last message to somebody
+            told = self._which(messages[event.fields["message_id"]], event)
+            if told is not None:
                 code = event.fields.get("status_code")
-                whom = None if send.command.to == self._contact else send.command.to
-                receipt = _short("status", status=event.fields["status"], status_code=code, to=whom)
+                receipt = _short("status", status=event.fields["status"], status_code=code, **told)
                 yield Item(event.received_at, (event.id, 0), {"receipt": receipt})
+
+    def _which(self, send: Send, event: Event) -> dict[str, str] | None:
+        """What tells a script which message a receipt is about: nothing for the last one; None: nothing can."""
+        left = sorted((self._left_at(each), each.id, each) for each in self._sends if each.message_id)
+        sent = [each for at, send_id, each in left if (at, send_id) < (event.received_at, event.id)]
+        whom, text = send.command.to, send.command.body.get("content")
+        to_same = [each for each in sent if each.command.to == whom]
+        alike = [each for each in to_same if each.command.body.get("content") == text]
+        for told, meant in (({}, sent), ({"to": whom}, to_same), ({"to": whom, "text": str(text)}, alike)):
+            if meant and meant[-1] is send:
+                return told
+        return None
+
+    def _left_at(self, send: Send) -> datetime:
+        """When the message left: it may have been put off."""
+        at = self._left.get(send.message_id or "", send.created_at)
+        return at if at - send.created_at >= timedelta(seconds=1) else send.created_at
 
     @property
     def _waits_for_receipts(self) -> bool:
@@ -293,20 +307,12 @@ class _Recorder:
     # --- what went out ------------------------------------------------------------------------------------------------
 
     def _out(self) -> Iterator[Item]:
-        left = {
-            record.detail: record.at
-            for part in self._family
-            for record in part.run.trace
-            if record.what == "outcome" and isinstance(record.detail, str)
-        }
         for send in self._sends:
             if send.state in ("sent", "refused"):
                 to = None if send.command.to == self._contact else send.command.to
                 text = str(send.command.body.get("content", ""))
-                at = left.get(send.message_id or "", send.created_at)  # it may have been put off
-                at = at if at - send.created_at >= timedelta(seconds=1) else send.created_at
                 words = (send.reason or "").removeprefix(REFUSED) if send.state == "refused" else None
-                yield Item(at, (send.id, 0), {"out": _short("text", text=text, to=to, refused=words)})
+                yield Item(self._left_at(send), (send.id, 0), {"out": _short("text", text=text, to=to, refused=words)})
 
     def _calls(self) -> Iterator[Item]:
         for part in self._family:

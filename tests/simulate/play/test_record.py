@@ -298,6 +298,16 @@ accounts:
         ),
         pytest.param(
             "",
+            "name: f\non: {inbound_sms: {keyword: GO}}\nsteps: [{reply: One}, {send_sms: {to: '+61400000001', message: Staff}}, "
+            "{reply: Two}]\n---\nname: g\non: {delivery_receipt: {status: failed}}\nsteps: [{log: failed}]\n",
+            ["in: GO", "out: One", "out: {to: +61400000001, text: Staff}", "out: Two", "receipt: {status: failed, text: One}",
+             "receipt: {status: failed, to: +61400000001}", "receipt: failed"],
+            "- receipt: {status: failed, to: '+61491570156', text: One}\n      - receipt: {status: failed, to: '+61400000001'}\n"
+            "      - receipt: failed\n",
+            id="receipts of earlier messages",
+        ),
+        pytest.param(
+            "",
             "name: f\ncontinue: true\non: {inbound_sms: {keyword: GO}}\nsteps: [{reply: Yes}]\n---\n"
             "name: g\non: {inbound_sms: {keyword: GO}}\nsteps: [{fail: broken}]\n",
             ["in: GO", "out: 'Yes'", "run: {flow: g, status: failed}"],
