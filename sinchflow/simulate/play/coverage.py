@@ -14,6 +14,7 @@ import msgspec
 from sinchflow.engine.address import all_steps, step_at
 from sinchflow.engine.ends import THE_FLOW
 from sinchflow.engine.filters import InboundFilter, Message, OptOutFilter, ReceiptFilter
+from sinchflow.engine.recovery import recover
 from sinchflow.engine.routing import route_to
 from sinchflow.engine.trace import new_records
 from sinchflow.model.event import Event, as_opt_out
@@ -160,8 +161,10 @@ def _of_step(step: Step) -> Iterator[tuple[str, str]]:
         case WaitForReceipt():
             yield f"{at}:answer:reply", "the receipt came"
             yield f"{at}:answer:timeout", "no receipt in time"
-        case ForEach():
+        case ForEach(on_item_error=on_item_error):
             yield f"{at}:items", "for an item"
+            if on_item_error == "continue":
+                yield f"{at}:item_failed", "an item fails, and the others are gone on with"
         case Delay(until=until, if_past=if_past) if until is not None and if_past != "continue":
             yield f"{at}:past", f"its time is past ({if_past})"
 
@@ -227,6 +230,8 @@ class Walked:
             met.add((flow.name, f"{at}:branch:{'none' if record.detail is None else record.detail}"))
         elif record.what == "error":
             met.add((flow.name, f"{at}:failed"))
+            if (item := recover(flow, at).item) is not None:
+                met.add((flow.name, f"{item.block}:item_failed"))
         elif record.what == "loop" and not str(record.detail).startswith("0 "):
             met.add((flow.name, f"{at}:items"))
 

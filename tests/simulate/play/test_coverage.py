@@ -7,6 +7,7 @@ from sinchflow.simulate.play.coverage import coverage, total
 from sinchflow.simulate.play.many import Troupe
 from sinchflow.simulate.play.project import TestProject
 
+EACH = "  - for_each: {items: [Ann, Bob], as: name, on_item_error: continue, steps: [{reply: '{{ name }}'}]}\n"
 TEXT = "on: {inbound_sms: {keyword: GO}}\nsteps:\n"
 OUT = "      - out: Done\n"
 GO = f"      - in: GO\n{OUT}"
@@ -63,6 +64,10 @@ def missing(root, flow, script, settings=""):
                      ["5:9 taken"], id="on_error steps"),
         pytest.param(TEXT + "  - reply: Done\n    on_error:\n      - reply: Sorry\n",
                      "      - in: GO\n      - out: {text: Done, refused: 'no'}\n      - out: Sorry\n", [], id="message refused"),
+        pytest.param(f"{TEXT}{EACH}", "      - in: GO\n      - out: Ann\n      - out: Bob\n",
+                     ["3:5 an item fails, and the others are gone on with"], id="items"),
+        pytest.param(f"{TEXT}{EACH}", "      - in: GO\n      - out: {text: Ann, refused: 'no'}\n      - out: Bob\n",
+                     [], id="an item fails"),
         pytest.param(f"throttle: {{max: 1, per: 1h}}\n{TEXT}  - reply: Done\n", GO, ["1:1 held back by its throttle"],
                      id="throttle"),
         pytest.param(f"throttle: {{max: 1, per: 1h}}\n{TEXT}  - reply: Done\n", f"{GO}      - in: GO\n      - silence:\n", [],
