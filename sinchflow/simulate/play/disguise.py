@@ -120,12 +120,15 @@ class Disguise:
         return self._pattern.sub(lambda found: self._by_real[found[0]], text)
 
     def data(self, data: Any) -> Any:
-        """The same for all texts of a value."""
+        """The same for all texts of a value, and for numbers, addresses and the like that are keys of one."""
         match data:
             case str():
                 return self.text(data)
             case dict():
-                return {self.text(str(name)): self.data(value) for name, value in data.items()}
+                return {
+                    name if str(name).isidentifier() else self.text(str(name)): self.data(value)
+                    for name, value in data.items()
+                }
             case list() | tuple():
                 return [self.data(value) for value in data]
             case _:

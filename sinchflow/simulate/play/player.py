@@ -54,6 +54,7 @@ class _Player:
         self._claimed: set[int] = set()  # what steps have asked for, by its order
         self._bound: dict[int, Called] = {}  # by the place of a step `http` in the script: the call that it answered
         self._unexpected: Called | None = None
+        self._refuses = any(step.verb == "out" and step.get("refused") is not None for step in script.steps)
         self._looked_at: set[int] = set()  # runs of which steps have said how they ended
         self.scene = Scene(script, catalog, loop, self._answer, self._refuse, walked)
         self._stage = self.scene.stage
@@ -229,6 +230,8 @@ class _Player:
 
     def _refuse(self, to: str) -> str | None:
         """By the step that expects this message: those to one number come in the order of their steps."""
+        if not self._refuses:
+            return None
         steps = [self.scene.script.steps[at] for at in self._ahead("out")]
         wanted = [step for step in steps if self.scene.number(step.get("to") or self.scene.contact) == to]
         before = sum(isinstance(each, Texted) and each.to == to for each in self._left())

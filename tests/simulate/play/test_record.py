@@ -200,7 +200,8 @@ def test_no_form_of_a_number_or_name_stays(name, number, before, after):
         shown = disguise.text(text)
         assert form not in shown.removeprefix(before).removesuffix(after)
         alone = shown.removeprefix(f"{before} ").removesuffix(f" {after}")
-        assert disguise.data({"a": [form], form: 1}) == {"a": [alone], alone: 1}
+        key = form if form.isidentifier() else alone  # words may be names of steps and members, too
+        assert disguise.data({"a": [form], form: 1}) == {"a": [alone], key: 1}
 
 
 def test_words_of_the_flows_and_parts_of_other_words_stay():
