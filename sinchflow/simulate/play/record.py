@@ -162,6 +162,7 @@ class _Recorder:
         self._disguise.personal({k: v for k, v in self._known.items() if k not in _SETTINGS}, all_of=True)
         records = [record for part in family for record in part.run.trace if record.what == "outcome"]
         self._left = {record.detail: record.at for record in records if isinstance(record.detail, str)}
+        self._in_order = sorted((self._left_at(each), each.id, each) for each in self._sends if each.message_id)
         self._foretell_ids()
 
     def _foretell_ids(self) -> None:
@@ -276,8 +277,7 @@ class _Recorder:
 
     def _which(self, send: Send, event: Event) -> dict[str, str] | None:
         """What tells a script which message a receipt is about: nothing for the last one; None: nothing can."""
-        left = sorted((self._left_at(each), each.id, each) for each in self._sends if each.message_id)
-        sent = [each for at, send_id, each in left if (at, send_id) < (event.received_at, event.id)]
+        sent = [each for at, send_id, each in self._in_order if (at, send_id) < (event.received_at, event.id)]
         whom, text = send.command.to, send.command.body.get("content")
         to_same = [each for each in sent if each.command.to == whom]
         alike = [each for each in to_same if each.command.body.get("content") == text]
