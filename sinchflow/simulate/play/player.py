@@ -204,7 +204,9 @@ class _Player:
         for run in failures(self._stage.runs.values()):
             if run.id not in self._looked_at:
                 place = f" ({where})" if (where := place_of(run)) else ""
-                difference = Difference("", "no failure, or a step `run: failed`", f"failed: {run.reason}{place}")
+                is_own = run.flow == self.scene.script.flow
+                step = "run: failed" if is_own else f"run: {{flow: {run.flow}, status: failed}}"
+                difference = Difference("", f"no failure, or a step `{step}`", f"failed: {run.reason}{place}")
                 origin = self.scene.script.steps[-1].origin
                 raise Off(origin, f"a run of {run.flow} has failed, and no step says so", [difference])
 
