@@ -101,11 +101,14 @@ async def play(dose: Dose, lasting: tuple[int, ...] = _LASTING_S) -> list[Figure
         is_over.set()
         await asyncio.gather(killing, operating)
         await asyncio.wait_for(quiet(ground), _PATIENCE_S)
+        [(last,)] = ground.ask("SELECT max(id) FROM event")  # ticks go on meanwhile: the next ones are not waited for
+        await asyncio.wait_for(quiet(ground), _PATIENCE_S)
         early, late, ended = _in_traces(ground, waits, lives)
         ticks = ground.ask(
             "SELECT json_extract(event.data, '$.fields.flow'), json_extract(event.data, '$.fields.scheduled_at'), "
             "(SELECT count(*) FROM run WHERE run.data ->> 'event_id' = event.id), event.received_at FROM event "
-            "WHERE json_extract(event.data, '$.kind') = 'schedule'"
+            "WHERE json_extract(event.data, '$.kind') = 'schedule' AND event.id <= ?",
+            last,
         )
     came_early = [
         each for each in waits for at in arrived.get(each.number, ()) if at < each.begun + _least_s(each) - 0.001

@@ -84,6 +84,7 @@ def test_cancelled_run_takes_back_what_has_not_left(play, house, eventually):
             house.daemon.worker.start(flow, {"n": number}, started.append)
             await eventually(lambda: started)  # noqa: B023
         await eventually(lambda: house.daemon.worker.is_idle)
+        await eventually(lambda: house.sends("skipped"))
         sends = [(send["message"], send["state"]) for send in await house.sends()]
         assert sends == [("booked 1", "skipped"), ("booked 2", "deferred")]
         assert "withdrawn" in (await house.sends())[0]["reason"]
