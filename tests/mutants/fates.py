@@ -13,7 +13,7 @@ from sinchflow.language.nodes import plain
 from sinchflow.simulate.play.many import Troupe
 from sinchflow.simulate.play.project import TestProject
 from tests.mutants.operators import Mutant, mutants
-from tests.mutants.same import heard, why_the_same
+from tests.mutants.same import why_the_same
 
 FLOWS = Path(__file__).parents[2] / "flows"
 EXAMPLES = sorted(
@@ -46,7 +46,6 @@ class Example:
         self._checker = Checker()
         [self._document] = documents((root / self._file).read_text(encoding="utf-8"), self._file)
         assert compose(self._document) == []
-        self._heard = heard(plain(self._document.root))
         self._scripts = [*TestProject(root).scripts()]
 
     def mutants(self) -> list[Mutant]:
@@ -60,7 +59,7 @@ class Example:
     def fates(self, chosen: Iterable[Mutant]) -> Iterator[Fate]:
         """What becomes of each of these."""
         for mutant in chosen:
-            why = why_the_same(self.name, mutant, self._heard)
+            why = why_the_same(self.name, mutant)
             yield Fate(mutant, "the same", why) if why else self.played(mutant)
 
     def played(self, mutant: Mutant) -> Fate:

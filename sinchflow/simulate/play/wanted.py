@@ -84,6 +84,9 @@ def of_run(step: ScriptStep, run: Run, category_of: str | None) -> Iterator[Diff
         yield Difference("category", category, category_of or "no answer so far")
     yield from _members("vars", step.get("vars"), run.vars, _written)
     yield from _members("outputs", step.get("outputs"), run.outputs_given, _written)
+    log, lines = step.get("log"), [str(record.detail) for record in run.trace if record.what == "log"]
+    if log is not None and not any(log in line for line in lines):
+        yield Difference("log", f"… {log} …", "; ".join(lines) or "nothing is logged")
     error = step.get("error")
     if error is not None and error not in (run.reason or ""):
         yield Difference("error", f"… {error} …", run.reason or "no error")
