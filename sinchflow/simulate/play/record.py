@@ -207,6 +207,8 @@ class _Recorder:
         for part in self._family:
             if any(each.what == "left_out" for each in part.run.trace):
                 yield f"lines of the trace of run {part.run.id} were left out: calls may be missing"
+            if part.run.is_otherwise:
+                yield f"run {part.run.id} was throttled: what had filled the throttle before it is missing"
             if part.flow is None:
                 yield f"the flow of run {part.run.id} is no longer in the journal: its calls are missing"
 

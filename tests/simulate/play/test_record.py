@@ -163,6 +163,23 @@ def test_what_was_not_looked_at_is_told(visit, monkeypatch):
     assert "in: gold" not in recording.text
 
 
+def test_what_had_filled_the_throttle_is_told_to_be_missing(tmp_path, taped):
+    (tmp_path / "flows").mkdir()
+    head = "name: hi\non: {inbound_sms: {keyword: HI}}\nthrottle: {max: 1, per: 1h, otherwise: [{reply: Later}]}\n"
+    (tmp_path / "flows/hi.yaml").write_text(f"{head}steps: [{{reply: Hello}}]\n")
+    script = "[{in: HI}, {out: Hello}, {in: HI}, {out: Later}]"
+    (tmp_path / "a.test.yaml").write_text(f"tests: [{{name: a, script: {script}}}]\n")
+    project = TestProject(tmp_path)
+    troupe = Troupe(project)
+    [written] = project.scripts()
+    _, played = troupe.played(written)
+    troupe.close()
+    path = write(taped[-1].tape, tmp_path)
+    first, second = (record(path, run.id, project.checked).gaps for run in played.runs)
+    words = f"run {played.runs[1].id} was throttled: what had filled the throttle before it is missing"
+    assert (first, second) == ((), (words,))
+
+
 def test_runs_of_the_policy_are_refused_in_words(tmp_path, taped):
     (tmp_path / "flows").mkdir()
     (tmp_path / "sinchflow.yaml").write_text("policy: {help: {reply: Call us.}}\n")
