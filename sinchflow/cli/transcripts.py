@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sinchflow.simulate.play.many import Result
     from sinchflow.simulate.play.outcome import Failure, Line
 
+_ALL = "all flows"
 #: Before each kind of line in a chat.
 SIGNS = {"in": "›", "out": "‹", "call": "→", "time": "…", "event": "•", "note": "#", "fault": "#"}
 _NARROWEST, _WIDEST = 60, 160
@@ -113,12 +114,12 @@ def _xml(text: str) -> str:
 def coverage_text(covered: "Iterable[Covered]", share: "Share") -> Iterator[str]:
     """Flow by flow, with the place of every way that no test has walked."""
     listed = list(covered)
-    width = max((len(each.name) for each in listed), default=0)
+    width = max(len(name) for name in (_ALL, *(each.name for each in listed)))
     for each in listed:
         own = each.share
         yield f"{each.name.ljust(width)}  {own.percent:5.1f} %  {own.met}/{own.all}"
         yield from (f"    {point.origin}: {printable(point.words)}" for point in each.missing)
-    yield f"{'all flows'.ljust(width)}  {share.percent:5.1f} %  {share.met}/{share.all}"
+    yield f"{_ALL.ljust(width)}  {share.percent:5.1f} %  {share.met}/{share.all}"
 
 
 _PAGE = """\
