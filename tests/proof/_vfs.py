@@ -12,9 +12,11 @@ byte; names as the folder's first so many changes. Shared memory is never on the
 
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal
 
 import apsw
@@ -25,6 +27,7 @@ Before = Callable[[What, str], None]
 
 _LOGS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL
 _NAME = "proof"
+_WORDS = "refused by the proof"
 
 
 class Inode:
@@ -227,6 +230,11 @@ class _Vfs(apsw.VFS):
         self._disk = disk
         super().__init__(_NAME, "unix", makedefault=True)
 
+    def excepthook(self, kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        """What SQLite does not want to know, such as a file that it could not delete: it goes on, and says nothing."""
+        if error.args[:1] != (_WORDS,):
+            sys.excepthook(kind, error, where)
+
     def xOpen(self, name: Any, flags: list[int]) -> Any:
         path = "" if name is None else name.filename() if isinstance(name, apsw.URIFilename) else str(name)
         self._disk.announce("open", path)
@@ -358,7 +366,7 @@ class _Calls:
 def as_raised(what: What, code: int, path: str) -> Exception:
     """What a disk's refusal looks like to whoever asked."""
     if what in ("fsync", "name"):
-        return OSError(code, "refused by the proof", path)
+        return OSError(code, _WORDS, path)
     error = apsw.exception_for(code)
-    error.args = ("refused by the proof",)
+    error.args = (_WORDS,)
     return error
