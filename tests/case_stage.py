@@ -25,7 +25,7 @@ from sinchflow.runtime.daemon import Daemon, Options
 
 TOKEN = "hook-token-of-the-test"
 #: Generous, because the machine may be busy; a case that passes never waits this long.
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

@@ -33,7 +33,7 @@ limits: {limits}
 sends: {{settling_time: 500ms, unknown_after: 15s}}
 """
 OUR_NUMBER = "+61491593156"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @contextlib.contextmanager

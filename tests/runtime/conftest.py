@@ -45,7 +45,7 @@ policy: {max_sends_per_contact: off}
 limits: {calls: off}
 """
 #: Generous, because the machine may be busy; a test that passes never waits this long.
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 class VirtualClock:

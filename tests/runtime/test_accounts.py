@@ -118,7 +118,7 @@ def test_messages_of_an_account_that_is_taken_away_wait_until_it_is_back(two, ev
             house.settings()
             assert await house.daemon.reload() is None
             await eventually(lambda: "not in sinchflow.yaml" in house.daemon.stats.troubles["provider:nz"])
-            assert [send["state"] for send in await house.sends()] == ["queued"]
+            await eventually(lambda: house.sends("queued"))
             house.settings(accounts=ACCOUNTS.replace("NZ", house.nz_base))
             assert await house.daemon.reload() is None
             await eventually(lambda: nz.messages)

@@ -25,7 +25,7 @@ credentials: {api_key: key, api_secret: s3cret}
 webhooks: {token: hook-token-of-the-test}
 """
 FLOW = 'name: note\non: inbound_sms\nsteps: [{log: "{{ contact.number }} wrote, or 0491 570 156"}]\n'
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

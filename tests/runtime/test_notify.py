@@ -23,7 +23,7 @@ webhooks: {token: hook-token-of-the-test}
 """
 FLOW = "name: greet\non: {inbound_sms: {keyword: HI}}\nsteps: [{reply: Hello.}]\n"
 OTHER = "name: other\non: {inbound_sms: {keyword: HO}}\nsteps: [{reply: Hello.}]\n"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ credentials: {api_key: key, api_secret: s3cret}
 webhooks: {token: "{{ secrets.HOOK_TOKEN }}"}
 """
 FLOW = "name: greet\non: {inbound_sms: {keyword: HI}}\nsteps: [{reply: Hello.}]\n"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
